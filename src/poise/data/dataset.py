@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from poise.data.events import EventLog
+from poise.data.queries import Queries
+from poise.data.vocabulary import Vocabulary
+from poise.errors import DataError, UnknownIdError, UsageError, suggest
+from poise.types import Floats, Mask, Offsets
+
+if TYPE_CHECKING:
+    from poise.data.clean import Cleaning
+    from poise.data.quarantine import Quarantine
+
+Kind = Literal["text", "category", "categories", "number", "image"]
+"""What a catalogue column holds: words to read, one label, a list of labels, a number, the path of an image."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A log of events and the catalogue that it speaks of. Immutable and columnar; histories are slices of the log.
+
+    Items and users are addressed by dense index, from 1; index 0 is padding. The vocabulary holds the whole catalogue:
+    every item of the items table and every item of the log, whether a model has seen an event of it or not.
+
+    Attributes:
+        events: the log, sorted by (user, time, file order).
+        item_ids: outer item ids; row i of ``items`` is the item with index i + 1.
+        user_ids: outer user ids; row i of ``users`` is the user with index i + 1.
+        behaviour_ids: the names of the behaviours, in the order of their codes.
+        items: the catalogue, one row an item: its columns, without the id.
+        users: what is known of users, one row a user, without the id.
+        item_kinds: what each column of ``items`` holds.
+        user_kinds: what each column of ``users`` holds.
+        vectors: by name of the encoder, float ``[n_items + 1, dim]``: what the items mean; row 0 is zero.
+        title_column: the column of ``items`` that people know an item by; None if there is none.
+        name: what to call the data set in reports.
+        quarantine: the rows that were refused when the data was read; None for data made otherwise.
+    """
+
+    events: EventLog
+    item_ids: Vocabulary
+    user_ids: Vocabulary
+    behaviour_ids: Vocabulary
+    items: pl.DataFrame
+    users: pl.DataFrame
+    item_kinds: Mapping[str, Kind] = field(default_factory=dict)
+    user_kinds: Mapping[str, Kind] = field(default_factory=dict)
+    vectors: Mapping[str, Floats] = field(default_factory=dict)
+    title_column: str | None = None
+    name: str = "data"
+    quarantine: Quarantine | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def from_frames(
+        cls,
+        events: Any,
+        items: Any | None = None,
+        users: Any | None = None,
+        *,
+        columns: Mapping[str, str] | None = None,
+        item_columns: Mapping[str, str] | None = None,
+        user_columns: Mapping[str, str] | None = None,
+        item_kinds: Mapping[str, Kind] | None = None,
+        cleaning: Cleaning | None = None,
+        name: str = "data",
+    ) -> Dataset:
+        """Make a data set of polars or pandas frames. See :func:`poise.data.prepare.prepare`, which does it."""
+        from poise.data.prepare import prepare
+
+        return prepare(
+            events,
+            items,
+            users,
+            columns=columns,
+            item_columns=item_columns,
+            user_columns=user_columns,
+            item_kinds=item_kinds,
+            cleaning=cleaning,
+            name=name,
+        )
+
+    @property
+    def n_events(self) -> int:
+        """The number of events."""
+        return len(self.events)
+
+    @property
+    def n_items(self) -> int:
+        """The number of items in the catalogue, padding not counted."""
+        return len(self.item_ids)
+
+    @property
+    def n_users(self) -> int:
+        """The number of users, padding not counted."""
+        return len(self.user_ids)
+
+    @cached_property
+    def item_counts(self) -> Offsets:
+        """How many events each item has, int64 ``[n_items + 1]``."""
+        return np.bincount(self.events.item, minlength=self.item_ids.size)
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """What to call each item, by index: its title, else its id; an empty string for padding."""
+        ids = self.item_ids.series
+        names = ids if self.title_column is None else self.items[self.title_column].cast(pl.String).fill_null(ids)
+        return ["", *names.to_list()]
+
+    def queries(self, users: Iterable[str] | None = None, *, hide_seen: bool = True) -> Queries:
+        """Return a request of each user, now, after all that they did.
+
+        Args:
+            users: outer user ids; None for all users in index order, also those without events.
+            hide_seen: whether items of the history must not be returned.
+
+        Raises:
+            UnknownIdError: nobody has heard of a user.
+        """
+        if users is None:
+            index = np.arange(1, self.user_ids.size, dtype=np.int32)
+        else:
+            if isinstance(users, str):
+                raise UsageError(f"users is a list of ids; for one user write users=[{users!r}]")
+            outer = [str(user) for user in users]
+            index = self.user_ids.index(outer)
+            if (unknown := np.flatnonzero(index == 0)).size:
+                raise UnknownIdError(
+                    f"user {outer[unknown[0]]!r} is not in the data set {self.name!r} ({self.n_users:,} users); "
+                    "for somebody new give a history instead"
+                )
+        return Queries(
+            events=self.events,
+            start=self.events.offsets[index],
+            stop=self.events.offsets[index + 1],
+            user=index,
+            item_ids=self.item_ids,
+            hide_seen=hide_seen,
+        )
+
+    def select(self, keep: Mask) -> Dataset:
+        """Return the data set with the events for which ``keep``, bool ``[n_events]``, is true; indices stay."""
+        return replace(self, events=self.events.select(keep))
+
+    def with_vectors(self, name: str, vectors: Floats) -> Dataset:
+        """Return the data set with what its items mean added to it.
+
+        Args:
+            name: what to call the vectors: the encoder's name, usually.
+            vectors: float ``[n_items + 1, dim]``, row i for the item with index i, row 0 zero.
+
+        Raises:
+            DataError: the array has another number of rows, or a row 0 that is not zero.
+        """
+        if vectors.ndim != 2 or len(vectors) != self.item_ids.size:
+            raise DataError(
+                f"vectors {name!r} have the shape {vectors.shape}; {self.item_ids.size} rows are due: "
+                "one an item and row 0 for padding"
+            )
+        if np.any(vectors[0]):
+            raise DataError(f"row 0 of the vectors {name!r} must be zero: it is padding")
+        return replace(self, vectors={**self.vectors, name: vectors})
+
+    def find_items(self, words: Sequence[str]) -> list[int]:
+        """Return the item that each of ``words`` means: an id, a title, or a part of exactly one title.
+
+        Case does not count, nor does a year in parentheses at the end of a title. Of several items with the same title
+        the one with the most events is meant.
+
+        Raises:
+            UnknownIdError: no item fits, or several do; close titles are named.
+        """
+        return [self._find_item(word.strip()) for word in words]
+
+    def _find_item(self, word: str) -> int:
+        if word in self.item_ids:
+            return int(self.item_ids.index([word])[0])
+        title = pl.Series("title", self.titles[1:]).str.to_lowercase()
+        bare = title.str.replace(r"\s*\(\d{4}\)\s*$", "")
+        wanted = word.lower()
+        popular = self.item_counts[1:]
+        for fits in (title == wanted, bare == wanted):
+            if len(same := np.flatnonzero(fits.to_numpy())):
+                return int(same[np.argmax(popular[same])]) + 1
+        partial = np.flatnonzero(title.str.contains(wanted, literal=True).to_numpy()) if wanted else np.empty(0, int)
+        if len(partial) == 1:
+            return int(partial[0]) + 1
+        if len(partial) > 1:
+            first = [self.titles[at + 1] for at in partial[np.argsort(-popular[partial], kind="stable")][:3]]
+            raise UnknownIdError(
+                f"{word!r} fits {len(partial)} items, among them {', '.join(map(repr, first))}: be more precise"
+            )
+        hint = suggest(wanted, bare.to_list()) or suggest(wanted, title.to_list())
+        raise UnknownIdError(f"no item has the id or title {word!r}.{hint}")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the events, the vocabularies and the tables: equal for equal data, on any machine."""
+        digest = hashlib.blake2b(digest_size=16)
+        log = self.events
+        for array in (log.user, log.item, log.behaviour, log.value, log.timestamp):
+            digest.update(np.ascontiguousarray(array).data)
+        for vocabulary in (self.item_ids, self.user_ids, self.behaviour_ids):
+            digest.update(vocabulary.fingerprint.encode())
+        for table in (self.items, self.users, log.context):
+            for column in table.columns:
+                digest.update(column.encode())
+                for start in range(0, table.height, 65_536):  # JSON is the same in all versions of polars
+                    digest.update(table.select(column).slice(start, 65_536).write_ndjson().encode())
+        return digest.hexdigest()
+
+    def save(self, path: Path | str) -> None:
+        """Write the data set to a directory from which :meth:`open` maps it into memory."""
+        from poise.data.storage import save_dataset
+
+        save_dataset(self, Path(path))
+
+    @classmethod
+    def open(cls, path: Path | str) -> Dataset:
+        """Map a saved data set into memory: the time does not depend on its size.
+
+        Raises:
+            DataError: the directory is not there, is damaged, or was written by a newer version.
+        """
+        from poise.data.storage import open_dataset
+
+        return open_dataset(Path(path))
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}: {self.n_events:,} events, {self.n_users:,} users, {self.n_items:,} items)"

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from poise.types import Floats, Indices, Mask, Offsets
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """Events in columns, sorted by (user, time, order in the file), so that a history is a slice.
+
+    Attributes:
+        user: int32 ``[n_events]``, never 0.
+        item: int32 ``[n_events]``, never 0.
+        behaviour: uint8 ``[n_events]``, 1-based codes of the data set's behaviours.
+        value: float32 ``[n_events]``; NaN where an event has none.
+        timestamp: int64 ``[n_events]``, milliseconds since 1970 in UTC; all 0 where the log has no clock.
+        offsets: int64 ``[n_users + 2]``; the events of user u are ``offsets[u]:offsets[u + 1]``, none for user 0.
+        context: one row an event, the columns that say where and how it happened; without columns if there are none.
+        has_time: whether the timestamps are real; if not, only the order of a user's events is known.
+    """
+
+    user: Indices
+    item: Indices
+    behaviour: npt.NDArray[np.uint8]
+    value: Floats
+    timestamp: Offsets
+    offsets: Offsets
+    context: pl.DataFrame
+    has_time: bool
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @property
+    def n_users(self) -> int:
+        """The number of users that the log has room for, with events or not."""
+        return len(self.offsets) - 2
+
+    def select(self, keep: Mask) -> EventLog:
+        """Return the log with the events for which ``keep``, bool ``[n_events]``, is true; users keep their indices."""
+        user = self.user[keep]
+        return EventLog(
+            user=user,
+            item=self.item[keep],
+            behaviour=self.behaviour[keep],
+            value=self.value[keep],
+            timestamp=self.timestamp[keep],
+            offsets=user_offsets(user, self.n_users),
+            context=self.context.filter(pl.Series(keep)) if self.context.width else self.context,
+            has_time=self.has_time,
+        )
+
+
+def user_offsets(user: Indices, n_users: int) -> Offsets:
+    """Return where each user's events start in a sorted column of user indices, int64 ``[n_users + 2]``."""
+    offsets = np.zeros(n_users + 2, dtype=np.int64)
+    np.cumsum(np.bincount(user, minlength=n_users + 1), out=offsets[1:])
+    return offsets

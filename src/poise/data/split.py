@@ -1,0 +1,296 @@
+"""How to part a log so that no figure rests on what a model has seen: six protocols, one result."""
+
+from __future__ import annotations
+
+
+import numpy as np
+
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout, Split
+from poise.data.queries import Queries
+from poise.data.ragged import Ragged, gather_slices
+from poise.errors import DataError, UsageError
+from poise.types import Mask, Offsets
+
+
+def leave_last_out(data: Dataset, *, hide_seen: bool = True) -> Split:
+    """Hold out each user's last event for test and the one before it for validation: what published tables report.
+
+    A user with fewer than three events stays in training whole. The history of a test request includes the validation
+    event: it had happened by then.
+    """
+    return _leave_last(data, 1, hide_seen, "leave-last-out")
+
+
+def leave_last_n(data: Dataset, n: int, *, hide_seen: bool = True) -> Split:
+    """Hold out each user's last ``n`` events for test and the ``n`` before them for validation.
+
+    A user with fewer than ``2 * n + 1`` events stays in training whole.
+    """
+    if n < 1:
+        raise UsageError(f"n is {n}; at least one event must be held out")
+    return _leave_last(data, n, hide_seen, f"leave-last-{n}")
+
+
+def _leave_last(data: Dataset, n: int, hide_seen: bool, name: str) -> Split:
+    log = data.events
+    start, end = log.offsets[:-1], log.offsets[1:]
+    users = np.flatnonzero(end - start >= 2 * n + 1)
+    if not len(users):
+        raise DataError(f"{name}: no user has {2 * n + 1} events or more; hold out fewer, or split by time")
+    to_end = np.repeat(end, end - start) - np.arange(len(log))  # 1 for a user's last event
+    long_enough = np.repeat(end - start >= 2 * n + 1, end - start)
+    train = data.select(~(long_enough & (to_end <= 2 * n)))
+    stop = end[users]
+    valid = _slices(data, train, "valid", users, stop - 2 * n, stop - 2 * n, stop - n, hide_seen)
+    test = _slices(data, train, "test", users, stop - n, stop - n, stop, hide_seen)
+    return Split(name, train, valid, test, data.select(~(long_enough & (to_end <= n))))
+
+
+def global_time(
+    data: Dataset, *, test: float | int = 0.1, valid: float | int = 0.1, hide_seen: bool = True
+) -> Split:
+    """Train on all before one moment and test on all after it: what a live system meets.
+
+    Events of the same time fall on the same side. Somebody without a past is asked for too, with an empty history.
+
+    Args:
+        data: events with real timestamps.
+        test: the share of events to test on, or the moment from which on (milliseconds since 1970).
+        valid: the same for validation, which ends where test begins.
+        hide_seen: whether items of the history are hidden, and so no targets.
+
+    Raises:
+        DataError: the log has no clock, or a part would be empty.
+    """
+    log = data.events
+    if not log.has_time:
+        raise DataError(f"{data.name!r} has no timestamps: a split by time needs them; use leave_last_out")
+    ordered = np.sort(log.timestamp)
+    test_from = _moment(ordered, test, len(ordered))
+    before = int(np.searchsorted(ordered, test_from))
+    valid_from = _moment(ordered[:before], valid, len(ordered))
+    in_valid = (log.timestamp >= valid_from) & (log.timestamp < test_from)
+    train_mask = log.timestamp < valid_from
+    if not train_mask.any() or not in_valid.any() or not (log.timestamp >= test_from).any():
+        raise DataError("global_time: a part would be without events: too many events share one time, or a wrong moment")
+    train = data.select(train_mask)
+    parts = []
+    for name, first, past in (("valid", valid_from, test_from), ("test", test_from, ordered[-1] + 1)):
+        begin = _first_at_or_after(data, int(first))
+        end = _first_at_or_after(data, int(past))
+        users = np.flatnonzero(end > begin)
+        parts.append(
+            _slices(data, train, name, users, begin[users], begin[users], end[users], hide_seen, int(first))
+        )
+    return Split("global time", train, parts[0], parts[1], data.select(train_mask | in_valid))
+
+
+def k_fold(data: Dataset, folds: int = 5, *, seed: int = 0, hide_seen: bool = True) -> list[Split]:
+    """Deal the events into ``folds`` parts at random; each is the test part once, the next one the validation part.
+
+    It answers how much a figure depends on chance. It is no picture of live use: a history then holds events from after
+    its targets, and with ``folds`` below 3 nothing would be left to train on.
+    """
+    if folds < 3:
+        raise UsageError(f"folds is {folds}; with a validation part, at least 3 are needed")
+    rng = np.random.default_rng(seed)
+    fold = rng.permutation(np.arange(data.n_events) % folds)
+    splits = []
+    for test_fold in range(folds):
+        valid_fold = (test_fold + 1) % folds
+        train_mask = (fold != test_fold) & (fold != valid_fold)
+        train = data.select(train_mask)
+        both = data.select(fold != test_fold)
+        valid = _masked(data, train, train, "valid", fold == valid_fold, hide_seen)
+        test = _masked(data, train, both, "test", fold == test_fold, hide_seen)
+        splits.append(Split(f"fold {test_fold + 1} of {folds}", train, valid, test, both))
+    return splits
+
+
+def cold_users(
+    data: Dataset, *, share: float = 0.1, history: int | None = None, seed: int = 0, hide_seen: bool = True
+) -> Split:
+    """Hold out whole users: can somebody be served whom no model has learnt from?
+
+    The source of the protocol is "strong generalisation" in Liang, Krishnan, Hoffman and Jebara, *Variational
+    Autoencoders for Collaborative Filtering*, 2018.
+
+    Args:
+        data: the data to part.
+        share: the share of users to test on; as many again for validation.
+        history: how many of a user's first events are shown; the target is the event after them. 0 asks for somebody
+            of whom nothing is known. None shows all but the last event.
+        seed: of the draw.
+        hide_seen: whether items of the history are hidden.
+    """
+    log = data.events
+    counts = np.diff(log.offsets)
+    needed = 2 if history is None else history + 1
+    users = np.flatnonzero(counts >= needed)
+    n_test = max(1, round(share * len(users)))
+    if not 0 < share < 0.5 or len(users) < 2 * n_test + 1:
+        raise UsageError(f"cold_users: a share of {share} of {len(users)} users with {needed} events leaves no training")
+    drawn = np.random.default_rng(seed).permutation(users)
+    groups = {"test": np.sort(drawn[:n_test]), "valid": np.sort(drawn[n_test : 2 * n_test])}
+    held_out = np.zeros(data.user_ids.size, dtype=np.bool_)
+    held_out[groups["test"]] = True
+    both = data.select(~held_out[log.user])
+    held_out[groups["valid"]] = True
+    train = data.select(~held_out[log.user])
+    parts = {}
+    for name, group in groups.items():
+        start = log.offsets[group]
+        at = log.offsets[group + 1] - 1 if history is None else start + history
+        parts[name] = _slices(data, train, name, group, at, at, at + 1, hide_seen)
+    return Split("cold users", train, parts["valid"], parts["test"], both)
+
+
+def cold_items(data: Dataset, *, share: float = 0.1, seed: int = 0, hide_seen: bool = True) -> Split:
+    """Hold out whole items: can an item be recommended that nobody has touched?
+
+    Training has no event of a held-out item. Each event on one is a target, and the history is what the user had done by
+    then with the items that are left.
+    """
+    if not 0 < share < 0.5:
+        raise UsageError(f"cold_items: share is {share}; it must lie between 0 and 0.5")
+    log = data.events
+    touched = np.flatnonzero(data.item_counts)
+    n_test = max(1, round(share * len(touched)))
+    drawn = np.random.default_rng(seed).permutation(touched)
+    part = np.zeros(data.item_ids.size, dtype=np.int8)
+    part[drawn[:n_test]] = 1
+    part[drawn[n_test : 2 * n_test]] = 2
+    of_event = part[log.item]
+    train = data.select(of_event == 0)
+    both = data.select(of_event != 1)
+    valid = _masked(data, train, train, "valid", of_event == 2, hide_seen, before=of_event == 0)
+    test = _masked(data, train, both, "test", of_event == 1, hide_seen, before=of_event != 1)
+    return Split("cold items", train, valid, test, both)
+
+
+def _moment(ordered: Offsets, wanted: float | int, total: int) -> int:
+    """Turn a share of ``total`` events, counted from the end of ``ordered``, into a moment."""
+    if isinstance(wanted, float):
+        if not 0 < wanted < 1:
+            raise UsageError(f"a share of events must lie between 0 and 1, not be {wanted}")
+        position = len(ordered) - round(wanted * total)
+        if position <= 0:
+            raise UsageError(f"a share of {wanted} leaves no events to train on")
+        return int(ordered[min(position, len(ordered) - 1)])
+    return int(wanted)
+
+
+def _first_at_or_after(data: Dataset, moment: int) -> Offsets:
+    """Return the position of each user's first event at or after ``moment``, int64 ``[n_users + 1]``."""
+    earlier = np.concatenate([[0], np.cumsum(data.events.timestamp < moment)])
+    offsets = data.events.offsets
+    return offsets[:-1] + earlier[offsets[1:]] - earlier[offsets[:-1]]
+
+
+def _slices(
+    data: Dataset,
+    train: Dataset,
+    name: str,
+    users: Offsets,
+    history_stop: Offsets,
+    first: Offsets,
+    past: Offsets,
+    hide_seen: bool,
+    moment: int | None = None,
+) -> Holdout:
+    """Make a holdout of users whose targets are the events ``first:past`` and whose history ends at ``history_stop``."""
+    log = data.events
+    positions, offsets = gather_slices(first, past)
+    time = None
+    if log.has_time:
+        time = log.timestamp[first] if moment is None else np.full(len(users), moment, dtype=np.int64)
+    queries = Queries(
+        events=log,
+        start=log.offsets[users],
+        stop=history_stop,
+        user=users.astype(np.int32),
+        item_ids=data.item_ids,
+        time=time,
+        context=log.context[first] if log.context.width else None,
+        hide_seen=hide_seen,
+    )
+    return _reachable(name, train, queries, Ragged(log.item[positions], offsets), positions, data)
+
+
+def _masked(
+    data: Dataset,
+    train: Dataset,
+    known: Dataset,
+    name: str,
+    targets: Mask,
+    hide_seen: bool,
+    before: Mask | None = None,
+) -> Holdout:
+    """Make a holdout whose targets are the masked events, and whose histories are slices of the ``known`` part.
+
+    Without ``before`` a user's targets are asked for at once, with their whole known history. With it, each target is a
+    request of its own, whose history ends before it; ``before`` marks the events of ``data`` that are in ``known``.
+    """
+    log = data.events
+    positions = np.flatnonzero(targets)
+    if not len(positions):
+        raise DataError(f"no events are left for the {name} part")
+    if before is None:
+        users, first = np.unique(log.user[positions], return_index=True)
+        offsets = np.concatenate([first, [len(positions)]]).astype(np.int64)
+        stop = known.events.offsets[users + 1]
+        time = None
+    else:
+        users = log.user[positions]
+        offsets = np.arange(len(positions) + 1, dtype=np.int64)
+        stop = np.concatenate([[0], np.cumsum(before)])[positions]  # a position in data is then one in known
+        time = log.timestamp[positions] if log.has_time else None
+    queries = Queries(
+        events=known.events,
+        start=known.events.offsets[users],
+        stop=stop.astype(np.int64),
+        user=users.astype(np.int32),
+        item_ids=data.item_ids,
+        time=time,
+        context=log.context[positions] if before is not None and log.context.width else None,
+        hide_seen=hide_seen,
+    )
+    return _reachable(name, train, queries, Ragged(log.item[positions], offsets), positions, data)
+
+
+def _reachable(
+    name: str, train: Dataset, queries: Queries, targets: Ragged, positions: Offsets, data: Dataset
+) -> Holdout:
+    """Leave out the targets that a model may not answer, and those that stand twice in one request."""
+    width = data.item_ids.size
+    cell = targets.rows * width + targets.values
+    keep = np.zeros(len(cell), dtype=np.bool_)
+    keep[np.unique(cell, return_index=True)[1]] = True
+    unreachable = 0
+    if queries.hide_seen:
+        seen = queries.histories()[1]
+        hidden = np.isin(cell, seen.rows * width + seen.values)
+        unreachable = int((keep & hidden).sum())
+        keep &= ~hidden
+    counts = np.bincount(targets.rows[keep], minlength=len(targets))
+    left = np.flatnonzero(counts)
+    if not len(left):
+        raise DataError(f"no {name} request has an answer that may be given: all were seen before; use hide_seen=False")
+    offsets = np.concatenate([[0], np.cumsum(counts[left])]).astype(np.int64)
+    kept = Ragged(targets.values[keep], offsets)
+    return Holdout(name, train, queries.take(left), kept, data.events.value[positions[keep]], unreachable)
+
+
+def by_name(protocol: str, data: Dataset, *, hide_seen: bool = True) -> Split:
+    """Split by the name of a protocol, as ``poise.toml`` gives it.
+
+    Raises:
+        UsageError: there is no such protocol.
+    """
+    protocols = {"leave-last-out": leave_last_out, "global-time": global_time}
+    if protocol not in protocols:
+        raise UsageError(f"there is no split {protocol!r}; choose from {', '.join(protocols)}")
+    return protocols[protocol](data, hide_seen=hide_seen)
+
+

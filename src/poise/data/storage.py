@@ -1,0 +1,92 @@
+"""A saved data set: NumPy arrays and Arrow files in a directory, mapped into memory when opened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from poise.data.dataset import Dataset
+from poise.data.events import EventLog
+from poise.data.vocabulary import Vocabulary
+from poise.errors import DataError
+from poise.files import atomic_directory, read_json
+
+FORMAT = 1
+_COLUMNS = ("user", "item", "behaviour", "value", "timestamp", "offsets")
+_TABLES = ("items", "users")
+_VOCABULARIES = ("item_ids", "user_ids", "behaviour_ids")
+
+
+def save_dataset(data: Dataset, path: Path) -> None:
+    """Write ``data`` to the directory ``path``, whole or not at all."""
+    with atomic_directory(path) as folder:
+        for column in _COLUMNS:
+            np.save(folder / f"{column}.npy", getattr(data.events, column))
+        _write_table(data.events.context, folder / "context.arrow")
+        for table in _TABLES:
+            _write_table(getattr(data, table), folder / f"{table}.arrow")
+        for name in _VOCABULARIES:
+            _write_table(getattr(data, name).series.to_frame(), folder / f"{name}.arrow")
+        for name, vectors in data.vectors.items():
+            np.save(folder / f"vectors.{name}.npy", vectors)
+        header = {
+            "format": FORMAT,
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "n_events": data.n_events,
+            "has_time": data.events.has_time,
+            "item_kinds": dict(data.item_kinds),
+            "user_kinds": dict(data.user_kinds),
+            "title_column": data.title_column,
+            "vectors": list(data.vectors),
+            "vocabularies": {name: getattr(data, name).fingerprint for name in _VOCABULARIES},
+        }
+        (folder / "dataset.json").write_text(json.dumps(header, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Map the data set that was saved at ``path`` into memory.
+
+    Raises:
+        DataError: nothing was saved there, it is damaged, or a newer version wrote it.
+    """
+    header: dict[str, Any] = read_json(path / "dataset.json")
+    if header.get("format", 0) > FORMAT:
+        raise DataError(f"{path} was written by a newer version of Poise (format {header['format']}); upgrade Poise")
+    try:
+        arrays = {column: np.load(path / f"{column}.npy", mmap_mode="r") for column in _COLUMNS}
+        tables = {name: _read_table(path / f"{name}.arrow") for name in (*_TABLES, *_VOCABULARIES, "context")}
+        vectors = {name: np.load(path / f"vectors.{name}.npy", mmap_mode="r") for name in header["vectors"]}
+    except (OSError, ValueError, EOFError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"the data set in {path} is damaged ({error}); delete the folder and make it anew") from error
+    if len(arrays["item"]) != header["n_events"]:
+        raise DataError(f"the data set in {path} is damaged: events are missing; delete the folder and make it anew")
+    vocabularies = {}
+    for name in _VOCABULARIES:
+        vocabularies[name] = Vocabulary._trusted(tables[name]["id"])
+        vocabularies[name].__dict__["fingerprint"] = header["vocabularies"][name]
+    data = Dataset(
+        events=EventLog(**arrays, context=tables["context"], has_time=header["has_time"]),
+        **vocabularies,
+        items=tables["items"],
+        users=tables["users"],
+        item_kinds=header["item_kinds"],
+        user_kinds=header["user_kinds"],
+        vectors=vectors,
+        title_column=header["title_column"],
+        name=header["name"],
+    )
+    data.__dict__["fingerprint"] = header["fingerprint"]
+    return data
+
+
+def _write_table(table: pl.DataFrame, path: Path) -> None:
+    table.write_ipc(path, compression="uncompressed")
+
+
+def _read_table(path: Path) -> pl.DataFrame:
+    return pl.read_ipc(path, memory_map=True)

@@ -1,0 +1,33 @@
+"""Every error that a user can cause: one line, saying what is wrong, where, and what to do."""
+
+
+class PoiseError(Exception):
+    """Something is wrong that the user can mend. The command line prints it without a traceback and exits with 1."""
+
+    exit_code = 1
+
+
+class UsageError(PoiseError):
+    """The request itself is wrong: an option, an argument, a configuration key. Exit code 2."""
+
+    exit_code = 2
+
+
+class DataError(PoiseError):
+    """The data is not what was said of it: a file, a column, a format."""
+
+
+class UnknownIdError(PoiseError):
+    """A user or an item that nobody has heard of."""
+
+
+class NotFittedError(PoiseError):
+    """A model was asked for recommendations before it was fitted."""
+
+
+def suggest(name: str, allowed: list[str] | tuple[str, ...]) -> str:
+    """Return `` Did you mean 'x'?`` for the closest of ``allowed``, or an empty string where none is close."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, allowed, n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""

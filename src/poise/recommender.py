@@ -1,0 +1,315 @@
+"""The one interface of whatever recommends: models, blends, pipelines. No exceptions."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import ConfigDict
+
+from poise._version import __version__
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.data.queries import Queries
+from poise.data.vocabulary import Vocabulary
+from poise.errors import DataError, NotFittedError, UsageError
+from poise.files import atomic_directory, read_json, write_json
+from poise.slates import Reason, Slates
+from poise.top_k import top_k
+from poise.types import Floats, Indices
+
+OPTIONS = ConfigDict(extra="forbid", arbitrary_types_allowed=True, validate_default=True)
+"""How a recommender's options are checked: a name or a value that does not fit is an error."""
+
+FORMAT = 1
+_SCORES_AT_ONCE = 16_000_000  # floats that a batch of scores may take: 64 MB
+_REASON_ITEMS = 2
+
+
+class Recommender(ABC):
+    """Says who would like what. A model is one subclass in one file: its options, ``_fit``, ``score`` and its arrays.
+
+    A subclass is a dataclass whose fields are its options. What it learns goes into attributes of its own, which
+    ``_arrays`` hands out for saving and ``_restore`` takes back.
+
+    Attributes:
+        item_ids: the catalogue that it was fitted on; the columns of its scores.
+        data_fingerprint: of the data that it was fitted on.
+    """
+
+    kinds: ClassVar[dict[str, type[Recommender]]] = {}
+    item_ids: Vocabulary
+    data_fingerprint: str
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        Recommender.kinds[cls.__name__] = cls
+
+    @property
+    def name(self) -> str:
+        """What to call it in tables: the name of the class, unless it says otherwise."""
+        return type(self).__name__
+
+    def fit(self, data: Dataset, valid: Holdout | None = None) -> Self:
+        """Learn from all events of ``data``.
+
+        Args:
+            data: what may be learnt from: the training part of a split, or everything.
+            valid: for recommenders that choose something (weights, when to stop): the validation part of the same split.
+
+        Returns:
+            itself, fitted.
+        """
+        self._fit(data, valid)
+        self.item_ids = data.item_ids
+        self.data_fingerprint = data.fingerprint
+        return self
+
+    @abstractmethod
+    def _fit(self, data: Dataset, valid: Holdout | None) -> None: ...
+
+    @abstractmethod
+    def score(self, queries: Queries) -> Floats:
+        """Return how well each item fits each request, float32 ``[n, n_items + 1]``: a new array, the caller's to change.
+
+        Column 0 is padding and means nothing. Seen and excluded items are scored like all others; :meth:`rank` hides
+        them. The queries must be in the terms of :attr:`item_ids`.
+        """
+
+    def rank(self, queries: Queries, k: int, *, explain: bool = False) -> tuple[Slates, Floats]:
+        """Return the slates for a batch of requests that fits into memory, and the scores they were chosen from.
+
+        The scores, float32 ``[n, n_items + 1]``, are minus infinity for what may not be returned.
+        """
+        scores = self.score(queries)
+        hide(scores, queries)
+        items, values = top_k(scores, k)
+        reasons = self.explain(queries, items) if explain else None
+        return Slates(items, values, np.ones_like(values), self.item_ids, reasons), scores
+
+    def recommend(self, queries: Queries, k: int = 10, *, explain: bool = False) -> Slates:
+        """Return the ``k`` best items for each request, best first.
+
+        Args:
+            queries: what is asked; in the terms of another catalogue they are translated into this one's.
+            k: how many items; a slate is shorter where fewer may be returned.
+            explain: whether to say why each item is there.
+
+        Raises:
+            UsageError: ``k`` is below 1 or above the number of items in the catalogue.
+            NotFittedError: there is nothing learnt yet.
+        """
+        self._require_fitted()
+        check_k(k, len(self.item_ids))
+        queries = queries.reindex(self.item_ids)
+        size = batch_size(self.item_ids.size)
+        parts = [self.rank(batch, k, explain=explain)[0] for batch in queries.batches(size)]
+        if not parts:
+            empty = np.empty((0, k), dtype=np.float32)
+            return Slates(empty.astype(np.int32), empty, empty, self.item_ids, [] if explain else None)
+        return Slates(
+            items=np.concatenate([part.items for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            probabilities=np.concatenate([part.probabilities for part in parts]),
+            item_ids=self.item_ids,
+            reasons=[row for part in parts for row in part.reasons or ()] if explain else None,
+        )
+
+    def similar(self, items: Sequence[str], k: int = 10) -> Slates:
+        """Return the ``k`` items that are most like each of ``items`` (outer ids), never the item itself.
+
+        Raises:
+            UsageError: the model has no notion of similarity, or an item or ``k`` is not in the catalogue's range.
+        """
+        self._require_fitted()
+        check_k(k, len(self.item_ids) - 1)
+        index = self.item_ids.index(items)
+        if (unknown := np.flatnonzero(index == 0)).size:
+            raise UsageError(f"item {items[unknown[0]]!r} is not in the catalogue of this {self.name}")
+        scores = self._similarity(index)
+        scores[:, 0] = -np.inf
+        scores[np.arange(len(index)), index] = -np.inf
+        found, values = top_k(scores, k)
+        return Slates(found, values, np.ones_like(values), self.item_ids)
+
+    def _similarity(self, items: Indices) -> Floats:
+        """Return how like each item is to each of ``items``, float32 ``[n, n_items + 1]``, a new array."""
+        raise UsageError(f"{self.name} cannot tell which items are similar; ask ItemKNN, EASE, ALS, BPR or Content")
+
+    def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
+        """Return for each request, for each of its ``items`` (int32 ``[n, k]``), the reasons why it scored as it did.
+
+        Without a method of its own, a model's reasons are the events whose :meth:`contributions` are largest.
+        """
+        explained = []
+        for row in range(len(queries)):
+            one = queries.take([row])
+            history = one.history(0)
+            contributions = self.contributions(one, items[row]) if len(history) else None
+            if contributions is None:
+                explained.append([[] for _ in items[row]])
+            else:
+                explained.append([_weightiest(history, contributions[:, at]) for at in range(items.shape[1])])
+        return explained
+
+    def contributions(self, query: Queries, items: Indices) -> Floats | None:
+        """Return what each event of one history adds to the score of each item, float32 ``[n_history, k]``.
+
+        None where the score is no sum over events. Where it is one, the columns add up to the items' scores.
+        """
+        return None
+
+    def save(self, path: Path | str) -> None:
+        """Write it to a directory, whole or not at all: options and shapes as JSON, arrays as safetensors, ids as Arrow.
+
+        Raises:
+            NotFittedError: there is nothing learnt yet.
+        """
+        self._require_fitted()
+        with atomic_directory(path) as folder:
+            self.item_ids.series.to_frame().write_ipc(folder / "items.arrow", compression="uncompressed")
+            self._write(folder)
+
+    def _write(self, folder: Path) -> None:
+        from safetensors.numpy import save_file
+
+        options: dict[str, Any] = {}
+        parts: dict[str, str | list[str]] = {}
+        for option in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, option.name)
+            if isinstance(value, Recommender):
+                parts[option.name] = option.name
+                _write_part(value, folder / option.name)
+            elif isinstance(value, list) and value and isinstance(value[0], Recommender):
+                parts[option.name] = [f"{option.name}.{at}" for at in range(len(value))]
+                for part, part_name in zip(value, parts[option.name], strict=True):
+                    _write_part(part, folder / part_name)
+            else:
+                options[option.name] = value
+        header = {
+            "format": FORMAT,
+            "poise": __version__,
+            "kind": type(self).__name__,
+            "module": type(self).__module__,
+            "options": options,
+            "parts": parts,
+            "data_fingerprint": self.data_fingerprint,
+        }
+        write_json(folder / "model.json", header)
+        save_file({name: np.ascontiguousarray(array) for name, array in self._arrays().items()},
+                  folder / "arrays.safetensors")
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what was learnt, by name."""
+        return {}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Take back what :meth:`_arrays` gave; :attr:`item_ids` is already there."""
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "item_ids"):
+            raise NotFittedError(f"{self.name} has learnt nothing yet: call fit(data) first")
+
+
+def load(path: Path | str) -> Recommender:
+    """Read a recommender that :meth:`Recommender.save` wrote.
+
+    Raises:
+        DataError: nothing was saved there, it is damaged, or a newer version of Poise wrote it.
+    """
+    path = Path(path)
+    header = read_json(path / "model.json")
+    if header.get("format", 0) > FORMAT:
+        raise DataError(
+            f"{path} was written by Poise {header.get('poise')}, newer than this {__version__}: upgrade Poise to read it"
+        )
+    try:
+        item_ids = Vocabulary._trusted(pl.read_ipc(path / "items.arrow", memory_map=False)["id"])
+        return _read(path, item_ids)
+    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"the model in {path} is damaged ({error}); fit it again") from error
+
+
+def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    header = read_json(folder / "model.json")
+    parts: dict[str, Any] = {}
+    for option, names in header["parts"].items():
+        parts[option] = (
+            _read(folder / names, item_ids)
+            if isinstance(names, str)
+            else [_read(folder / name, item_ids) for name in names]
+        )
+    recommender = _kind(header)(**header["options"], **parts)
+    recommender.item_ids = item_ids
+    recommender.data_fingerprint = header["data_fingerprint"]
+    try:
+        recommender._restore(load_file(folder / "arrays.safetensors"))
+    except SafetensorError as error:
+        raise DataError(f"{folder / 'arrays.safetensors'} is damaged ({error}); fit the model again") from error
+    return recommender
+
+
+def _kind(header: dict[str, Any]) -> type[Recommender]:
+    """Return the class that a model was saved as. Only modules of Poise are imported on a file's word."""
+    if header["module"].startswith("poise."):
+        importlib.import_module(header["module"])
+    if header["kind"] not in Recommender.kinds:
+        raise DataError(
+            f"the model is of the kind {header['kind']!r}, which is not known here: import {header['module']} first"
+        )
+    return Recommender.kinds[header["kind"]]
+
+
+def _write_part(part: Recommender, folder: Path) -> None:
+    folder.mkdir()
+    part._write(folder)
+
+
+def hide(scores: Floats, queries: Queries) -> None:
+    """Set to minus infinity, in place, what may not be returned: padding, seen and excluded items, non-candidates."""
+    scores[:, 0] = -np.inf
+    seen = queries.seen()
+    scores[seen.rows, seen.values] = -np.inf
+    if queries.candidates is not None:
+        allowed = np.zeros(scores.shape, dtype=np.bool_)
+        allowed[queries.candidates.rows, queries.candidates.values] = True
+        scores[~allowed] = -np.inf
+
+
+def check_k(k: int, most: int) -> None:
+    """Refuse a number of items that cannot be returned.
+
+    Raises:
+        UsageError: ``k`` is below 1 or above ``most``.
+    """
+    if not 1 <= k <= most:
+        raise UsageError(f"k is {k}; it must lie between 1 and {most}, the number of items that can be returned")
+
+
+def batch_size(width: int) -> int:
+    """Return how many rows of ``width`` scores to hold in memory at once."""
+    return int(np.clip(_SCORES_AT_ONCE // width, 1, 1024))
+
+
+def _weightiest(history: Indices, contributions: Floats) -> list[Reason]:
+    """Return the reason made of the events that add most, or none where no event adds anything."""
+    positive = np.maximum(contributions, 0)
+    total = float(positive.sum())
+    if total <= 0:
+        return []
+    of_item: dict[int, float] = {}
+    for item, amount in zip(history.tolist(), positive.tolist(), strict=True):
+        of_item[item] = of_item.get(item, 0.0) + amount
+    best = sorted(of_item, key=lambda item: -of_item[item])[:_REASON_ITEMS]
+    best = [item for item in best if of_item[item] >= 0.1 * total] or best[:1]
+    return [Reason("history", tuple(best), sum(of_item[item] for item in best) / total)]
