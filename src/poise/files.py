@@ -15,6 +15,14 @@ from typing import Any
 from poise.errors import DataError, PoiseError
 
 
+def cache_folder() -> Path:
+    """Return where what can be made or fetched anew is kept: ``$POISE_CACHE``, or the user's own cache folder."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("POISE_CACHE")
+    return Path(chosen).expanduser() if chosen else user_cache_path("poise", appauthor=False)
+
+
 @contextmanager
 def atomic_directory(path: Path | str) -> Iterator[Path]:
     """Give a temporary directory that becomes ``path`` when the block ends well, and vanishes when it does not.

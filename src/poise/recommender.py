@@ -18,6 +18,7 @@ from poise._version import __version__
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
+from poise.data.ragged import Ragged
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, UsageError
 from poise.files import atomic_directory, read_json, write_json
@@ -42,11 +43,13 @@ class Recommender(ABC):
     Attributes:
         item_ids: the catalogue that it was fitted on; the columns of its scores.
         data_fingerprint: of the data that it was fitted on.
+        chosen: what it decided on the validation part: weights, a decay, when to stop.
     """
 
     kinds: ClassVar[dict[str, type[Recommender]]] = {}
     item_ids: Vocabulary
     data_fingerprint: str
+    chosen: dict[str, Any]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -67,7 +70,20 @@ class Recommender(ABC):
         Returns:
             itself, fitted.
         """
+        self.chosen = {}
         self._fit(data, valid)
+        return self._fitted(data)
+
+    def refit(self, data: Dataset) -> Self:
+        """Learn anew from ``data``, the validation part included, and keep what was chosen on validation."""
+        self._require_fitted()
+        self._refit(data)
+        return self._fitted(data)
+
+    def _refit(self, data: Dataset) -> None:
+        self._fit(data, None)
+
+    def _fitted(self, data: Dataset) -> Self:
         self.item_ids = data.item_ids
         self.data_fingerprint = data.fingerprint
         return self
@@ -82,6 +98,13 @@ class Recommender(ABC):
         Column 0 is padding and means nothing. Seen and excluded items are scored like all others; :meth:`rank` hides
         them. The queries must be in the terms of :attr:`item_ids`.
         """
+
+    def predict(self, queries: Queries, items: Ragged) -> Floats | None:
+        """Return the predicted value (rating, say) of each query's items, float32 ``[total]``, in the events' own scale.
+
+        None where the model predicts no values, only which items fit better.
+        """
+        return None
 
     def rank(self, queries: Queries, k: int, *, explain: bool = False) -> tuple[Slates, Floats]:
         """Return the slates for a batch of requests that fits into memory, and the scores they were chosen from.
@@ -200,6 +223,7 @@ class Recommender(ABC):
             "module": type(self).__module__,
             "options": options,
             "parts": parts,
+            "chosen": self.chosen,
             "data_fingerprint": self.data_fingerprint,
         }
         write_json(folder / "model.json", header)
@@ -252,6 +276,7 @@ def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
     recommender = _kind(header)(**header["options"], **parts)
     recommender.item_ids = item_ids
     recommender.data_fingerprint = header["data_fingerprint"]
+    recommender.chosen = header["chosen"]
     try:
         recommender._restore(load_file(folder / "arrays.safetensors"))
     except SafetensorError as error:

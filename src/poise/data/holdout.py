@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
-from poise.types import Floats, Mask
+from poise.types import Floats, Mask, Offsets
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Holdout:
     def __len__(self) -> int:
         return len(self.queries)
 
-    def take(self, rows: Mask) -> Holdout:
+    def take(self, rows: Mask | Offsets) -> Holdout:
         """Return the part with the chosen requests; ``rows`` is a mask ``[n]`` or positions."""
         import numpy as np
 

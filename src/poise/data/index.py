@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from poise.data.dataset import Dataset, Kind
@@ -45,14 +46,13 @@ def index(
     item_ids = _vocabulary(events["item_id"], None if items is None else items["item_id"])
     user_ids = _vocabulary(events["user_id"], None if users is None else users["user_id"])
     has_time = "timestamp" in events.columns and events["timestamp"].null_count() < events.height
-    table = pl.DataFrame(
-        {
-            "user": user_ids.index(events["user_id"]),
-            "item": item_ids.index(events["item_id"]),
-            "timestamp": events["timestamp"].fill_null(0) if has_time else pl.zeros(events.height, pl.Int64, eager=True),
-        }
-    )
-    order = table.select(pl.arg_sort_by("user", "timestamp", maintain_order=True)).to_series()
+    user = user_ids.index(events["user_id"])
+    if has_time:
+        timestamp = events["timestamp"].fill_null(0).to_numpy()
+        order = np.lexsort((timestamp, user))  # stable: events of the same time stay in file order
+    else:
+        timestamp = np.zeros(events.height, dtype=np.int64)
+        order = np.argsort(user, kind="stable")
     behaviour_ids, behaviour = _behaviours(events)
     value = (
         events["value"].cast(pl.Float32).fill_null(float("nan")).to_numpy()
@@ -60,15 +60,13 @@ def index(
         else np.full(events.height, np.nan, dtype=np.float32)
     )
     context = events.drop([column for column in RESERVED if column in events.columns])
-    table = table[order]
-    user = table["user"].to_numpy()
-    rows = order.to_numpy()
+    user = user[order]
     log = EventLog(
         user=user,
-        item=table["item"].to_numpy(),
-        behaviour=behaviour[rows],
-        value=value[rows],
-        timestamp=table["timestamp"].to_numpy(),
+        item=item_ids.index(events["item_id"])[order],
+        behaviour=behaviour[order],
+        value=value[order],
+        timestamp=timestamp[order],
         offsets=user_offsets(user, len(user_ids)),
         context=context[order] if context.width else pl.DataFrame(),
         has_time=has_time,
@@ -95,7 +93,7 @@ def _vocabulary(in_events: pl.Series, in_table: pl.Series | None) -> Vocabulary:
     return Vocabulary(pl.concat([in_table.rename("id"), used.filter(~used.is_in(in_table.implode())).rename("id")]))
 
 
-def _behaviours(events: pl.DataFrame) -> tuple[Vocabulary, np.ndarray]:  # type: ignore[type-arg]
+def _behaviours(events: pl.DataFrame) -> tuple[Vocabulary, npt.NDArray[np.uint8]]:
     if "behaviour" not in events.columns:
         return Vocabulary(["interaction"]), np.ones(events.height, dtype=np.uint8)
     names = Vocabulary(events["behaviour"].unique().sort())

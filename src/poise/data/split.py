@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from poise.data.dataset import Dataset
@@ -47,9 +46,7 @@ def _leave_last(data: Dataset, n: int, hide_seen: bool, name: str) -> Split:
     return Split(name, train, valid, test, data.select(~(long_enough & (to_end <= n))))
 
 
-def global_time(
-    data: Dataset, *, test: float | int = 0.1, valid: float | int = 0.1, hide_seen: bool = True
-) -> Split:
+def global_time(data: Dataset, *, test: float | int = 0.1, valid: float | int = 0.1, hide_seen: bool = True) -> Split:
     """Train on all before one moment and test on all after it: what a live system meets.
 
     Events of the same time fall on the same side. Somebody without a past is asked for too, with an empty history.
@@ -73,16 +70,16 @@ def global_time(
     in_valid = (log.timestamp >= valid_from) & (log.timestamp < test_from)
     train_mask = log.timestamp < valid_from
     if not train_mask.any() or not in_valid.any() or not (log.timestamp >= test_from).any():
-        raise DataError("global_time: a part would be without events: too many events share one time, or a wrong moment")
+        raise DataError(
+            "global_time: a part would be without events: too many events share one time, or a wrong moment"
+        )
     train = data.select(train_mask)
     parts = []
     for name, first, past in (("valid", valid_from, test_from), ("test", test_from, ordered[-1] + 1)):
         begin = _first_at_or_after(data, int(first))
         end = _first_at_or_after(data, int(past))
         users = np.flatnonzero(end > begin)
-        parts.append(
-            _slices(data, train, name, users, begin[users], begin[users], end[users], hide_seen, int(first))
-        )
+        parts.append(_slices(data, train, name, users, begin[users], begin[users], end[users], hide_seen, int(first)))
     return Split("global time", train, parts[0], parts[1], data.select(train_mask | in_valid))
 
 
@@ -130,7 +127,9 @@ def cold_users(
     users = np.flatnonzero(counts >= needed)
     n_test = max(1, round(share * len(users)))
     if not 0 < share < 0.5 or len(users) < 2 * n_test + 1:
-        raise UsageError(f"cold_users: a share of {share} of {len(users)} users with {needed} events leaves no training")
+        raise UsageError(
+            f"cold_users: a share of {share} of {len(users)} users with {needed} events leaves no training"
+        )
     drawn = np.random.default_rng(seed).permutation(users)
     groups = {"test": np.sort(drawn[:n_test]), "valid": np.sort(drawn[n_test : 2 * n_test])}
     held_out = np.zeros(data.user_ids.size, dtype=np.bool_)
@@ -183,7 +182,7 @@ def _moment(ordered: Offsets, wanted: float | int, total: int) -> int:
 
 def _first_at_or_after(data: Dataset, moment: int) -> Offsets:
     """Return the position of each user's first event at or after ``moment``, int64 ``[n_users + 1]``."""
-    earlier = np.concatenate([[0], np.cumsum(data.events.timestamp < moment)])
+    earlier: Offsets = np.concatenate([[0], np.cumsum(data.events.timestamp < moment)])
     offsets = data.events.offsets
     return offsets[:-1] + earlier[offsets[1:]] - earlier[offsets[:-1]]
 
@@ -270,7 +269,7 @@ def _reachable(
     unreachable = 0
     if queries.hide_seen:
         seen = queries.histories()[1]
-        hidden = np.isin(cell, seen.rows * width + seen.values)
+        hidden = _found(cell, seen.rows * width + seen.values)
         unreachable = int((keep & hidden).sum())
         keep &= ~hidden
     counts = np.bincount(targets.rows[keep], minlength=len(targets))
@@ -280,6 +279,20 @@ def _reachable(
     offsets = np.concatenate([[0], np.cumsum(counts[left])]).astype(np.int64)
     kept = Ragged(targets.values[keep], offsets)
     return Holdout(name, train, queries.take(left), kept, data.events.value[positions[keep]], unreachable)
+
+
+def _found(cells: Offsets, among: Offsets) -> Mask:
+    """Tell for the first of each of the equal ``cells`` whether it is ``among`` the others.
+
+    NumPy's ``isin`` puts the long side into order or into a hash table that packed keys fill badly; this one the short.
+    """
+    order = np.argsort(cells, kind="stable")
+    ordered = cells[order]
+    at = np.searchsorted(ordered, among)
+    at[at == len(ordered)] = 0
+    found = np.zeros(len(cells), dtype=np.bool_)
+    found[order[at[ordered[at] == among]]] = True
+    return found
 
 
 def by_name(protocol: str, data: Dataset, *, hide_seen: bool = True) -> Split:
@@ -292,5 +305,3 @@ def by_name(protocol: str, data: Dataset, *, hide_seen: bool = True) -> Split:
     if protocol not in protocols:
         raise UsageError(f"there is no split {protocol!r}; choose from {', '.join(protocols)}")
     return protocols[protocol](data, hide_seen=hide_seen)
-
-

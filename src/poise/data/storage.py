@@ -65,13 +65,15 @@ def open_dataset(path: Path) -> Dataset:
         raise DataError(f"the data set in {path} is damaged ({error}); delete the folder and make it anew") from error
     if len(arrays["item"]) != header["n_events"]:
         raise DataError(f"the data set in {path} is damaged: events are missing; delete the folder and make it anew")
-    vocabularies = {}
+    vocabularies: dict[str, Vocabulary] = {}
     for name in _VOCABULARIES:
         vocabularies[name] = Vocabulary._trusted(tables[name]["id"])
         vocabularies[name].__dict__["fingerprint"] = header["vocabularies"][name]
     data = Dataset(
         events=EventLog(**arrays, context=tables["context"], has_time=header["has_time"]),
-        **vocabularies,
+        item_ids=vocabularies["item_ids"],
+        user_ids=vocabularies["user_ids"],
+        behaviour_ids=vocabularies["behaviour_ids"],
         items=tables["items"],
         users=tables["users"],
         item_kinds=header["item_kinds"],
@@ -89,4 +91,4 @@ def _write_table(table: pl.DataFrame, path: Path) -> None:
 
 
 def _read_table(path: Path) -> pl.DataFrame:
-    return pl.read_ipc(path, memory_map=True)
+    return pl.read_ipc(path)

@@ -10,7 +10,7 @@ import polars as pl
 from poise.errors import DataError
 from poise.types import Indices
 
-_BULK = 2_000  # look-ups at once, from which a join is quicker than a dictionary
+_BULK = 2_000  # look-ups at once, from which polars is quicker than a dictionary
 
 
 class Vocabulary:
@@ -67,9 +67,8 @@ class Vocabulary:
         if len(series) < _BULK:
             lookup = self._lookup
             return np.fromiter((lookup.get(one, 0) for one in series), dtype=np.int32, count=len(series))
-        table = pl.DataFrame({"id": self.series, "index": np.arange(1, self.size, dtype=np.int32)})
-        found = series.to_frame().lazy().join(table.lazy(), on="id", how="left", maintain_order="left").collect()
-        return found["index"].fill_null(0).to_numpy().astype(np.int32, copy=False)
+        found = series.cast(self._enumeration, strict=False).to_physical().cast(pl.Int32) + 1
+        return found.fill_null(0).to_numpy()
 
     def ids(self, indices: Indices | Sequence[int]) -> list[str]:
         """Return the outer id of each index; the padding index 0 is left out."""
@@ -80,7 +79,7 @@ class Vocabulary:
         """Return the outer id of one index, which must not be padding."""
         if not 0 < index < self.size:
             raise IndexError(f"index {index} is not in 1..{len(self)}")
-        return str(self.series[index - 1])
+        return str(self.series[int(index) - 1])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -90,6 +89,10 @@ class Vocabulary:
             digest.update("\x00".join(self.series[start : start + 65_536].to_list()).encode())
             digest.update(b"\x01")
         return digest.hexdigest()
+
+    @cached_property
+    def _enumeration(self) -> pl.Enum:
+        return pl.Enum(self.series)
 
     @cached_property
     def _lookup(self) -> dict[str, int]:

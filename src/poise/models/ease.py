@@ -4,19 +4,20 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Gt, Le
+from annotated_types import Gt
 from pydantic.dataclasses import dataclass
 from scipy import linalg
 
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.recommender import OPTIONS, Recommender
+from poise.models.additive import Additive
+from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class EASE(Recommender):
+class EASE(Additive):
     """Embarrassingly shallow autoencoder: a linear model from what a person did to all items, in closed form.
 
     It finds the item-to-item weights B, with a zero diagonal, that minimise ``||X - XB||² + l2 ||B||²`` for the matrix X
@@ -28,11 +29,10 @@ class EASE(Recommender):
 
     Args:
         l2: the penalty on large weights; more for sparser data.
-        decay: how much an event counts in comparison with the one after it, when scoring; 1 forgets the order.
+        decay: see :class:`~poise.models.additive.Additive`.
     """
 
-    l2: Annotated[float, Gt(0)] = 200.0
-    decay: Annotated[float, Gt(0), Le(1)] = 0.6
+    l2: Annotated[float, Gt(0)] = 300.0
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         x = data.queries().matrix()
@@ -45,18 +45,16 @@ class EASE(Recommender):
         inverse = np.tril(inverse) + np.tril(inverse, -1).T
         self.weights: Floats = inverse / -np.diag(inverse)
         self.weights[diagonal, diagonal] = 0.0
+        self._choose_decay(valid)
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
-        return np.asarray(queries.matrix(self.decay) @ self.weights)
+        return np.asarray(queries.matrix(self.recency) @ self.weights)
 
     def contributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.contributions`."""
         history = query.history(0)
-        last = {item: at for at, item in enumerate(history.tolist())}
-        weight = np.power(self.decay, np.arange(len(history) - 1, -1, -1, dtype=np.float32))
-        newest = np.array([last[item] == at for at, item in enumerate(history.tolist())])
-        return self.weights[history][:, items] * (weight * newest)[:, None]  # [n_history, k]
+        return self.weights[history][:, items] * self._history_weights(query)[:, None]  # [n_history, k]
 
     def _similarity(self, items: Indices) -> Floats:
         return self.weights[items]

@@ -1,0 +1,62 @@
+"""From a log of what people did and a catalogue to live, personal recommendations."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from poise._version import __version__
+
+if TYPE_CHECKING:
+    from poise import encoders as encoders
+    from poise import models as models
+    from poise.data import split as split
+    from poise.data.catalogue import load as load
+    from poise.data.clean import Cleaning as Cleaning
+    from poise.data.dataset import Dataset as Dataset
+    from poise.data.prepare import load_files as load_files
+    from poise.data.queries import Queries as Queries
+    from poise.encoders.text import TextEncoder as TextEncoder
+    from poise.errors import PoiseError as PoiseError
+    from poise.evaluation import cross_validate as cross_validate
+    from poise.evaluation import evaluate as evaluate
+    from poise.evaluation import write_report as write_report
+    from poise.pipeline import Pipeline as Pipeline
+    from poise.project import Project as Project
+    from poise.recommender import Recommender as Recommender
+    from poise.recommender import load as load_model
+
+# What is public, and where it lives: imported when it is first asked for, so that ``import poise`` is quick.
+_HOMES = {
+    "Cleaning": "poise.data.clean:Cleaning",
+    "Dataset": "poise.data.dataset:Dataset",
+    "Pipeline": "poise.pipeline:Pipeline",
+    "PoiseError": "poise.errors:PoiseError",
+    "Project": "poise.project:Project",
+    "Queries": "poise.data.queries:Queries",
+    "Recommender": "poise.recommender:Recommender",
+    "TextEncoder": "poise.encoders.text:TextEncoder",
+    "cross_validate": "poise.evaluation:cross_validate",
+    "encoders": "poise.encoders",
+    "evaluate": "poise.evaluation:evaluate",
+    "load": "poise.data.catalogue:load",
+    "load_files": "poise.data.prepare:load_files",
+    "load_model": "poise.recommender:load",
+    "models": "poise.models",
+    "split": "poise.data.split",
+    "write_report": "poise.evaluation:write_report",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'poise' has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The log and the catalogue: read, check, clean, index, split."""

@@ -1,0 +1,213 @@
+"""Frames or files as they come to a Dataset: names, types, cleaning, then indexing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from poise.data import columns as naming
+from poise.data import kinds as kinds_of
+from poise.data.clean import Cleaning
+from poise.data.columns import Table
+from poise.data.dataset import Dataset, Kind
+from poise.data.index import index
+from poise.data.intake import ROW, Intake, to_polars
+from poise.data.quarantine import Quarantine
+from poise.data.read import read_table
+from poise.data.text import UNREADABLE
+from poise.data.times import ACCEPTED, to_milliseconds
+from poise.errors import DataError
+
+
+def prepare(
+    events: Any,
+    items: Any | None = None,
+    users: Any | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    item_columns: Mapping[str, str] | None = None,
+    user_columns: Mapping[str, str] | None = None,
+    item_kinds: Mapping[str, Kind] | None = None,
+    cleaning: Cleaning | None = None,
+    name: str = "data",
+) -> Dataset:
+    """Make a data set of polars or pandas frames.
+
+    Columns are found by common names (``userId``, ``customer_id``, ``movieId``, ``rating``, ``created_at`` ...); the
+    options say what cannot be guessed. Rows that are unfit end in ``Dataset.quarantine``, each with its reason.
+
+    Args:
+        events: a row an event: a user, an item, and if there are such columns the behaviour, a value and a time. All
+            other columns are context.
+        items: a row an item: its id, its title and what else is known of it.
+        users: a row a user.
+        columns: of the events, canonical name (``user_id``, ``item_id``, ``behaviour``, ``value``, ``timestamp``) to
+            the name in the frame; an empty name says that there is no such column.
+        item_columns: the same for items: ``item_id``, ``title``.
+        user_columns: the same for users: ``user_id``.
+        item_kinds: what columns of the items hold, where the guess is wrong.
+        cleaning: which events are fit to learn from.
+        name: what to call the data set.
+
+    Raises:
+        DataError: a column is missing or of the wrong kind, or no event is left.
+    """
+    cleaning = cleaning or Cleaning()
+    quarantine = Quarantine()
+    item_table, item_kinds = _catalogue("items", items, item_columns, item_kinds, quarantine)
+    user_table, user_kinds = _catalogue("users", users, user_columns, None, quarantine)
+    log = _events(to_polars(events, "events"), columns, quarantine)
+    n_read = log.raw.height
+    cleaning.apply(log, None if item_table is None else item_table["item_id"])
+    if not log.frame.height:
+        raise DataError(_nothing_left(name, n_read, quarantine))
+    title = "title" if item_table is not None and "title" in item_table.columns else None
+    data = index(
+        log.frame.drop(ROW),
+        item_table,
+        user_table,
+        item_kinds=item_kinds,
+        user_kinds=user_kinds,
+        title_column=title,
+        name=name,
+    )
+    return replace(data, quarantine=quarantine)
+
+
+def load_files(
+    events: Path | str,
+    items: Path | str | None = None,
+    users: Path | str | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    item_columns: Mapping[str, str] | None = None,
+    user_columns: Mapping[str, str] | None = None,
+    item_kinds: Mapping[str, Kind] | None = None,
+    cleaning: Cleaning | None = None,
+    names: Mapping[Table, Sequence[str]] | None = None,
+    name: str | None = None,
+) -> Dataset:
+    """Make a data set of files in the formats of :func:`poise.data.read.read_table`; see :func:`prepare` for the rest.
+
+    Args:
+        events: a file, folder or pattern.
+        items: the same.
+        users: the same.
+        columns: see :func:`prepare`.
+        item_columns: see :func:`prepare`.
+        user_columns: see :func:`prepare`.
+        item_kinds: see :func:`prepare`.
+        cleaning: see :func:`prepare`.
+        names: what the columns of files without a header are called, by table (``events``, ``items``, ``users``).
+        name: what to call the data set; the name of the events file by default.
+
+    Raises:
+        DataError: a file cannot be read, or its content is not what is needed.
+    """
+    names = names or {}
+    return prepare(
+        read_table(events, names=names.get("events")),
+        None if items is None else read_table(items, names=names.get("items")),
+        None if users is None else read_table(users, names=names.get("users")),
+        columns=columns,
+        item_columns=item_columns,
+        user_columns=user_columns,
+        item_kinds=item_kinds,
+        cleaning=cleaning,
+        name=name or Path(events).name.split(".")[0],
+    )
+
+
+def _intake(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Intake:
+    if not raw.height:
+        raise DataError(f"the {table} have no rows")
+    found = [column for column in raw.columns if column != UNREADABLE]
+    intake = Intake(table, raw, naming.resolve(found, table, given), quarantine)
+    if UNREADABLE in intake:
+        intake.refuse(pl.col(UNREADABLE).is_not_null(), f"{table}: a line that cannot be read")
+        intake.frame = intake.frame.drop(UNREADABLE)
+    return intake
+
+
+def _events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Intake:
+    log = _intake("events", raw, given, quarantine)
+    found = naming.resolve(raw.columns, "events", given)
+    log.identify("user_id")
+    log.identify("item_id")
+    if "timestamp" in log:
+        _times(log, found["timestamp"])
+    if "value" in log:
+        _values(log, found["value"])
+    if "behaviour" in log:
+        log.identify("behaviour")
+    elif "value" in found and naming.is_rating(found["value"]):
+        log.replace(pl.lit("rate").alias("behaviour"))
+    return log
+
+
+def _times(log: Intake, column: str) -> None:
+    given = log.frame["timestamp"]
+    if given.null_count() == len(given):
+        log.frame = log.frame.drop("timestamp")
+        return
+    times = to_milliseconds(given)
+    unreadable = times.is_null() & given.is_not_null()
+    if unreadable.sum() > len(given) / 2:
+        raise DataError(
+            f"the column {column!r} does not hold times: {given.filter(unreadable)[0]!r} cannot be read as one. "
+            f"Times are {ACCEPTED}; choose another column with columns={{'timestamp': 'NAME'}}, '' if there is none"
+        )
+    log.refuse(unreadable, "timestamp cannot be read")
+    log.replace(to_milliseconds(log.frame["timestamp"]) if unreadable.any() else times)
+    log.refuse(pl.col("timestamp").is_null(), "no timestamp")
+
+
+def _values(log: Intake, column: str) -> None:
+    given = log.frame["value"]
+    values = kinds_of.to_numbers(given)
+    wrong = values.is_null() & given.is_not_null()
+    if wrong.sum() > len(given) / 2:
+        raise DataError(
+            f"the column {column!r} does not hold numbers, for example {given.filter(wrong)[0]!r}: it cannot be the "
+            "value. Choose another with columns={'value': 'NAME'}, '' if there is none"
+        )
+    log.replace(values)
+    log.refuse(wrong, "text where a number is due (value)")
+    log.refuse(pl.col("value").is_infinite(), "value is not finite")
+
+
+def _catalogue(
+    table: Table,
+    given: Any | None,
+    mapping: Mapping[str, str] | None,
+    kinds: Mapping[str, Kind] | None,
+    quarantine: Quarantine,
+) -> tuple[pl.DataFrame | None, dict[str, Kind]]:
+    """Make the items or the users: one row an id, every column of a known kind."""
+    if given is None:
+        return None, {}
+    key = "item_id" if table == "items" else "user_id"
+    intake = _intake(table, to_polars(given, table), mapping, quarantine)
+    intake.identify(key)
+    intake.refuse(~pl.col(key).is_last_distinct(), f"{table}: the same {key} stands again further down, which counts")
+    if not intake.frame.height:
+        raise DataError(f"the {table} have no row with an id")
+    frame = intake.frame
+    columns, found = kinds_of.normalise(frame.drop(ROW, key), kinds or {}, table)
+    for column in columns.get_columns():
+        if found[column.name] == "number":
+            emptied = column.is_null() & kinds_of.filled(frame[column.name])
+            if emptied.any():
+                rows = frame.filter(emptied)[ROW]
+                reason = f"{table}: text where a number is due ({column.name}); the cell was emptied, the row kept"
+                quarantine.refuse(table, intake.raw[rows], rows + 1, reason)
+    return columns.insert_column(0, frame[key]), found
+
+
+def _nothing_left(name: str, n_read: int, quarantine: Quarantine) -> str:
+    why = "; ".join(f"{count:,} {reason} ({example})" for reason, count, example in quarantine.summary()[:3])
+    return f"{name}: none of the {n_read:,} events is fit to learn from: {why}"

@@ -1,0 +1,64 @@
+"""What an item says of itself, as one passage for an encoder to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from poise.data.dataset import Dataset
+from poise.errors import UsageError, suggest
+
+_WORDS = ("text", "category", "categories")
+
+
+def compose(data: Dataset, columns: Sequence[str] | None = None, *, field_names: bool = True) -> list[str]:
+    """Write one passage an item, such as ``title: The Matrix (1999). genres: Action, Sci-Fi``.
+
+    Args:
+        data: whose catalogue to read.
+        columns: the columns to read, in this order; None for the title, then all that hold words: text, categories.
+        field_names: whether to name the fields; never where there is only one.
+
+    Returns:
+        ``[n_items]``, row i for the item with index i + 1; empty where nothing is known of an item.
+
+    Raises:
+        UsageError: there is no such column, or it holds images.
+    """
+    chosen = _readable(data) if columns is None else _checked(data, columns)
+    if not chosen:
+        return [""] * data.n_items
+    named = field_names and len(chosen) > 1
+    passages = data.items.select(
+        pl.concat_str([_field(data.items, column, named) for column in chosen], separator=". ", ignore_nulls=True)
+    )
+    return passages.to_series().fill_null("").to_list()
+
+
+def _readable(data: Dataset) -> list[str]:
+    words = [column for column in data.items.columns if data.item_kinds.get(column) in _WORDS]
+    title = data.title_column
+    return words if title is None else [title, *(column for column in words if column != title)]
+
+
+def _checked(data: Dataset, columns: Sequence[str]) -> list[str]:
+    for column in columns:
+        if column not in data.items.columns:
+            raise UsageError(
+                f"the catalogue of {data.name!r} has no column {column!r} to encode; it has "
+                f"{', '.join(data.items.columns) or 'none'}.{suggest(column, data.items.columns)}"
+            )
+        if data.item_kinds.get(column) == "image":
+            raise UsageError(f"the column {column!r} holds images, which a text encoder cannot read; leave it out")
+    return list(columns)
+
+
+def _field(items: pl.DataFrame, column: str, named: bool) -> pl.Expr:
+    """Return the words of a column, null where there are none, with its name before them if ``named``."""
+    value = pl.col(column)
+    if isinstance(items.schema[column], pl.List):
+        value = value.cast(pl.List(pl.String)).list.drop_nulls().list.join(", ")
+    value = value.cast(pl.String).str.replace_all(r"\s+", " ").str.strip_chars(" ").str.strip_suffix(".")
+    value = pl.when(value != "").then(value)
+    return pl.format("{}: {}", pl.lit(column.replace("_", " ")), value) if named else value

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from poise.data.dataset import Dataset
+from poise.data.split import k_fold
+from poise.evaluation.evaluate import evaluate
+from poise.evaluation.report import Report, show
+from poise.evaluation.significance import LEVEL, Estimate
+from poise.progress import track
+from poise.recommender import Recommender
+
+Maker = Callable[[], Recommender]
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """The figures of models on each fold of the data.
+
+    Attributes:
+        folds: a report of each.
+    """
+
+    folds: tuple[Report, ...]
+
+    def estimates(self) -> dict[str, dict[str, Estimate]]:
+        """By model, by figure, the mean over the folds with a 95 % interval of Student's t; ``n`` counts folds.
+
+        The folds share training events, so that the interval is somewhat too narrow: see Bengio and Grandvalet, *No
+        Unbiased Estimator of the Variance of K-Fold Cross-Validation*, 2004.
+        """
+        first = self.folds[0]
+        return {
+            model: {figure: self._mean(model, figure) for figure in first.estimates[model]} for model in first.models
+        }
+
+    def frame(self) -> pl.DataFrame:
+        """Return one row a model and figure: ``model``, ``figure``, ``value``, ``low``, ``high``, ``folds``."""
+        return pl.DataFrame(
+            [
+                {
+                    "model": model,
+                    "figure": figure,
+                    "value": one.value,
+                    "low": one.low,
+                    "high": one.high,
+                    "folds": one.n,
+                }
+                for model, of_model in self.estimates().items()
+                for figure, one in of_model.items()
+            ]
+        )
+
+    def text(self) -> str:
+        """Return an aligned table for a terminal: rows are figures, columns are models."""
+        found = self.estimates()
+        figures = next(iter(found.values()))
+        rows = [
+            ["mean of folds", *found],
+            *([name, *(show(name, found[m].get(name)) for m in found)] for name in figures),
+        ]
+        widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        )
+
+    def _mean(self, model: str, figure: str) -> Estimate:
+        from scipy import stats
+
+        values = np.array(
+            [
+                one.value
+                for fold in self.folds
+                if (one := fold.estimates[model].get(figure)) and not math.isnan(one.value)
+            ]
+        )
+        if len(values) < 2:
+            return Estimate(float(values.mean()) if len(values) else math.nan, math.nan, math.nan, len(values))
+        mean = float(values.mean())
+        half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+        return Estimate(mean, mean - half, mean + half, len(values))
+
+
+def cross_validate(
+    makers: Maker | Mapping[str, Maker],
+    data: Dataset,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    hide_seen: bool = True,
+    **options: Any,
+) -> CrossValidation:
+    """Fit and evaluate models on each of several random partings of the events.
+
+    Args:
+        makers: what makes an unfitted model (its class, say), or several by name.
+        data: the events.
+        folds: how many parts; each is the test part once, the next one the validation part.
+        seed: of the parting and of the evaluation.
+        hide_seen: whether items of the history are hidden.
+        **options: of :func:`~poise.evaluation.evaluate`.
+
+    Raises:
+        UsageError: there are fewer than 3 folds.
+    """
+    reports = []
+    for split in track(k_fold(data, folds, seed=seed, hide_seen=hide_seen), "folds", total=folds, unit="fold"):
+        if isinstance(makers, Mapping):
+            models: Any = {name: make().fit(split.train, split.valid) for name, make in makers.items()}
+        else:
+            models = makers().fit(split.train, split.valid)
+        reports.append(evaluate(models, split.test, seed=seed, **options))
+    return CrossValidation(tuple(reports))

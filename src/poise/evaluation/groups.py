@@ -1,0 +1,125 @@
+"""For whom figures are good: requests grouped by what is known of the person, targets by how known the item is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from poise.data.holdout import Holdout
+from poise.errors import UsageError, suggest
+from poise.evaluation.items import ITEM_GROUPS, ItemFacts
+from poise.evaluation.significance import Measured
+from poise.types import Doubles, Indices, Mask
+
+_MOST_GROUPS = 8
+
+
+@dataclass(frozen=True)
+class Groups:
+    """One way to part the requests.
+
+    Attributes:
+        name: what they are parted by.
+        labels: what the groups are called, in order.
+        of_request: int32 ``[n]``, the position in ``labels``; -1 for requests in none.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    of_request: Indices
+
+
+def user_groups(holdout: Holdout, columns: Sequence[str] | None = None) -> list[Groups]:
+    """Part the requests by how much is known of the person, and by columns of the users.
+
+    Args:
+        holdout: the requests.
+        columns: columns of the users; None for all that hold one label or a number.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    users = holdout.train.users
+    if columns is None:
+        columns = [name for name in users.columns if holdout.train.user_kinds.get(name) in ("category", "number")]
+    groups = [_by_activity(holdout)]
+    for name in columns:
+        if name not in users.columns:
+            raise UsageError(f"the users have no column {name!r}.{suggest(name, users.columns)}")
+        row = holdout.queries.user.astype(np.int64) - 1
+        groups.append(_by_column(name, users[name].gather(pl.Series(np.where(row >= 0, row, 0))), row < 0))
+    return [group for group in groups if len(group.labels) > 1]
+
+
+def recall_by_item_group(
+    hits: Mask, items: Indices, target_groups: Indices, facts: ItemFacts, k: int
+) -> dict[str, tuple[Doubles, Doubles]]:
+    """Return for each item group the share of a request's targets in it that stand among the first k, and their number.
+
+    Args:
+        hits: bool ``[n, at least k]``.
+        items: int32 ``[n, at least k]``, the slates.
+        target_groups: int32 ``[n, n_groups]``, the number of targets of each group.
+        facts: of the items.
+        k: the cut-off.
+    """
+    group_of_hit = np.where(hits[:, :k], facts.group[items[:, :k]], -1)
+    found = {}
+    with np.errstate(invalid="ignore"):
+        for at, name in enumerate(ITEM_GROUPS):
+            number = target_groups[:, at].astype(np.float64)
+            found[name] = ((group_of_hit == at).sum(axis=1) / number, number)
+    return found
+
+
+def by_group(measured: Measured, groups: Groups) -> list[Measured]:
+    """Return the figure of each group alone."""
+    return [measured.where(groups.of_request == at) for at in range(len(groups.labels))]
+
+
+def _by_activity(holdout: Holdout) -> Groups:
+    lengths = holdout.queries.lengths
+    names, of_request = _thirds(lengths.astype(np.float64), lengths == 0, "{} events")
+    if (lengths == 0).any():
+        names, of_request = ["no history", *names], of_request + 1
+    return Groups("length of history", tuple(names), of_request.astype(np.int32))
+
+
+def _by_column(name: str, column: pl.Series, unknown: Mask) -> Groups:
+    unknown = unknown | column.is_null().to_numpy()
+    if column.dtype.is_numeric() and column.n_unique() > _MOST_GROUPS:
+        labels, of_request = _thirds(column.cast(pl.Float64).fill_null(0).to_numpy(), unknown, f"{name} {{}}")
+    else:
+        text = column.cast(pl.String).fill_null("")
+        known = (
+            text.filter(pl.Series(~unknown)).value_counts(sort=True).sort("count", text.name, descending=[True, False])
+        )
+        labels = known[text.name].head(_MOST_GROUPS).to_list()
+        place = {label: at for at, label in enumerate(labels)}
+        of_request = np.array([place.get(label, len(labels)) for label in text], dtype=np.int32)
+        if known.height > _MOST_GROUPS:
+            labels.append("other")
+    if unknown.any():
+        of_request = np.where(unknown, len(labels), of_request)
+        labels.append("unknown")
+    return Groups(name, tuple(labels), of_request.astype(np.int32))
+
+
+def _thirds(values: Doubles, leave_out: Mask, label: str) -> tuple[list[str], Indices]:
+    """Part values into three groups of about the same size; the groups' labels carry their smallest and largest."""
+    part = np.full(len(values), -1, dtype=np.int32)
+    if leave_out.all():
+        return [], part
+    kept = values[~leave_out]
+    borders = np.unique(np.quantile(kept, [1 / 3, 2 / 3], method="lower"))
+    found = np.searchsorted(borders, kept)
+    present, found = np.unique(found, return_inverse=True)
+    part[~leave_out] = found
+    labels = []
+    for at in range(len(present)):
+        low, high = kept[found == at].min(), kept[found == at].max()
+        labels.append(label.format(f"{low:g}" if low == high else f"{low:g}–{high:g}"))
+    return labels, part

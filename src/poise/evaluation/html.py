@@ -1,0 +1,268 @@
+"""An evaluation as a page: what came out in words, how sure it is, for whom, and lists to judge by eye."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from poise.data.holdout import Holdout
+from poise.errors import UsageError
+from poise.evaluation import plots
+from poise.evaluation.evaluate import Models, name_models
+from poise.evaluation.examples import STYLE, choose_requests, example_lists
+from poise.evaluation.items import HEAD_SHARE
+from poise.evaluation.metrics import METRICS, metric_of
+from poise.evaluation.report import Report, show
+from poise.evaluation.significance import Estimate
+from poise.recommender import Recommender
+from poise.report.page import Page
+
+_MOST_IN_PLOT = 6
+_MOST_COLUMNS = 6
+_MAIN = ("NDCG", "Recall", "HitRate", "MRR", "AUC", "RMSE", "MAE")
+
+
+def write_report(
+    report: Report, path: Path | str, *, holdout: Holdout, models: Models, examples: int = 3, seed: int = 0
+) -> None:
+    """Write an evaluation as one HTML file that needs no network.
+
+    Args:
+        report: of :func:`~poise.evaluation.evaluate`.
+        path: where to write it.
+        holdout: what was evaluated.
+        models: what was evaluated, as it was given to ``evaluate``: the examples ask them again.
+        examples: how many people to show, with their history and the slates of the two best models.
+        seed: of the draw of examples.
+
+    Raises:
+        UsageError: the holdout or the models are not those of the report.
+    """
+    named = name_models(models)
+    if set(named) != set(report.models) or len(holdout) != report.protocol.requests:
+        raise UsageError("the report is of other models or requests: give write_report what was given to evaluate")
+    protocol = report.protocol
+    page = Page(
+        f"How good are the recommendations? {protocol.data}",
+        f"{len(report.models)} models, {protocol.requests:,} requests of the {protocol.part} part, "
+        f"all {protocol.items:,} items ranked",
+    )
+    _result(page, report)
+    _figures(page, report)
+    _beyond(page, report)
+    _groups(page, report)
+    if examples > 0:
+        _examples(page, report, holdout, named, examples=examples, seed=seed)
+    _protocol(page, report)
+    _meanings(page, report)
+    page.heading("All figures")
+    _table(page, report, report.names, f"Models from the best to the worst by {report.primary}.")
+    page.write(path)
+
+
+def headline(report: Report) -> str:
+    """Say in words which model is best, by how much, and whether that is more than chance."""
+    figure = report.primary
+    best = report.best()
+    one = report.estimates[best][figure]
+    value = f"{figure} {one.value:.4f} (95 % interval {one.low:.4f} to {one.high:.4f})"
+    if len(report.models) == 1:
+        return f"{best} reaches {value}. There is no other model to compare it with."
+    compared = report.significance() if figure in report.figures[best] else []
+    said = f"{best} has the best figure: {value}."
+    if not compared:
+        return said
+    following = compared[0]
+    lead = abs(following.difference.value)
+    against = report.estimates[following.other][figure].value
+    share = f", or {100 * lead / against:.0f} %," if against > 0 else ""
+    said += f" That is {lead:.4f}{share} better than {following.other}, the next best."
+    equal = [comparison.other for comparison in compared if not comparison.real]
+    if not equal:
+        return said + " The lead over every other model is more than chance."
+    return said + f" No difference is shown to {_and(equal)}: more requests might tell them apart, or nothing would."
+
+
+def _result(page: Page, report: Report) -> None:
+    page.heading("Result")
+    compared = report.significance() if report.primary in report.figures[report.best()] else []
+    unsure = any(not comparison.real for comparison in compared)
+    page.text(headline(report), "warning" if unsure else "good" if compared else "plain")
+    if compared:
+        page.table(
+            ["Compared with", "Lead", "95 % interval", "p", "p, Holm", "In words"],
+            [
+                [
+                    one.other,
+                    one.difference.value,
+                    _solid(f"{one.difference.low:.4f} to {one.difference.high:.4f}"),
+                    _p(one.p),
+                    _p(one.p_holm),
+                    "better" if one.real else "no difference shown",
+                ]
+                for one in compared
+            ],
+            caption=f"{report.best()} against each of the others by {report.primary}.",
+        )
+        page.text(
+            "Compared request by request. p is the probability of a lead at least as large if both were equally good "
+            "(randomisation test); Holm's correction allows for the number of comparisons."
+        )
+
+
+def _figures(page: Page, report: Report) -> None:
+    page.heading("Accuracy")
+    accuracy = [name for name in report.names if metric_of(name).family != "beyond"]
+    main = [name for name in accuracy if "@" not in name or name.endswith(f"@{report.cutoff}")]
+    shown = [name for name in main if name.split("@", maxsplit=1)[0] in _MAIN] or main[:_MOST_COLUMNS]
+    page.table(
+        ["Model", *shown],
+        [[model, *(_cell(report, model, figure) for figure in shown)] for model in report.ordered()],
+        caption="The best model first; ± is half the 95 % interval.",
+    )
+    told = ", ".join(f"{name} {_cell(report, name, report.primary)}" for name in report.ordered())
+    page.figure(
+        plots.models_by(report, report.primary),
+        f"{report.primary} with its 95 % interval.",
+        f"{report.primary} of each model: {told}",
+    )
+    if report.protocol.targets == report.protocol.requests and {"Recall", "HitRate"} <= _bare(report.names):
+        page.text("Each request has one target here, so HitRate equals Recall, MAP equals MRR and DCG equals NDCG.")
+
+
+def _beyond(page: Page, report: Report) -> None:
+    beyond = [name for name in report.names if metric_of(name).family == "beyond"]
+    if not beyond:
+        return
+    page.heading("Beyond accuracy")
+    page.text(
+        "What the slates are like. Read these together with accuracy: a model that draws at random is the most novel "
+        "and the most even of all. They are dials to be set, not races to be won."
+    )
+    main = [name for name in beyond if name.endswith(f"@{report.cutoff}")]
+    _table(page, report, main, f"Models from the best to the worst by {report.primary}; ± is half the 95 % interval.")
+    for across, meaning in (("Coverage", "more of the catalogue is shown"), ("Novelty", "rarer items are shown")):
+        figure = f"{across}@{report.cutoff}"
+        if figure in beyond and len(report.models) > 1:
+            page.figure(
+                plots.trade_off(report, figure, report.primary),
+                f"Further right, {meaning}; further up, slates are more accurate.",
+                f"{report.primary} of each model against its {figure}.",
+            )
+
+
+def _groups(page: Page, report: Report) -> None:
+    page.heading("For whom")
+    page.text(
+        f"By how known the chosen item is: the head is the most popular items that hold {100 * HEAD_SHARE:.0f} % of "
+        "the training events, the tail all others; cold items have none. And by what is known of the person."
+    )
+    of_items = report.by_item_group()
+    parts = [("item group", str(of_items["figure"][0]), of_items)] if of_items.height else []
+    of_users = report.by_user_group()
+    if of_users.height:
+        by_grouping = of_users.partition_by("grouping", maintain_order=True)
+        parts += [(str(part["grouping"][0]), report.primary, part) for part in by_grouping]
+    shown = report.ordered()[:_MOST_IN_PLOT]
+    for name, figure, frame in parts:
+        caption = f"{figure} by {name}"
+        page.figure(plots.by_group(frame, shown, figure), f"{caption}.", f"{caption} of each model; figures below.")
+    for name, figure, frame in parts:
+        _group_table(page, report, frame, name.capitalize(), f"{figure} by {name}.")
+
+
+def _examples(
+    page: Page, report: Report, holdout: Holdout, models: dict[str, Recommender], *, examples: int, seed: int
+) -> None:
+    ordered = report.ordered()
+    first, second = ordered[0], ordered[min(1, len(ordered) - 1)]
+    requests = choose_requests(report, first, second, examples, seed)
+    page.heading("Examples to judge")
+    page.text(
+        f"People drawn by chance: first one for whom only {first} was right, then one for whom only {second} was, "
+        "then anybody. So they say what lists look like, not how often they are right. A tick marks what was chosen."
+        if first != second
+        else "People drawn by chance, first one for whom the list was right. A tick marks what was chosen."
+    )
+    shown = {name: models[name] for name in dict.fromkeys((first, second))}
+    page.html(STYLE + "\n".join(example_lists(holdout, shown, requests, report.cutoff)))
+
+
+def _protocol(page: Page, report: Report) -> None:
+    page.heading("What was evaluated")
+    one = report.protocol
+    rows = [
+        ["Data", one.data],
+        ["Part", one.part],
+        ["Requests", f"{one.requests:,}"],
+        ["Items then chosen (targets)", f"{one.targets:,}"],
+        [
+            "Targets left out as unreachable",
+            f"{one.unreachable:,}: in the history, which is hidden" if one.hide_seen else f"{one.unreachable:,}",
+        ],
+        [
+            "Items ranked for each request",
+            f"{one.items:,}: the whole catalogue" + (", less what the person had seen" if one.hide_seen else ""),
+        ],
+        ["Events learnt from", f"{one.train_events:,}"],
+        ["Diversity measured on", one.content or "nothing: the items have neither vectors nor labels"],
+        ["Calibration measured on", one.labels or "nothing: the items have no labels"],
+        ["Resamples for intervals", f"{one.resamples:,}"],
+        ["Seed", f"{one.seed}"],
+    ]
+    rows += [[f"Seconds of {name}", f"{report.seconds[name]:.1f} for all rankings"] for name in report.models]
+    page.table(["What", "Value"], rows)
+
+
+def _meanings(page: Page, report: Report) -> None:
+    page.heading("What the figures mean")
+    used = _bare(report.names)
+    page.table(
+        ["Figure", "Meaning", "Better"],
+        [
+            [metric.name, metric.meaning, "more" if metric.better == "max" else "less"]
+            for metric in METRICS.values()
+            if metric.name in used
+        ],
+        caption="k in NAME@k is the number of places that count. All items that were then chosen are right, all others "
+        "wrong, though people might have liked some of those: figures compare models, they do not measure delight.",
+    )
+
+
+def _table(page: Page, report: Report, figures: list[str], caption: str) -> None:
+    """Add one row a figure and one column a model."""
+    models = report.ordered()
+    rows = [[figure, *(_cell(report, model, figure) for model in models)] for figure in figures]
+    page.table(["Figure", *models], rows, caption=caption)
+
+
+def _group_table(page: Page, report: Report, frame: pl.DataFrame, first: str, caption: str) -> None:
+    rows = []
+    for (group,), part in frame.group_by(["group"], maintain_order=True):
+        cells = {row["model"]: Estimate(row["value"], row["low"], row["high"], row["n"]) for row in part.to_dicts()}
+        figure = part["figure"][0]
+        texts = [_solid(show(figure, cells.get(name))) for name in report.ordered()]
+        rows.append([group, max(one.n for one in cells.values()), *texts])
+    page.table([first, "Requests", *report.ordered()], rows, caption=caption)
+
+
+def _cell(report: Report, model: str, figure: str) -> str:
+    return _solid(show(figure, report.estimates[model].get(figure)))
+
+
+def _solid(text: str) -> str:
+    """Keep a cell on one line."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _bare(figures: list[str]) -> set[str]:
+    return {figure.split("@", maxsplit=1)[0] for figure in figures}
+
+
+def _p(p: float) -> str:
+    return _solid("< .001") if p < 0.001 else f"{p:.3f}"
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

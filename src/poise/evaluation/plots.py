@@ -1,0 +1,94 @@
+"""The plots of an evaluation, in house style."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from poise.evaluation.report import Report
+from poise.report import plots
+from poise.report.svg import INK, MUTED, SERIES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MARKERS = "osD^vP"
+
+
+def models_by(report: Report, figure: str) -> Figure:
+    """Draw a figure of each model with its interval, the best on top."""
+    names = [name for name in report.ordered(figure) if figure in report.estimates[name]]
+    found = [report.estimates[name][figure] for name in names]
+    return plots.intervals(
+        names, [one.value for one in found], [one.low for one in found], [one.high for one in found], xlabel=figure
+    )
+
+
+def trade_off(report: Report, across: str, up: str) -> Figure:
+    """Draw each model at what it gains in one figure and in another, with both intervals."""
+    figure, axes = plots.blank(xlabel=across, ylabel=up)
+    names = [name for name in report.ordered() if across in report.estimates[name] and up in report.estimates[name]]
+    middle = np.mean([report.estimates[name][across].value for name in names])
+    for at, name in enumerate(names):
+        x, y = report.estimates[name][across], report.estimates[name][up]
+        axes.errorbar(
+            x.value,
+            y.value,
+            xerr=[[max(0.0, x.value - x.low)], [max(0.0, x.high - x.value)]],
+            yerr=[[max(0.0, y.value - y.low)], [max(0.0, y.high - y.value)]],
+            fmt=_MARKERS[at % len(_MARKERS)],
+            color=SERIES[at % len(SERIES)],
+            markersize=5,
+            elinewidth=1,
+        )
+        left = x.value > middle  # the name stands on the side where there is room
+        axes.annotate(
+            name.replace("$", r"\$"),
+            (x.value, y.value),
+            xytext=(-7 if left else 7, -11 if at % 2 else 5),  # neighbours in rank are often neighbours here
+            textcoords="offset points",
+            ha="right" if left else "left",
+            color=INK,
+            fontsize=9,
+        )
+    axes.margins(0.12)
+    return figure
+
+
+def by_group(frame: pl.DataFrame, models: list[str], figure_name: str) -> Figure:
+    """Draw a figure of each model in each group: one row a group, one dot a model.
+
+    Args:
+        frame: with the columns ``model``, ``group``, ``value``, ``low``, ``high``.
+        models: which, in order.
+        figure_name: what the axis measures.
+    """
+    groups = frame["group"].unique(maintain_order=True).to_list()
+    size = (plots.SIZE[0], 1.0 + len(groups) * max(0.4, 0.14 * len(models)))
+    figure, axes = plots.blank(size, xlabel=figure_name)
+    spread = np.linspace(-0.28, 0.28, len(models)) if len(models) > 1 else np.zeros(1)
+    for at, model in enumerate(models):
+        rows = frame.filter(pl.col("model") == model)
+        place = np.array([groups.index(group) for group in rows["group"]]) + spread[at]
+        value, low, high = (rows[name].to_numpy() for name in ("value", "low", "high"))
+        axes.errorbar(
+            value,
+            place,
+            xerr=np.maximum(0, np.stack([value - low, high - value])),
+            fmt=_MARKERS[at % len(_MARKERS)],
+            color=SERIES[at % len(SERIES)],
+            markersize=4,
+            elinewidth=1.3,
+            label=model,
+        )
+    axes.set_yticks(np.arange(len(groups)), [str(group).replace("$", r"\$") for group in groups])
+    axes.set_ylim(len(groups) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(False, axis="y")
+    for border in range(1, len(groups)):
+        axes.axhline(border - 0.5, color=MUTED, linewidth=0.4, alpha=0.4)
+    figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9, labelcolor=INK)
+    return figure

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from poise.data.holdout import Holdout
+from poise.errors import UsageError, suggest
+from poise.evaluation.groups import Groups, by_group
+from poise.evaluation.items import ITEM_GROUPS, ItemFacts
+from poise.evaluation.metrics import METRICS, metric_of
+from poise.evaluation.significance import Comparison, Estimate, Measured, compare, estimates
+from poise.files import write_json
+
+_IN_TEXT = ("NDCG", "Recall", "MRR", "Coverage", "Novelty", "Diversity", "RMSE")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What was evaluated, and how.
+
+    Attributes:
+        data: the name of the data set.
+        part: ``valid`` or ``test``.
+        requests: how many requests were asked.
+        targets: how many items were then chosen in all.
+        unreachable: how many targets were left out because they are in the history, where seen items are hidden.
+        items: the size of the catalogue, all of which is ranked.
+        train_events: how many events models could learn from.
+        hide_seen: whether items of the history were hidden.
+        cutoffs: the numbers of places.
+        content: what diversity was measured on; empty for nothing.
+        labels: the column that calibration was measured on; empty for none.
+        resamples: how many times requests were drawn for an interval.
+        seed: of all draws.
+    """
+
+    data: str
+    part: str
+    requests: int
+    targets: int
+    unreachable: int
+    items: int
+    train_events: int
+    hide_seen: bool
+    cutoffs: tuple[int, ...]
+    content: str
+    labels: str
+    resamples: int
+    seed: int
+
+    @classmethod
+    def of(cls, holdout: Holdout, cutoffs: tuple[int, ...], facts: ItemFacts, resamples: int, seed: int) -> Protocol:
+        """Describe the evaluation of a holdout."""
+        return cls(
+            data=holdout.train.name,
+            part=holdout.name,
+            requests=len(holdout),
+            targets=len(holdout.targets.values),
+            unreachable=holdout.unreachable,
+            items=holdout.queries.n_items,
+            train_events=holdout.train.n_events,
+            hide_seen=holdout.queries.hide_seen,
+            cutoffs=cutoffs,
+            content=facts.content_name,
+            labels=facts.labels_name,
+            resamples=resamples,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of models on one holdout, kept request by request so that they can be compared.
+
+    Attributes:
+        models: their names, in the order given.
+        figures: by model, by figure (``NDCG@10``), its value of each request.
+        whole: by model, the figures of all slates together, such as ``Coverage@10``.
+        by_item: by model, recall of the targets of one item group, such as ``Recall@10 tail``.
+        groups: the ways in which requests can be parted.
+        protocol: what was evaluated, and how.
+        seconds: by model, how long the ranking took.
+    """
+
+    models: tuple[str, ...]
+    figures: Mapping[str, Mapping[str, Measured]] = field(repr=False)
+    whole: Mapping[str, Mapping[str, Estimate]] = field(repr=False)
+    by_item: Mapping[str, Mapping[str, Measured]] = field(repr=False)
+    groups: tuple[Groups, ...] = field(repr=False)
+    protocol: Protocol
+    seconds: Mapping[str, float]
+
+    @cached_property
+    def estimates(self) -> dict[str, dict[str, Estimate]]:
+        """By model, by figure, its value with a 95 % interval, in the order of the metrics."""
+        names = [(model, figure) for model in self.models for figure in self.figures[model]]
+        found = self._estimate([self.figures[model][figure] for model, figure in names])
+        by_name = dict(zip(names, found, strict=True))
+        by_name |= {(model, figure): one for model in self.models for figure, one in self.whole[model].items()}
+        rank = {name: at for at, name in enumerate(METRICS)}
+        ordered = sorted(by_name, key=lambda name: (rank[name[1].split("@")[0]], int(f"{name[1]}@0".split("@")[1])))
+        return {
+            model: {figure: by_name[name, figure] for name, figure in ordered if name == model} for model in self.models
+        }
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The figures that at least one model has, such as ``NDCG@10``, in the order of the metrics."""
+        longest = max(self.models, key=lambda model: len(self.estimates[model]))
+        rest = {figure for model in self.models for figure in self.estimates[model]}
+        return [*self.estimates[longest], *sorted(rest - set(self.estimates[longest]))]
+
+    @property
+    def cutoff(self) -> int:
+        """The cut-off to speak of where one must do: 10 if it was measured, else the middle one."""
+        cutoffs = self.protocol.cutoffs
+        return 10 if 10 in cutoffs else cutoffs[len(cutoffs) // 2]
+
+    @property
+    def primary(self) -> str:
+        """The figure that models are ordered by: NDCG at :attr:`cutoff` if it was measured, else the first."""
+        wanted = f"NDCG@{self.cutoff}"
+        return wanted if wanted in self.names else self.names[0]
+
+    def best(self, figure: str | None = None) -> str:
+        """Return the name of the model with the best value of ``figure``, by default the :attr:`primary` one."""
+        return self.ordered(figure)[0]
+
+    def ordered(self, figure: str | None = None) -> list[str]:
+        """Return the names of the models from the best to the worst by ``figure``, those without it last."""
+        figure = self._checked(figure)
+        sign = -1 if metric_of(figure).better == "max" else 1
+        value = {
+            model: sign * self.estimates[model][figure].value if figure in self.estimates[model] else math.inf
+            for model in self.models
+        }
+        return sorted(self.models, key=lambda model: math.inf if math.isnan(value[model]) else value[model])
+
+    def significance(self, figure: str | None = None) -> list[Comparison]:
+        """Compare the best model with each of the others, request by request.
+
+        Args:
+            figure: by which figure; None for the :attr:`primary` one.
+
+        Raises:
+            UsageError: the figure was not measured, or is one of all requests together, such as coverage.
+        """
+        figure = self._checked(figure)
+        measured = {name: self.figures[name][figure] for name in self.ordered(figure) if figure in self.figures[name]}
+        if not measured:
+            raise UsageError(f"{figure} is a figure of all requests together: models cannot be compared by it pairwise")
+        best = next(iter(measured))
+        return compare(figure, best, measured, resamples=self.protocol.resamples, seed=self.protocol.seed)
+
+    def frame(self) -> pl.DataFrame:
+        """Return one row a model and figure: ``model``, ``figure``, ``value``, ``low``, ``high``, ``n`` (requests)."""
+        return _frame(
+            {"model": model, "figure": figure, **asdict(one)}
+            for model in self.models
+            for figure, one in self.estimates[model].items()
+        )
+
+    def table(self, figures: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return one row a model, the best first, and one column a figure, as text: the value and its 95 % interval."""
+        chosen = self.names if figures is None else [self._checked(figure) for figure in figures]
+        rows = []
+        for model in self.ordered():
+            cells = {figure: show(figure, self.estimates[model].get(figure)) for figure in chosen}
+            rows.append({"model": model, **cells})
+        return pl.DataFrame(rows, schema=dict.fromkeys(["model", *chosen], pl.String))
+
+    def by_user_group(self, figure: str | None = None) -> pl.DataFrame:
+        """Return one row a model, grouping and group: ``model``, ``grouping``, ``group``, ``value``, ``low`` ...
+
+        Args:
+            figure: which one; None for the :attr:`primary` one.
+        """
+        figure = self._checked(figure)
+        names, parts = [], []
+        for model in self.models:
+            for groups in self.groups if figure in self.figures[model] else ():
+                names += [(model, groups.name, label) for label in groups.labels]
+                parts += by_group(self.figures[model][figure], groups)
+        return _frame(
+            {"model": model, "grouping": grouping, "group": group, "figure": figure, **asdict(one)}
+            for (model, grouping, group), one in zip(names, self._estimate(parts), strict=True)
+        )
+
+    def by_item_group(self, k: int | None = None) -> pl.DataFrame:
+        """Return the recall of targets in the head, the tail and of cold items, one row a model and group.
+
+        Args:
+            k: the cut-off; None for :attr:`cutoff`.
+        """
+        k = self.cutoff if k is None else k
+        if k not in self.protocol.cutoffs:
+            raise UsageError(f"k is {k}; measured were {', '.join(map(str, self.protocol.cutoffs))}")
+        names = [(model, group) for model in self.models for group in ITEM_GROUPS]
+        found = self._estimate([self.by_item[model][f"Recall@{k} {group}"] for model, group in names])
+        return _frame(
+            {"model": model, "group": group, "figure": f"Recall@{k}", **asdict(one)}
+            for (model, group), one in zip(names, found, strict=True)
+            if one.n
+        )
+
+    def text(self, figures: Sequence[str] | None = None) -> str:
+        """Return an aligned table for a terminal, and below it which differences are real.
+
+        Args:
+            figures: the columns; None for the usual ones at :attr:`cutoff`.
+        """
+        usual = [name for name in self.names if name.split("@")[0] in _IN_TEXT and self._at_cutoff(name)]
+        table = self.table(figures or usual or self.names[:6])
+        rows = [table.columns, *map(list, table.rows())]
+        widths = [max(len(row[at]) for row in rows) for at in range(len(table.columns))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines.insert(1, "  ".join("─" * width for width in widths))
+        protocol = self.protocol
+        lines.append(
+            f"{protocol.requests:,} requests of the {protocol.part} part, all {protocol.items:,} items ranked; "
+            "± is a 95 % interval"
+        )
+        if any(self.primary in figures for figures in self.figures.values()):
+            lines += [one.verdict for one in self.significance()]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all figures, groups and comparisons as what JSON can hold; None for what could not be measured."""
+        has_primary = any(self.primary in figures for figures in self.figures.values())
+        found = {
+            "protocol": asdict(self.protocol),
+            "figures": {
+                model: {figure: asdict(one) for figure, one in of_model.items()}
+                for model, of_model in self.estimates.items()
+            },
+            "by_user_group": self.by_user_group().to_dicts(),
+            "by_item_group": self.by_item_group().to_dicts(),
+            "significance": [{**asdict(one), "verdict": one.verdict} for one in self.significance()]
+            if has_primary
+            else [],
+            "seconds": dict(self.seconds),
+        }
+        return _without_nan(found)  # type: ignore[no-any-return]
+
+    def save(self, path: Path | str) -> None:
+        """Write :meth:`to_dict` as JSON, whole or not at all."""
+        write_json(path, self.to_dict())
+
+    def _estimate(self, measured: list[Measured]) -> list[Estimate]:
+        return estimates(measured, resamples=self.protocol.resamples, seed=self.protocol.seed)
+
+    def _at_cutoff(self, figure: str) -> bool:
+        return "@" not in figure or figure.endswith(f"@{self.cutoff}")
+
+    def _checked(self, figure: str | None) -> str:
+        if figure is None:
+            return self.primary
+        if figure not in self.names:
+            raise UsageError(
+                f"{figure!r} was not measured; there are {', '.join(self.names)}.{suggest(figure, self.names)}"
+            )
+        return figure
+
+
+def show(figure: str, one: Estimate | None) -> str:
+    """Return a figure as text: its value, and half the width of its 95 % interval."""
+    if one is None or math.isnan(one.value):
+        return "–"
+    decimals = {"Popularity": 1, "Novelty": 2}.get(figure.split("@", maxsplit=1)[0], 4)
+    return f"{one.value:.{decimals}f} ± {(one.high - one.low) / 2:.{decimals}f}"
+
+
+def _frame(rows: Any) -> pl.DataFrame:
+    return pl.DataFrame(list(rows))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

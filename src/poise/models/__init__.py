@@ -1,0 +1,40 @@
+"""Who likes what: one model, one file. Models are imported when they are first asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from poise.models.als import ALS as ALS
+    from poise.models.blend import Blend as Blend
+    from poise.models.bpr import BPR as BPR
+    from poise.models.content import Content as Content
+    from poise.models.ease import EASE as EASE
+    from poise.models.item_knn import ItemKNN as ItemKNN
+    from poise.models.popularity import Popularity as Popularity
+    from poise.models.random import Random as Random
+
+MODULES = {
+    "Random": "random",
+    "Popularity": "popularity",
+    "ItemKNN": "item_knn",
+    "EASE": "ease",
+    "ALS": "als",
+    "BPR": "bpr",
+    "Content": "content",
+    "Blend": "blend",
+}
+"""The module of each model, from the simplest to the best."""
+
+__all__ = list(MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in MODULES:
+        raise AttributeError(f"module 'poise.models' has no model {name!r}; there are {', '.join(MODULES)}")
+    return getattr(import_module(f"poise.models.{MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

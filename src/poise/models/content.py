@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Gt
+from pydantic.dataclasses import dataclass
+
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.data.queries import Queries
+from poise.errors import DataError
+from poise.models.additive import Additive
+from poise.models.vectors import unit
+from poise.recommender import OPTIONS
+from poise.types import Floats, Indices
+
+
+@dataclass(kw_only=True, eq=False, config=OPTIONS)
+class Content(Additive):
+    """The items nearest to what a history means, by an encoder's vectors: it serves items that nobody has touched.
+
+    A person is the recency-weighted sum of the vectors of what they did, and an item scores by its cosine with it. The
+    mean of the catalogue is taken out of all vectors first: it says what the items have in common (that they are films),
+    and hides what tells them apart.
+
+    The source of removing the mean is Mu and Viswanath, *All-but-the-Top: Simple and Effective Postprocessing for Word
+    Representations*, 2018.
+
+    Args:
+        vectors: which of the data set's vectors to use: the name that the encoder gave them.
+        decay: see :class:`~poise.models.additive.Additive`.
+    """
+
+    vectors: str = "text"
+
+    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+        if self.vectors not in data.vectors:
+            there = ", ".join(data.vectors) or "none"
+            raise DataError(
+                f"Content: {data.name!r} has no vectors {self.vectors!r} (there are: {there}); "
+                "add them with poise.TextEncoder().encode_items(data)"
+            )
+        found = np.asarray(data.vectors[self.vectors], dtype=np.float32)
+        known = np.any(found, axis=1)
+        if not known.any():
+            raise DataError("Content: no item has any text to go by")
+        self.directions = unit(np.where(known[:, None], found - found[known].mean(axis=0), 0))  # [n_items + 1, dim]
+        self._choose_decay(valid)
+
+    def score(self, queries: Queries) -> Floats:
+        """See :meth:`Recommender.score`: cosines."""
+        return unit(queries.matrix(self.recency) @ self.directions) @ self.directions.T
+
+    def contributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.contributions`."""
+        history = query.history(0)
+        weighted = self.directions[history] * self._history_weights(query)[:, None]
+        length = np.linalg.norm(weighted.sum(axis=0)) or 1.0
+        return np.asarray(weighted / length @ self.directions[items].T, dtype=np.float32)  # [n_history, k]
+
+    def _similarity(self, items: Indices) -> Floats:
+        return self.directions[items] @ self.directions.T
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"directions": self.directions}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self.directions = arrays["directions"]

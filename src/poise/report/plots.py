@@ -1,0 +1,279 @@
+"""Plots in house style, on matplotlib's objects: no global state, no window, colours that follow the page's scheme."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from poise.report.svg import GRID, INK, MUTED, SERIES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIZE = (5.0, 3.1)
+"""Inches: two figures stand side by side on a page, one on a phone."""
+
+_LONGEST_LABEL = 34
+
+
+def blank(size: tuple[float, float] = SIZE, *, xlabel: str = "", ylabel: str = "") -> tuple[Figure, Axes]:
+    """Return a figure in house style with one pair of axes, to draw on by hand.
+
+    Args:
+        size: width and height in inches.
+        xlabel: what the horizontal axis measures, with its unit.
+        ylabel: what the vertical axis measures, with its unit.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    axes.set_prop_cycle(color=list(SERIES))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(MUTED)
+        axes.spines[side].set_linewidth(0.7)
+    axes.tick_params(which="both", color=MUTED, labelcolor=INK, labelsize=9, width=0.7)
+    axes.grid(True, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(xlabel, color=MUTED, fontsize=9)
+    axes.set_ylabel(ylabel, color=MUTED, fontsize=9)
+    return figure, axes
+
+
+def bars(
+    labels: Sequence[str],
+    values: npt.ArrayLike,
+    *,
+    low: npt.ArrayLike | None = None,
+    high: npt.ArrayLike | None = None,
+    xlabel: str = "",
+    percent: bool = False,
+) -> Figure:
+    """Draw one horizontal bar a label, first on top.
+
+    Args:
+        labels: what the bars stand for.
+        values: how long they are, ``[n]``.
+        low: lower end of the confidence interval of each, ``[n]``.
+        high: upper end of the confidence interval of each, ``[n]``.
+        xlabel: what the bars measure.
+        percent: whether the values are shares, to be shown in per cent.
+    """
+    length = np.asarray(values, dtype=np.float64)
+    figure, axes = blank(_rows_size(len(labels)), xlabel=xlabel)
+    place = np.arange(len(labels))
+    axes.barh(place, length, height=0.66, color=SERIES[0])
+    if low is not None and high is not None:
+        span = np.abs(np.stack([length - np.asarray(low), np.asarray(high) - length]))
+        axes.errorbar(length, place, xerr=span, fmt="none", ecolor=INK, elinewidth=1.1, capsize=2.5)
+    _label_rows(axes, labels)
+    if percent:
+        _in_percent(axes, "x")
+    return figure
+
+
+def columns(
+    labels: Sequence[str], values: npt.ArrayLike, *, percent: bool = False, xlabel: str = "", ylabel: str = ""
+) -> Figure:
+    """Draw one upright bar a label, in order: for hours, weekdays, steps of a scale. Labels must be short.
+
+    Args:
+        labels: what the bars stand for.
+        values: how high they are, ``[n]``.
+        percent: whether the values are shares, to be shown in per cent.
+        xlabel: what the labels are.
+        ylabel: what the bars measure.
+    """
+    figure, axes = blank(xlabel=xlabel, ylabel=ylabel)
+    place = np.arange(len(labels))
+    axes.bar(place, np.asarray(values, dtype=np.float64), width=0.8, color=SERIES[0])
+    every = -(-len(labels) // 12)  # as many labels as fit side by side
+    axes.set_xticks(place[::every], labels[::every])
+    axes.grid(False, axis="x")
+    axes.tick_params(axis="x", length=0)
+    if percent:
+        _in_percent(axes, "y")
+    else:
+        _plain_numbers(axes.yaxis)
+    return figure
+
+
+def intervals(
+    labels: Sequence[str],
+    centre: npt.ArrayLike,
+    low: npt.ArrayLike,
+    high: npt.ArrayLike,
+    *,
+    xlabel: str = "",
+    reference: float | None = None,
+) -> Figure:
+    """Draw one dot with its confidence interval a label, first on top.
+
+    Args:
+        labels: what the dots stand for.
+        centre: where they are, ``[n]``.
+        low: lower end of each interval, ``[n]``.
+        high: upper end of each interval, ``[n]``.
+        xlabel: what is measured.
+        reference: where to draw a line to compare with: 0 for differences.
+    """
+    middle = np.asarray(centre, dtype=np.float64)
+    figure, axes = blank(_rows_size(len(labels)), xlabel=xlabel)
+    if reference is not None:
+        axes.axvline(reference, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    span = np.abs(np.stack([middle - np.asarray(low), np.asarray(high) - middle]))
+    axes.errorbar(middle, np.arange(len(labels)), xerr=span, fmt="o", color=SERIES[0], markersize=5, elinewidth=1.6)
+    _label_rows(axes, labels)
+    return figure
+
+
+def histogram(
+    values: npt.ArrayLike, *, bins: int = 40, log: bool = False, xlabel: str = "", ylabel: str = ""
+) -> Figure:
+    """Draw how often values occur.
+
+    Args:
+        values: any numbers, ``[n]``; those that are not finite are left out, with ``log`` also those not above 0.
+        bins: at most how many bars; few different whole numbers get a bar each.
+        log: whether the bars are equally wide on a logarithmic scale: for counts with a long tail.
+        xlabel: what the values are.
+        ylabel: what is counted.
+    """
+    given = np.asarray(values, dtype=np.float64)
+    given = given[np.isfinite(given) & (given > 0)] if log else given[np.isfinite(given)]
+    figure, axes = blank(xlabel=xlabel, ylabel=ylabel)
+    axes.grid(False, axis="x")
+    if len(given):
+        axes.hist(given, bins=_bin_edges(given, bins, log=log).tolist(), color=SERIES[0], rwidth=0.92)
+    if log:
+        axes.set_xscale("log")
+        _log_numbers(axes.xaxis)
+    _plain_numbers(axes.yaxis)
+    return figure
+
+
+def line(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike | Mapping[str, npt.ArrayLike],
+    *,
+    log: bool = False,
+    fill: bool = False,
+    percent: bool = False,
+    xlabel: str = "",
+    ylabel: str = "",
+    size: tuple[float, float] = SIZE,
+) -> Figure:
+    """Draw one curve or several.
+
+    Args:
+        x: numbers or dates (datetime64), ``[n]``.
+        y: the heights, ``[n]``; for several curves, by name.
+        log: whether both scales are logarithmic.
+        fill: whether to shade what lies below the curve.
+        percent: whether the heights are shares, to be shown in per cent.
+        xlabel: what runs along the horizontal axis.
+        ylabel: what the heights are.
+        size: width and height in inches.
+    """
+    figure, axes = blank(size, xlabel=xlabel, ylabel=ylabel)
+    named = isinstance(y, Mapping)
+    across: Any = np.asarray(x)
+    for number, (name, heights) in enumerate(y.items() if isinstance(y, Mapping) else [("", y)]):
+        height: Any = np.asarray(heights)
+        colour = SERIES[number % len(SERIES)]
+        axes.plot(across, height, color=colour, linewidth=1.7, label=name)
+        if fill:
+            axes.fill_between(across, height, color=colour, alpha=0.16, linewidth=0)
+    if log:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        _log_numbers(axes.xaxis)
+        _log_numbers(axes.yaxis)
+    elif percent:
+        _in_percent(axes, "y")
+        axes.set_ylim(bottom=0)
+    else:
+        if axes.dataLim.ymin >= 0:
+            axes.set_ylim(bottom=0)
+        _plain_numbers(axes.yaxis)
+    if across.dtype.kind == "M":
+        _plain_dates(axes)
+    if named:
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9, labelcolor=INK)
+    return figure
+
+
+def _rows_size(rows: int) -> tuple[float, float]:
+    return SIZE[0], max(1.3, 0.75 + 0.27 * rows)
+
+
+def _label_rows(axes: Axes, labels: Sequence[str]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    short = [label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…" for label in labels]
+    axes.set_yticks(np.arange(len(labels)), [label.replace("$", r"\$") for label in short])
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _bin_edges(values: npt.NDArray[np.float64], bins: int, *, log: bool) -> npt.NDArray[np.float64]:
+    low, high = float(values.min()), float(values.max())
+    steps = np.unique(values[:100_000])
+    if not log and len(steps) <= bins and (gap := _least_gap(steps)) * bins >= high - low:
+        return np.arange(low - gap / 2, high + gap, gap)
+    if log:
+        edges = np.geomspace(low, max(high, low * 1.1) * 1.000001, bins + 1)
+        if np.all(values[:100_000] == np.floor(values[:100_000])):  # counts: no bar between two whole numbers
+            edges = np.unique(np.round(edges)) - 0.5
+            edges = np.append(edges, edges[-1] + 1)
+        return np.asarray(edges[edges > 0], dtype=np.float64)
+    return np.linspace(low, high if high > low else low + 1, bins + 1)
+
+
+def _least_gap(steps: npt.NDArray[np.float64]) -> float:
+    return float(np.diff(steps).min()) if len(steps) > 1 else 1.0
+
+
+def _in_percent(axes: Axes, which: str) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.6g}%"))
+
+
+def _plain_numbers(axis: Any) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _short_number(value)))
+
+
+def _log_numbers(axis: Any) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0,) if high > 1_000 * low else (1.0, 2.0, 5.0)))
+    axis.set_minor_formatter(NullFormatter())
+    _plain_numbers(axis)
+
+
+def _short_number(value: float) -> str:
+    if abs(value) >= 1_000_000:
+        return f"{value / 1_000_000:,.10g} M"
+    return f"{value / 1_000:,.10g} k" if abs(value) >= 10_000 else f"{value:,.10g}"
+
+
+def _plain_dates(axes: Axes) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
