@@ -25,9 +25,15 @@ class NotFittedError(PoiseError):
     """A model was asked for recommendations before it was fitted."""
 
 
+def one_line(error: Exception) -> str:
+    """Return what went wrong in a library as one line, for the message of one of the errors above."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def suggest(name: str, allowed: list[str] | tuple[str, ...]) -> str:
     """Return `` Did you mean 'x'?`` for the closest of ``allowed``, or an empty string where none is close."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, allowed, n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    lower = {one.lower(): one for one in allowed}
+    close = get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
+    return f" Did you mean {lower[close[0]]!r}?" if close else ""

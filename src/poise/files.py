@@ -14,6 +14,8 @@ from typing import Any
 
 from poise.errors import DataError, PoiseError
 
+_NOT_WRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
+
 
 def cache_folder() -> Path:
     """Return where what can be made or fetched anew is kept: ``$POISE_CACHE``, or the user's own cache folder."""
@@ -30,9 +32,11 @@ def atomic_directory(path: Path | str) -> Iterator[Path]:
     A directory that stands at ``path`` is replaced only at the end.
 
     Raises:
-        PoiseError: the disk is full or may not be written to.
+        PoiseError: the disk is full or may not be written to, or a file stands at ``path``.
     """
     path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise PoiseError(f"{path} is a file, and a folder is to be written there; choose another name")
     with _explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
@@ -81,6 +85,8 @@ def read_json(path: Path | str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{path} is not valid JSON ({error}); it was damaged or is another kind of file") from None
 
@@ -89,14 +95,21 @@ def read_json(path: Path | str) -> Any:
 def _explain_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if _is_full_disk(error):
             raise PoiseError(
                 f"the disk is full while writing {path}; nothing was written: free some space and run again"
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
             raise PoiseError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
         raise
+
+
+def _is_full_disk(error: Exception) -> bool:
+    """Tell by the number or by the words: polars, safetensors and a short write of NumPy's give no number."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return any(words in str(error) for words in ("No space left on device", "Disk quota exceeded", " requested and "))
 
 
 def _umask() -> int:

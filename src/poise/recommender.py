@@ -20,7 +20,7 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.data.vocabulary import Vocabulary
-from poise.errors import DataError, NotFittedError, UsageError
+from poise.errors import DataError, NotFittedError, PoiseError, UsageError, one_line
 from poise.files import atomic_directory, read_json, write_json
 from poise.slates import Reason, Slates
 from poise.top_k import top_k
@@ -69,7 +69,11 @@ class Recommender(ABC):
 
         Returns:
             itself, fitted.
+
+        Raises:
+            DataError: it cannot learn from this data; see :meth:`obstacle`.
         """
+        self._require_learnable(data)
         self.chosen = {}
         self._fit(data, valid)
         return self._fitted(data)
@@ -77,8 +81,13 @@ class Recommender(ABC):
     def refit(self, data: Dataset) -> Self:
         """Learn anew from ``data``, the validation part included, and keep what was chosen on validation."""
         self._require_fitted()
+        self._require_learnable(data)
         self._refit(data)
         return self._fitted(data)
+
+    def obstacle(self, data: Dataset) -> str | None:
+        """Return why it cannot learn from ``data``, in one line; None if it can."""
+        return None
 
     def _refit(self, data: Dataset) -> None:
         self._fit(data, None)
@@ -153,6 +162,8 @@ class Recommender(ABC):
         """
         self._require_fitted()
         check_k(k, len(self.item_ids) - 1)
+        if isinstance(items, str):
+            raise UsageError(f"items is a list of ids; for one item write [{items!r}]")
         index = self.item_ids.index(items)
         if (unknown := np.flatnonzero(index == 0)).size:
             raise UsageError(f"item {items[unknown[0]]!r} is not in the catalogue of this {self.name}")
@@ -171,7 +182,7 @@ class Recommender(ABC):
 
         Without a method of its own, a model's reasons are the events whose :meth:`contributions` are largest.
         """
-        explained = []
+        explained: list[list[list[Reason]]] = []
         for row in range(len(queries)):
             one = queries.take([row])
             history = one.history(0)
@@ -237,6 +248,10 @@ class Recommender(ABC):
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Take back what :meth:`_arrays` gave; :attr:`item_ids` is already there."""
 
+    def _require_learnable(self, data: Dataset) -> None:
+        if (obstacle := self.obstacle(data)) is not None:
+            raise DataError(f"{self.name}: {obstacle}")
+
     def _require_fitted(self) -> None:
         if not hasattr(self, "item_ids"):
             raise NotFittedError(f"{self.name} has learnt nothing yet: call fit(data) first")
@@ -250,19 +265,20 @@ def load(path: Path | str) -> Recommender:
     """
     path = Path(path)
     header = read_json(path / "model.json")
-    if header.get("format", 0) > FORMAT:
-        raise DataError(
-            f"{path} was written by Poise {header.get('poise')}, newer than this {__version__}: upgrade Poise to read it"
-        )
     try:
-        item_ids = Vocabulary._trusted(pl.read_ipc(path / "items.arrow", memory_map=False)["id"])
+        if header["format"] > FORMAT:
+            raise DataError(
+                f"{path} was written by Poise {header['poise']}, newer than this {__version__}: upgrade to read it"
+            )
+        item_ids = Vocabulary._trusted(pl.read_ipc(path / "items.arrow")["id"])
         return _read(path, item_ids)
-    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"the model in {path} is damaged ({error}); fit it again") from error
+    except PoiseError:
+        raise
+    except Exception as error:  # there is no end to what a damaged file can bring about
+        raise DataError(f"the model in {path} is damaged ({one_line(error)}); fit it again") from error
 
 
 def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     header = read_json(folder / "model.json")
@@ -277,10 +293,7 @@ def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
     recommender.item_ids = item_ids
     recommender.data_fingerprint = header["data_fingerprint"]
     recommender.chosen = header["chosen"]
-    try:
-        recommender._restore(load_file(folder / "arrays.safetensors"))
-    except SafetensorError as error:
-        raise DataError(f"{folder / 'arrays.safetensors'} is damaged ({error}); fit the model again") from error
+    recommender._restore(load_file(folder / "arrays.safetensors"))
     return recommender
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,13 +25,21 @@ class Reason:
     items: tuple[int, ...] = ()
     share: float = 1.0
 
-    def text(self, titles: Sequence[str]) -> str:
-        """Say it in words; ``titles`` names the items, by index."""
+    def text(self, titles: Sequence[str], verbs: Mapping[int, str] | None = None) -> str:
+        """Say it in words.
+
+        Args:
+            titles: what to call each item, by index.
+            verbs: what the person did with each item of their history; see :func:`poise.wording.verbs`.
+        """
         if self.kind == "popular":
             return "popular with others"
         if self.kind == "random":
             return "picked at random"
-        return "because you liked " + " and ".join(titles[item] for item in self.items)
+        done: dict[str, list[str]] = {}
+        for item in self.items:
+            done.setdefault((verbs or {}).get(item, "chose"), []).append(titles[item])
+        return "because you " + " and ".join(f"{verb} {' and '.join(names)}" for verb, names in done.items())
 
 
 @dataclass(frozen=True)

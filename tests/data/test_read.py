@@ -57,11 +57,15 @@ def test_movielens_files_are_latin_1_and_have_no_header(tmp_path):
     table = read_table(_write(tmp_path / "movies.dat", "1::Misérables, Les (1995)::Drama|Musical\n".encode("latin-1")))
     assert table.rows(named=True) == [{"item_id": "1", "title": "Misérables, Les (1995)", "genres": "Drama|Musical"}]
     other = _write(tmp_path / "log.dat", "1::2::5::978300760\n")
-    with pytest.raises(DataError, match="4 fields .* names="):
+    with pytest.raises(DataError, match=r"4 fields .* names="):
         read_table(other)
     assert read_table(other, names=["u", "i", "r", "t"]).rows() == [("1", "2", "5", "978300760")]
     with pytest.raises(DataError, match="4 columns, but 2 names"):
         read_table(other, names=["u", "i"])
+
+
+def test_columns_parted_by_blanks(tmp_path):
+    assert read_table(_write(tmp_path / "a.txt", "user item\n007 x\n8 y\n")).rows() == [("007", "x"), ("8", "y")]
 
 
 def test_sequences_of_a_user_a_line(tmp_path):

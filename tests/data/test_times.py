@@ -63,7 +63,7 @@ def test_columns_of_dates_and_times_in_any_zone():
 
 
 @given(
-    st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001
+    st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)),
     st.integers(-14 * 4, 14 * 4),
 )
 def test_iso_text_of_any_moment_and_zone(instant, quarters):

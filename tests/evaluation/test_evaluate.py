@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 
+import ir_measures
 import numpy as np
 import polars as pl
 import pytest
+from ir_measures import RR, R, nDCG
+from sklearn.metrics import roc_auc_score
 
 from poise.errors import NotFittedError, PoiseError, UsageError
-from poise.evaluation import evaluate
+from poise.evaluation import evaluate, write_report
 from poise.evaluation.metrics import METRICS
 from poise.models.random import Random
 
@@ -137,8 +140,8 @@ def test_groups_part_the_requests(make_holdout, fixed):
     by_user = report.by_user_group("Recall@1")
     plans = {row["group"]: (row["value"], row["n"]) for row in by_user.filter(grouping="plan").to_dicts()}
     assert plans == {"free": (0.5, 2), "paid": (1.0, 1), "unknown": (0.0, 1)}
-    activity = by_user.filter(pl.col("grouping") == "length of history")
-    assert activity["group"][0] == "no history"
+    activity = by_user.filter(pl.col("grouping") == "events in the history")
+    assert activity["group"][0] == "none"
     assert activity["n"].sum() == 4
     by_item = {row["group"]: (row["value"], row["n"]) for row in report.by_item_group().to_dicts()}
     assert by_item["cold"] == (pytest.approx(2 / 3), 3)
@@ -173,3 +176,35 @@ def test_reports_order_compare_and_serialise(make_holdout, tmp_path, fixed):
         report.significance("NDCG@7")
     with pytest.raises(UsageError, match="cannot be compared"):
         report.significance("Coverage@10")
+
+
+def test_the_whole_way_agrees_with_trec_eval_and_scikit_learn(make_holdout, fixed):
+    rng = np.random.default_rng(3)
+    n, n_items = 40, 60
+    pasts = [rng.choice(np.arange(1, 31), rng.integers(0, 12), replace=False).tolist() for _ in range(n)]
+    then = [rng.choice(np.arange(31, 61), rng.integers(1, 15), replace=False).tolist() for _ in range(n)]
+    holdout = make_holdout(pasts, then, n_items)
+    model = fixed(rng.random((n + 1, n_items + 1))).fit(holdout.train)
+    report = evaluate(model, holdout, k=(5, 10), resamples=20)
+    qrels = [ir_measures.Qrel(str(row), str(item), 1) for row, items in enumerate(then) for item in items]
+    run, expected_auc = [], []
+    for row in range(n):
+        candidates = np.setdiff1d(np.arange(1, n_items + 1), pasts[row])
+        scores = model.table[row + 1, candidates]
+        run += [
+            ir_measures.ScoredDoc(str(row), str(item), float(s)) for item, s in zip(candidates, scores, strict=True)
+        ]
+        expected_auc.append(roc_auc_score(np.isin(candidates, then[row]), scores))
+    wanted = {f"{name}@{k}": m @ k for name, m in (("NDCG", nDCG), ("Recall", R), ("MRR", RR)) for k in (5, 10)}
+    theirs = ir_measures.calc_aggregate(wanted.values(), qrels, run)
+    for name, measure in wanted.items():
+        assert report.estimates["Fixed"][name].value == pytest.approx(theirs[measure], abs=1e-9)
+    assert report.estimates["Fixed"]["AUC"].value == pytest.approx(np.mean(expected_auc), abs=1e-9)
+
+
+def test_figures_of_all_slates_alone_can_be_reported(two_users, model, tmp_path):
+    report = evaluate([model, model], two_users, k=2, metrics=["Coverage"])
+    assert "Coverage@2" in report.text()
+    report.save(tmp_path / "report.json")
+    write_report(report, tmp_path / "report.html", holdout=two_users, models=[model, model])
+    assert "Coverage@2 0.6000" in (tmp_path / "report.html").read_text()

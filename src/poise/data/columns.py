@@ -47,11 +47,12 @@ _COMMON: Mapping[str, tuple[str, ...]] = {
         *("filmtitle", "displayname", "label", "originaltitle"),
     ),
 }
-_SOUGHT: Mapping[Table, tuple[str, ...]] = {
+CANONICAL: Mapping[Table, tuple[str, ...]] = {
     "events": ("user_id", "item_id", "behaviour", "value", "timestamp"),
     "items": ("item_id", "title"),
     "users": ("user_id",),
 }
+"""What the columns that have a meaning are called here."""
 _REQUIRED: Mapping[Table, tuple[str, ...]] = {
     "events": ("user_id", "item_id"),
     "items": ("item_id",),
@@ -88,10 +89,10 @@ def resolve(columns: Sequence[str], table: Table, given: Mapping[str, str] | Non
     """
     given = dict(given or {})
     for canonical, name in given.items():
-        if canonical not in _SOUGHT[table]:
+        if canonical not in CANONICAL[table]:
             raise UsageError(
-                f"{canonical!r} is no column that {table} have here.{suggest(canonical, _SOUGHT[table])} "
-                f"Choose from {', '.join(_SOUGHT[table])}; all other columns keep their names"
+                f"{canonical!r} is no column that {table} have here.{suggest(canonical, CANONICAL[table])} "
+                f"Choose from {', '.join(CANONICAL[table])}; all other columns keep their names"
             )
         if name and name not in columns:
             raise DataError(
@@ -117,7 +118,7 @@ def is_rating(name: str) -> bool:
 def _guess(columns: Sequence[str], table: Table, given: Mapping[str, str]) -> dict[str, str]:
     by_plain = {_plain(name): name for name in reversed(columns) if name not in given.values()}
     found = dict(given)
-    for canonical in _SOUGHT[table]:
+    for canonical in CANONICAL[table]:
         if canonical in found:
             continue
         candidates = _COMMON[canonical]

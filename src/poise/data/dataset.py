@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from poise.data.events import EventLog
+from poise.data.find import find_items
 from poise.data.queries import Queries
 from poise.data.vocabulary import Vocabulary
-from poise.errors import DataError, UnknownIdError, UsageError, suggest
+from poise.errors import DataError, UnknownIdError, UsageError
 from poise.types import Floats, Mask, Offsets
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Dataset:
             vectors: float ``[n_items + 1, dim]``, row i for the item with index i, row 0 zero.
 
         Raises:
-            DataError: the array has another number of rows, or a row 0 that is not zero.
+            DataError: the array has another number of rows, a row 0 that is not zero, or values that are not finite.
         """
         if vectors.ndim != 2 or len(vectors) != self.item_ids.size:
             raise DataError(
@@ -167,39 +168,16 @@ class Dataset:
             )
         if np.any(vectors[0]):
             raise DataError(f"row 0 of the vectors {name!r} must be zero: it is padding")
+        if not np.isfinite(vectors).all():
+            raise DataError(f"the vectors {name!r} hold values that are not finite (NaN or infinity): encode anew")
         return replace(self, vectors={**self.vectors, name: vectors})
 
     def find_items(self, words: Sequence[str]) -> list[int]:
         """Return the item that each of ``words`` means: an id, a title, or a part of exactly one title.
 
-        Case does not count, nor does a year in parentheses at the end of a title. Of several items with the same title
-        the one with the most events is meant.
-
-        Raises:
-            UnknownIdError: no item fits, or several do; close titles are named.
+        See :func:`poise.data.find.find_items`.
         """
-        return [self._find_item(word.strip()) for word in words]
-
-    def _find_item(self, word: str) -> int:
-        if word in self.item_ids:
-            return int(self.item_ids.index([word])[0])
-        title = pl.Series("title", self.titles[1:]).str.to_lowercase()
-        bare = title.str.replace(r"\s*\(\d{4}\)\s*$", "")
-        wanted = word.lower()
-        popular = self.item_counts[1:]
-        for fits in (title == wanted, bare == wanted):
-            if len(same := np.flatnonzero(fits.to_numpy())):
-                return int(same[np.argmax(popular[same])]) + 1
-        partial = np.flatnonzero(title.str.contains(wanted, literal=True).to_numpy()) if wanted else np.empty(0, int)
-        if len(partial) == 1:
-            return int(partial[0]) + 1
-        if len(partial) > 1:
-            first = [self.titles[at + 1] for at in partial[np.argsort(-popular[partial], kind="stable")][:3]]
-            raise UnknownIdError(
-                f"{word!r} fits {len(partial)} items, among them {', '.join(map(repr, first))}: be more precise"
-            )
-        hint = suggest(wanted, bare.to_list()) or suggest(wanted, title.to_list())
-        raise UnknownIdError(f"no item has the id or title {word!r}.{hint}")
+        return find_items(words, self.item_ids, self.titles, self.item_counts)
 
     @cached_property
     def fingerprint(self) -> str:

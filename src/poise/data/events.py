@@ -33,6 +33,10 @@ class EventLog:
     context: pl.DataFrame
     has_time: bool
 
+    def __post_init__(self) -> None:
+        for column in (self.user, self.item, self.behaviour, self.value, self.timestamp, self.offsets):
+            column.flags.writeable = False  # as those of a saved log are: many histories are slices of them
+
     def __len__(self) -> int:
         return len(self.item)
 

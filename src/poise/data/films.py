@@ -22,8 +22,8 @@ def add_facts(items: pl.DataFrame, database: Path) -> pl.DataFrame:
     """Add director, writer, cast, country and language (lists) and runtime (minutes) to films.
 
     A film is found if its title, or another title in parentheses behind it, is the same up to case, accents, signs and
-    a leading article, and its year is the same or one off. Of several the one of the same year counts, then the one with
-    the most votes.
+    a leading article, and its year is the same or one off. Of several the one of the same year counts, then the one
+    with the most votes.
 
     Args:
         items: with ``title`` (in natural order, the year in parentheses at the end) and ``year``.

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from poise.data.columns import Table
+from poise.data.columns import CANONICAL, Table
 from poise.data.quarantine import Quarantine
 from poise.errors import DataError, UsageError
 
@@ -20,15 +20,18 @@ class Intake:
         table: what it is: ``events``, ``items`` or ``users``.
         frame: the rows that are left, under canonical names, with their position in ``raw`` in the column ``_row``.
         raw: the table as it was read.
+        mapping: canonical name to the name in ``raw``.
         quarantine: where refused rows go.
     """
 
     def __init__(self, table: Table, raw: pl.DataFrame, mapping: dict[str, str], quarantine: Quarantine) -> None:
         self.table = table
         self.raw = raw
+        self.mapping = mapping
         self.quarantine = quarantine
         renamed = {name: canonical for canonical, name in mapping.items() if canonical != name}
-        hidden = {name: f"{name}_original" for name in renamed.values() if name in raw.columns and name not in renamed}
+        taken = [name for name in CANONICAL[table] if name in raw.columns and mapping.get(name) != name]
+        hidden = {name: f"{name}_original" for name in taken if name not in renamed}
         self.frame = raw.rename({**hidden, **renamed}).with_row_index(ROW)
 
     def __contains__(self, column: str) -> bool:

@@ -135,21 +135,20 @@ def _intake(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, qu
 
 def _events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Intake:
     log = _intake("events", raw, given, quarantine)
-    found = naming.resolve(raw.columns, "events", given)
     log.identify("user_id")
     log.identify("item_id")
     if "timestamp" in log:
-        _times(log, found["timestamp"])
+        _times(log)
     if "value" in log:
-        _values(log, found["value"])
+        _values(log)
     if "behaviour" in log:
         log.identify("behaviour")
-    elif "value" in found and naming.is_rating(found["value"]):
+    elif naming.is_rating(log.mapping.get("value", "")):
         log.replace(pl.lit("rate").alias("behaviour"))
     return log
 
 
-def _times(log: Intake, column: str) -> None:
+def _times(log: Intake) -> None:
     given = log.frame["timestamp"]
     if given.null_count() == len(given):
         log.frame = log.frame.drop("timestamp")
@@ -158,22 +157,22 @@ def _times(log: Intake, column: str) -> None:
     unreadable = times.is_null() & given.is_not_null()
     if unreadable.sum() > len(given) / 2:
         raise DataError(
-            f"the column {column!r} does not hold times: {given.filter(unreadable)[0]!r} cannot be read as one. "
-            f"Times are {ACCEPTED}; choose another column with columns={{'timestamp': 'NAME'}}, '' if there is none"
+            f"the column {log.mapping['timestamp']!r} does not hold times: {given.filter(unreadable)[0]!r} is none; "
+            f"times are {ACCEPTED}. Choose another column with columns={{'timestamp': 'NAME'}}, '' if there is none"
         )
     log.refuse(unreadable, "timestamp cannot be read")
     log.replace(to_milliseconds(log.frame["timestamp"]) if unreadable.any() else times)
     log.refuse(pl.col("timestamp").is_null(), "no timestamp")
 
 
-def _values(log: Intake, column: str) -> None:
+def _values(log: Intake) -> None:
     given = log.frame["value"]
     values = kinds_of.to_numbers(given)
     wrong = values.is_null() & given.is_not_null()
     if wrong.sum() > len(given) / 2:
         raise DataError(
-            f"the column {column!r} does not hold numbers, for example {given.filter(wrong)[0]!r}: it cannot be the "
-            "value. Choose another with columns={'value': 'NAME'}, '' if there is none"
+            f"the column {log.mapping['value']!r} does not hold numbers, for example {given.filter(wrong)[0]!r}: it "
+            "cannot be the value. Choose another with columns={'value': 'NAME'}, '' if there is none"
         )
     log.replace(values)
     log.refuse(wrong, "text where a number is due (value)")

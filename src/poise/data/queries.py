@@ -11,6 +11,7 @@ from scipy import sparse
 from poise.data.events import EventLog
 from poise.data.ragged import Ragged, gather_slices
 from poise.data.vocabulary import Vocabulary
+from poise.errors import UsageError
 from poise.types import Floats, Indices, Offsets
 
 
@@ -64,8 +65,16 @@ class Queries:
             behaviours: the behaviour code of each event, shaped like ``histories``; 1 where not given.
             timestamps: milliseconds since 1970, shaped like ``histories``.
             hide_seen: whether items of the history must not be returned.
+
+        Raises:
+            UsageError: an index is not in the catalogue, or a column is shaped otherwise than ``histories``.
         """
         item = Ragged.from_rows(histories)
+        if len(item.values) and not 0 <= item.values.min() <= item.values.max() < item_ids.size:
+            raise UsageError(f"a history holds item indices that are not in 0..{len(item_ids)}: of another catalogue?")
+        for name, rows in (("values", values), ("behaviours", behaviours), ("timestamps", timestamps)):
+            if rows is not None and [len(row) for row in rows] != item.lengths.tolist():
+                raise UsageError(f"{name} must hold one entry for each event of the histories")
         known = item.values > 0
         user = np.repeat(np.arange(1, len(item) + 1, dtype=np.int32), item.lengths)[known]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(item) + 1))]).astype(np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import gzip
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,7 +129,7 @@ def _text(path: Path, head: bytes) -> bytes:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace").encode()
     content = content.removeprefix(b"\xef\xbb\xbf")
-    if b"\x00" in content[:65_536]:
+    if re.search(rb"[\x00-\x08\x0e-\x1f]", content[:65_536]):
         raise DataError(f"{path} is not a table: it is binary, not text")
     if not content.strip():
         raise DataError(f"{path} is empty")

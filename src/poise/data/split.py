@@ -121,6 +121,8 @@ def cold_users(
         seed: of the draw.
         hide_seen: whether items of the history are hidden.
     """
+    if history is not None and history < 0:
+        raise UsageError(f"cold_users: history is {history}; it must be 0 or more events")
     log = data.events
     counts = np.diff(log.offsets)
     needed = 2 if history is None else history + 1
@@ -156,6 +158,8 @@ def cold_items(data: Dataset, *, share: float = 0.1, seed: int = 0, hide_seen: b
     log = data.events
     touched = np.flatnonzero(data.item_counts)
     n_test = max(1, round(share * len(touched)))
+    if len(touched) < 2 * n_test + 1:
+        raise UsageError(f"cold_items: a share of {share} of {len(touched)} items with events leaves no training")
     drawn = np.random.default_rng(seed).permutation(touched)
     part = np.zeros(data.item_ids.size, dtype=np.int8)
     part[drawn[:n_test]] = 1

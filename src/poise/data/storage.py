@@ -12,7 +12,7 @@ import polars as pl
 from poise.data.dataset import Dataset
 from poise.data.events import EventLog
 from poise.data.vocabulary import Vocabulary
-from poise.errors import DataError
+from poise.errors import DataError, PoiseError, one_line
 from poise.files import atomic_directory, read_json
 
 FORMAT = 1
@@ -31,8 +31,8 @@ def save_dataset(data: Dataset, path: Path) -> None:
             _write_table(getattr(data, table), folder / f"{table}.arrow")
         for name in _VOCABULARIES:
             _write_table(getattr(data, name).series.to_frame(), folder / f"{name}.arrow")
-        for name, vectors in data.vectors.items():
-            np.save(folder / f"vectors.{name}.npy", vectors)
+        for at, vectors in enumerate(data.vectors.values()):  # by number: the name of an encoder may hold a slash
+            np.save(folder / f"vectors.{at}.npy", vectors)
         header = {
             "format": FORMAT,
             "name": data.name,
@@ -55,15 +55,25 @@ def open_dataset(path: Path) -> Dataset:
         DataError: nothing was saved there, it is damaged, or a newer version wrote it.
     """
     header: dict[str, Any] = read_json(path / "dataset.json")
-    if header.get("format", 0) > FORMAT:
-        raise DataError(f"{path} was written by a newer version of Poise (format {header['format']}); upgrade Poise")
     try:
-        arrays = {column: np.load(path / f"{column}.npy", mmap_mode="r") for column in _COLUMNS}
-        tables = {name: _read_table(path / f"{name}.arrow") for name in (*_TABLES, *_VOCABULARIES, "context")}
-        vectors = {name: np.load(path / f"vectors.{name}.npy", mmap_mode="r") for name in header["vectors"]}
-    except (OSError, ValueError, EOFError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"the data set in {path} is damaged ({error}); delete the folder and make it anew") from error
-    if len(arrays["item"]) != header["n_events"]:
+        if header["format"] > FORMAT:
+            raise DataError(f"{path} was written by a newer Poise (format {header['format']}): upgrade Poise to read it")
+        return _open(path, header)
+    except PoiseError:
+        raise
+    except Exception as error:  # there is no end to what a damaged file can bring about
+        raise DataError(
+            f"the data set in {path} is damaged ({one_line(error)}); delete the folder and make it anew"
+        ) from error
+
+
+def _open(path: Path, header: dict[str, Any]) -> Dataset:
+    arrays = {column: np.load(path / f"{column}.npy", mmap_mode="r") for column in _COLUMNS}
+    tables = {name: _read_table(path / f"{name}.arrow") for name in (*_TABLES, *_VOCABULARIES, "context")}
+    vectors = {
+        name: np.load(path / f"vectors.{at}.npy", mmap_mode="r") for at, name in enumerate(header["vectors"])
+    }
+    if any(len(arrays[column]) != header["n_events"] for column in _COLUMNS if column != "offsets"):
         raise DataError(f"the data set in {path} is damaged: events are missing; delete the folder and make it anew")
     vocabularies: dict[str, Vocabulary] = {}
     for name in _VOCABULARIES:

@@ -61,9 +61,8 @@ class Vocabulary:
 
     def index(self, outer_ids: Iterable[str] | pl.Series) -> Indices:
         """Return the index of each id, int32 ``[n]``; 0 where it is unknown."""
-        series = (
-            outer_ids if isinstance(outer_ids, pl.Series) else pl.Series("id", list(outer_ids), dtype=pl.String)
-        ).rename("id")
+        series = outer_ids if isinstance(outer_ids, pl.Series) else pl.Series(list(outer_ids), dtype=pl.String)
+        series = series.cast(pl.String)
         if len(series) < _BULK:
             lookup = self._lookup
             return np.fromiter((lookup.get(one, 0) for one in series), dtype=np.int32, count=len(series))
@@ -86,8 +85,9 @@ class Vocabulary:
         """A hash of all the ids in order, stable across machines and versions."""
         digest = hashlib.blake2b(digest_size=16)
         for start in range(0, len(self.series), 65_536):
-            digest.update("\x00".join(self.series[start : start + 65_536].to_list()).encode())
-            digest.update(b"\x01")
+            part = self.series[start : start + 65_536]
+            digest.update(part.str.len_bytes().cast(pl.UInt32).to_numpy().astype("<u4").tobytes())  # where ids end
+            digest.update("".join(part.to_list()).encode())
         return digest.hexdigest()
 
     @cached_property

@@ -43,10 +43,9 @@ def choose_requests(report: Report, first: str, second: str, n: int, seed: int) 
     Returns:
         positions int64, at most ``n``, in the order drawn.
     """
-    figure = f"HitRate@{report.cutoff}"
-    if figure not in report.figures[first]:
-        figure = report.primary
-    right = [report.figures[model][figure].values > 0 for model in (first, second)]
+    figure = f"NDCG@{report.cutoff}"  # above 0 wherever something was right
+    measured = [report.figures[model].get(figure) for model in (first, second)]
+    right = [np.zeros(report.protocol.requests, dtype=np.bool_) if one is None else one.values > 0 for one in measured]
     rng = np.random.default_rng(seed)
     chosen: list[int] = []
     for pool in (right[0] & ~right[1], right[1] & ~right[0]):
@@ -88,8 +87,8 @@ def _history(part: Holdout, row: int, titles: list[str]) -> str:
     lines = [f'<li class="why">{first - start:,} earlier events …</li>'] if first > start else []
     for at in range(first, stop):
         value = float(queries.events.value[at])
-        rated = "" if math.isnan(value) else f' <span class="why">value {value:g}</span>'
-        lines.append(f'<li><span class="title">{escape(titles[queries.events.item[at]])}</span>{rated}</li>')
+        rated = "" if math.isnan(value) else f" · {value:g}"
+        lines.append(f'<li><span class="title">{escape(titles[queries.events.item[at]])}{rated}</span></li>')
     shown = f'<ol class="past">{"".join(lines)}</ol>' if lines else "<p>Nothing is known.</p>"
     return f"<div><h4>History, newest last</h4>{shown}</div>"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from poise.data.dataset import Kind
 from poise.data.holdout import Holdout
 from poise.errors import UsageError, suggest
 from poise.evaluation.items import ITEM_GROUPS, ItemFacts
@@ -37,14 +38,14 @@ def user_groups(holdout: Holdout, columns: Sequence[str] | None = None) -> list[
 
     Args:
         holdout: the requests.
-        columns: columns of the users; None for all that hold one label or a number.
+        columns: columns of the users; None for all that hold a number, or labels of which a few cover most people.
 
     Raises:
         UsageError: there is no such column.
     """
     users = holdout.train.users
     if columns is None:
-        columns = [name for name in users.columns if holdout.train.user_kinds.get(name) in ("category", "number")]
+        columns = [name for name in users.columns if _parts_well(users[name], holdout.train.user_kinds.get(name))]
     groups = [_by_activity(holdout)]
     for name in columns:
         if name not in users.columns:
@@ -80,36 +81,45 @@ def by_group(measured: Measured, groups: Groups) -> list[Measured]:
     return [measured.where(groups.of_request == at) for at in range(len(groups.labels))]
 
 
+def _parts_well(column: pl.Series, kind: Kind | None) -> bool:
+    """Return whether the groups of a column say something: not so for a postcode, of which nearly all would be rest."""
+    if kind != "category":
+        return kind == "number"
+    counts = column.drop_nulls().value_counts(sort=True)["count"]
+    return bool(2 * counts.head(_MOST_GROUPS).sum() >= counts.sum())
+
+
 def _by_activity(holdout: Holdout) -> Groups:
     lengths = holdout.queries.lengths
-    names, of_request = _thirds(lengths.astype(np.float64), lengths == 0, "{} events")
+    names, of_request = _thirds(lengths.astype(np.float64), lengths == 0)
     if (lengths == 0).any():
-        names, of_request = ["no history", *names], of_request + 1
-    return Groups("length of history", tuple(names), of_request.astype(np.int32))
+        names, of_request = ["none", *names], of_request + 1
+    return Groups("events in the history", tuple(names), of_request.astype(np.int32))
 
 
 def _by_column(name: str, column: pl.Series, unknown: Mask) -> Groups:
     unknown = unknown | column.is_null().to_numpy()
     if column.dtype.is_numeric() and column.n_unique() > _MOST_GROUPS:
-        labels, of_request = _thirds(column.cast(pl.Float64).fill_null(0).to_numpy(), unknown, f"{name} {{}}")
+        labels, of_request = _thirds(column.cast(pl.Float64).fill_null(0).to_numpy(), unknown)
     else:
         text = column.cast(pl.String).fill_null("")
         known = (
             text.filter(pl.Series(~unknown)).value_counts(sort=True).sort("count", text.name, descending=[True, False])
         )
-        labels = known[text.name].head(_MOST_GROUPS).to_list()
+        labels = known[text.name].head(_MOST_GROUPS).sort().to_list()
         place = {label: at for at, label in enumerate(labels)}
         of_request = np.array([place.get(label, len(labels)) for label in text], dtype=np.int32)
         if known.height > _MOST_GROUPS:
-            labels.append("other")
+            labels.append("all the rest")  # "other" is often a label of its own
     if unknown.any():
-        of_request = np.where(unknown, len(labels), of_request)
-        labels.append("unknown")
+        if "unknown" not in labels:
+            labels.append("unknown")
+        of_request = np.where(unknown, labels.index("unknown"), of_request)
     return Groups(name, tuple(labels), of_request.astype(np.int32))
 
 
-def _thirds(values: Doubles, leave_out: Mask, label: str) -> tuple[list[str], Indices]:
-    """Part values into three groups of about the same size; the groups' labels carry their smallest and largest."""
+def _thirds(values: Doubles, leave_out: Mask) -> tuple[list[str], Indices]:
+    """Part values into three groups of about the same size, labelled with their smallest and largest value."""
     part = np.full(len(values), -1, dtype=np.int32)
     if leave_out.all():
         return [], part
@@ -121,5 +131,5 @@ def _thirds(values: Doubles, leave_out: Mask, label: str) -> tuple[list[str], In
     labels = []
     for at in range(len(present)):
         low, high = kept[found == at].min(), kept[found == at].max()
-        labels.append(label.format(f"{low:g}" if low == high else f"{low:g}–{high:g}"))
+        labels.append(f"{low:g}" if low == high else f"{low:g}–{high:g}")
     return labels, part

@@ -91,7 +91,7 @@ def _result(page: Page, report: Report) -> None:
     page.text(headline(report), "warning" if unsure else "good" if compared else "plain")
     if compared:
         page.table(
-            ["Compared with", "Lead", "95 % interval", "p", "p, Holm", "In words"],
+            ["Compared with", "Difference", "95 % interval", "p", "p, Holm", "In words"],
             [
                 [
                     one.other,

@@ -11,7 +11,7 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.models.additive import Additive
+from poise.models.additive import Additive, history_weights
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
@@ -47,14 +47,14 @@ class ALS(Additive):
         from implicit.cpu.als import AlternatingLeastSquares
         from threadpoolctl import threadpool_limits
 
-        model = AlternatingLeastSquares(
-            factors=self.factors,
-            regularization=self.l2,
-            alpha=1.0 + self.confidence,
-            iterations=self.iterations,
-            random_state=self.seed,
-        )
         with threadpool_limits(1, "blas"):  # implicit has threads of its own
+            model = AlternatingLeastSquares(
+                factors=self.factors,
+                regularization=self.l2,
+                alpha=1.0 + self.confidence,
+                iterations=self.iterations,
+                random_state=self.seed,
+            )
             model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)
         self.vectors: Floats = model.item_factors  # [n_items + 1, factors]
         self._gram = self._penalised_gram()
@@ -83,7 +83,8 @@ class ALS(Additive):
         weight = self._history_weights(query)
         system = self._gram + (chosen * (self.confidence * weight)[:, None]).T @ chosen
         between = chosen @ np.linalg.solve(system, self.vectors[items].T)  # [n_history, k]
-        return between * np.where(weight > 0, 1 + self.confidence * weight, 0)[:, None]
+        counts = history_weights(history, 1.0)  # 1 for each event that counts, also where its weight has come to nothing
+        return between * (counts + self.confidence * weight)[:, None]
 
     def _similarity(self, items: Indices) -> Floats:
         return cosine_scores(self.vectors, items)

@@ -35,8 +35,11 @@ class Blend(Recommender):
     weights: list[float] | None = None
 
     def __post_init__(self) -> None:
-        if self.weights is not None and (len(self.weights) != len(self.members) or min(self.weights) < 0):
-            raise UsageError(f"Blend: {len(self.members)} members need as many weights, none negative")
+        if self.weights is None:
+            return
+        usable = min(self.weights, default=0) >= 0 and 0 < sum(self.weights) < np.inf
+        if len(self.weights) != len(self.members) or not usable:
+            raise UsageError(f"Blend: {len(self.members)} members need as many weights, none negative, not all zero")
 
     @property
     def shares(self) -> Doubles:
@@ -84,21 +87,24 @@ class Blend(Recommender):
     def _similarity(self, items: Indices) -> Floats:
         total = None
         for member, share in zip(self.members, self.shares, strict=True):
+            if not share:
+                continue
             try:
                 of_member = calibrate(member._similarity(items))
             except UsageError:
                 continue  # popularity, say, knows nothing of similarity
-            if share:
-                total = of_member * np.float32(share) if total is None else total + of_member * np.float32(share)
+            total = of_member * np.float32(share) if total is None else total + of_member * np.float32(share)
         return super()._similarity(items) if total is None else total
 
 
 def calibrate(scores: Floats) -> Floats:
     """Bring each row of scores, float32 ``[n, n_items + 1]``, to the common scale, in place; column 0 does not count."""
     real = scores[:, 1:]
-    real -= real.mean(axis=1, keepdims=True)
+    mean = real.mean(axis=1, keepdims=True)
+    real -= mean
     spread = real.std(axis=1, keepdims=True)
-    real /= np.where(spread > 0, spread, 1)
+    # Of equal scores the rounding of their mean is left over: it is no difference, and must not be made one.
+    real *= np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6 * np.abs(mean))
     np.copyto(real, np.sign(real) * np.log1p(np.abs(real)))
     scores[:, 0] = 0
     return scores

@@ -84,4 +84,4 @@ class BPR(Additive):
 
 def _root_weight(weights: sparse.csr_array) -> Floats:
     """Return the root of each row's sum, and 1 for a row without entries, float32 ``[n]``."""
-    return np.sqrt(np.maximum(np.asarray(weights.sum(axis=1)), 1.0)).astype(np.float32)
+    return np.asarray(np.sqrt(np.maximum(weights.sum(axis=1), 1.0)), dtype=np.float32)

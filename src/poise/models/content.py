@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Gt
 from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.errors import DataError
 from poise.models.additive import Additive
 from poise.models.vectors import unit
 from poise.recommender import OPTIONS
@@ -36,18 +34,20 @@ class Content(Additive):
     vectors: str = "text"
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
-        if self.vectors not in data.vectors:
-            there = ", ".join(data.vectors) or "none"
-            raise DataError(
-                f"Content: {data.name!r} has no vectors {self.vectors!r} (there are: {there}); "
-                "add them with poise.TextEncoder().encode_items(data)"
-            )
         found = np.asarray(data.vectors[self.vectors], dtype=np.float32)
         known = np.any(found, axis=1)
-        if not known.any():
-            raise DataError("Content: no item has any text to go by")
         self.directions = unit(np.where(known[:, None], found - found[known].mean(axis=0), 0))  # [n_items + 1, dim]
         self._choose_decay(valid)
+
+    def obstacle(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.obstacle`: items without vectors."""
+        if self.vectors not in data.vectors:
+            there = ", ".join(data.vectors) or "none"
+            return (
+                f"{data.name!r} has no vectors {self.vectors!r} (there are: {there}); "
+                "add them with poise.TextEncoder().encode_items(data)"
+            )
+        return None if np.any(data.vectors[self.vectors]) else f"no item of {data.name!r} has any text to go by"
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: cosines."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,9 +12,12 @@ from scipy import linalg
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
+from poise.errors import DataError
 from poise.models.additive import Additive
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
+
+_BLOCK = 1_024  # rows that are mirrored at once
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -37,15 +41,22 @@ class EASE(Additive):
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         x = data.queries().matrix()
         gram = (x.T @ x).toarray()  # [n_items + 1, n_items + 1]
-        diagonal = np.arange(len(gram))
-        gram[diagonal, diagonal] += self.l2
-        # The inverse of a positive definite matrix by its Cholesky factor: half the work and memory of a general one.
-        factor, _ = linalg.lapack.spotrf(gram, lower=1, overwrite_a=1)
-        inverse, _ = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        self.weights: Floats = inverse / -np.diag(inverse)
-        self.weights[diagonal, diagonal] = 0.0
+        np.fill_diagonal(gram, gram.diagonal() + np.float32(self.l2))
+        self.weights: Floats = _inverse(gram)
+        self.weights /= -self.weights.diagonal()
+        np.fill_diagonal(self.weights, 0)
         self._choose_decay(valid)
+
+    def obstacle(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.obstacle`: the memory for a square matrix of the catalogue."""
+        needed = 2.5 * 4 * data.item_ids.size**2
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed < 0.8 * there:
+            return None
+        return (
+            f"{data.n_items:,} items take {needed / 1e9:.0f} GB, and this machine has {there / 1e9:.0f}: "
+            "use ItemKNN or ALS"
+        )
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
@@ -64,3 +75,21 @@ class EASE(Additive):
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self.weights = arrays["weights"]
+
+
+def _inverse(gram: Floats) -> Floats:
+    """Return the inverse of a positive definite matrix, in its own memory.
+
+    By the Cholesky factor it takes half the work of a general inverse, and LAPACK fills one triangle only.
+    """
+    factor, failed = linalg.lapack.spotrf(gram.T, lower=1, overwrite_a=1)  # transposed it is in LAPACK's order
+    lower, singular = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
+    if failed or singular:
+        raise DataError("EASE: the matrix of the data cannot be inverted: give a larger l2")
+    inverse = lower.T
+    for start in range(0, len(inverse), _BLOCK):
+        stop = start + _BLOCK
+        inverse[stop:, start:stop] = inverse[start:stop, stop:].T
+        corner = inverse[start:stop, start:stop]
+        corner[:] = np.triu(corner) + np.triu(corner, 1).T
+    return np.asarray(inverse)

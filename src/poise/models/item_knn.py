@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 from scipy import sparse
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
-from poise.errors import DataError
 from poise.models.mean_values import mean_values
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
@@ -47,25 +47,29 @@ class Popularity(Recommender):
         log = data.events
         weight = None
         if self.half_life is not None:
-            if not log.has_time:
-                raise DataError(f"Popularity: half_life needs timestamps, and {data.name!r} has none")
             weight = np.exp2((log.timestamp - log.timestamp.max()) / (self.half_life * DAY))
         groups = np.zeros(len(log), dtype=np.int64)
         self.scenarios: list[str] = []
         if self.scenario is not None:
-            if self.scenario not in log.context.columns:
-                known = ", ".join(log.context.columns) or "none"
-                raise DataError(f"Popularity: events have no context column {self.scenario!r}; there are: {known}")
             named = log.context[self.scenario].cast(str)
             self.scenarios = named.drop_nulls().unique().sort().to_list()
             codes = {name: at for at, name in enumerate(self.scenarios, 1)}
             groups = np.array([codes.get(name, 0) for name in named])
         width = data.item_ids.size
         cells = np.bincount(groups * width + log.item, weight, minlength=(len(self.scenarios) + 1) * width)
-        counts: Doubles = cells.reshape(-1, width)
+        counts: Doubles = cells.reshape(-1, width).astype(np.float64)
         counts[0] = counts.sum(axis=0)  # row 0: everywhere
         self.scores = np.log1p(counts).astype(np.float32)  # [n_scenarios + 1, n_items + 1]
         self.means = mean_values(log.item, log.value, width)
+
+    def obstacle(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.obstacle`: no clock, or no such context column."""
+        if self.half_life is not None and not data.events.has_time:
+            return f"half_life needs timestamps, and {data.name!r} has none"
+        if self.scenario is not None and self.scenario not in data.events.context.columns:
+            known = ", ".join(data.events.context.columns) or "none"
+            return f"events have no context column {self.scenario!r}; there are: {known}"
+        return None
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
@@ -75,19 +79,18 @@ class Popularity(Recommender):
             row = np.array([codes.get(name, 0) for name in queries.context[self.scenario].cast(str)], dtype=np.int64)
         return self.scores[row]
 
-    def predict(self, queries: Queries, items: Ragged) -> Floats:
+    def predict(self, queries: Queries, items: Ragged) -> Floats | None:
         """See :meth:`Recommender.predict`: the damped mean value of each item."""
-        return self.means[items.values]
+        return None if np.isnan(self.means).all() else self.means[items.values]
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """See :meth:`Recommender.explain`."""
         return [[[Reason("popular")] for _ in row] for row in items]
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        names = "\n".join(self.scenarios).encode()
+        names = json.dumps(self.scenarios).encode()
         return {"scores": self.scores, "means": self.means, "scenarios": np.frombuffer(names, dtype=np.uint8)}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self.scores, self.means = arrays["scores"], arrays["means"]
-        names = arrays["scenarios"].tobytes().decode()
-        self.scenarios = names.split("\n") if names else []
+        self.scenarios = json.loads(arrays["scenarios"].tobytes())

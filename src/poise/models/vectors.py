@@ -10,7 +10,7 @@ from poise.types import Floats, Indices
 def unit(vectors: Floats) -> Floats:
     """Return the rows scaled to length 1; a zero row stays zero."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0))
 
 
 def cosine_scores(vectors: Floats, items: Indices) -> Floats:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import sqrt
 
-from poise.data import doctor_warnings
-from poise.data.doctor_findings import Examination, Verdict, percent
+from poise.data.doctor import warnings
+from poise.data.doctor.findings import Examination, Verdict, percent
 
 _COLLABORATIVE_EVENTS = 10_000  # below it, popularity is hard to beat by who-liked-what alone
 _COLLABORATIVE_PER_ITEM = 5  # events from which the neighbours of an item are more than chance; the usual 5-core
@@ -30,7 +30,7 @@ _RATING_EVENTS = 1_000
 def judge(found: Examination) -> list[Verdict]:
     """Return what the findings allow and forbid, problems first."""
     tones = ("bad", "warning", "good")
-    verdicts = [verdict for rule in (*_RULES, *doctor_warnings.RULES) if (verdict := rule(found)) is not None]
+    verdicts = [verdict for rule in (*_RULES, *warnings.RULES) if (verdict := rule(found)) is not None]
     return sorted(verdicts, key=lambda verdict: tones.index(verdict.tone))
 
 
@@ -69,7 +69,7 @@ def _collaborative(found: Examination) -> Verdict:
 def _sequences(found: Examination) -> Verdict:
     history, ties = found.activity.median, found.order.ties
     reason = f"The median history has {history:,.0f} events; there are {found.n_events:,} events in all"
-    if ties is not None and ties > doctor_warnings.MANY_TIES:
+    if ties is not None and ties > warnings.MANY_TIES:
         reason += f", but {percent(ties)} of a user's neighbouring events carry the same time"
     if history < _SEQUENCE_HISTORY or found.n_events < _SEQUENCE_EVENTS:
         return Verdict(

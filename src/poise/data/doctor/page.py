@@ -5,8 +5,8 @@ from html import escape
 import numpy as np
 
 from poise.data.dataset import Dataset
-from poise.data.doctor_findings import Examination, Verdict, percent
-from poise.data.doctor_measures import DAY
+from poise.data.doctor.findings import Examination, Verdict, percent
+from poise.data.doctor.measures import DAY
 from poise.report import Page, plots
 
 _TONE_WORDS = {"good": "Good", "warning": "Take care", "bad": "Problem"}

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from poise.data.dataset import Dataset
-from poise.data.doctor_findings import Activity, Clock, Column, Order, Popularity, Text, Values
+from poise.data.doctor.findings import Activity, Clock, Column, Order, Popularity, Text, Values
 from poise.data.scripts import script_shares
 from poise.types import Floats, Mask, Offsets
 

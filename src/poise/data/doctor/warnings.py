@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from poise.data.doctor_findings import Examination, Verdict, percent
+from poise.data.doctor.findings import Examination, Verdict, percent
 
 MANY_TIES = 0.2
 """Share of a user's neighbouring events with equal time from which "what came next" is partly made up."""

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from poise.data.dataset import Dataset
-from poise.data.doctor_findings import Suspect
+from poise.data.doctor.findings import Suspect
 from poise.types import Doubles
 
 _STRONG = 0.9  # rank correlation with the log from which a column was hardly made without it

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from poise.data.dataset import Dataset
-from poise.data.doctor_findings import Examination, Verdict
-from poise.data.doctor_leakage import find_suspects
-from poise.data.doctor_measures import (
+from poise.data.doctor.findings import Examination, Verdict
+from poise.data.doctor.leakage import find_suspects
+from poise.data.doctor.measures import (
     examine_activity,
     examine_clock,
     examine_columns,
@@ -21,7 +21,7 @@ from poise.data.doctor_measures import (
     examine_values,
     n_distinct,
 )
-from poise.data.doctor_verdicts import judge
+from poise.data.doctor.verdicts import judge
 
 __all__ = ["Examination", "Verdict", "examine"]
 

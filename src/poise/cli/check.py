@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from poise.cli.common import json_option, print_json, project_option, say
+
+_MARKS = {"good": ("green", "good "), "plain": (None, "     "), "warning": ("yellow", "look "), "bad": ("red", "bad  ")}
+
+
+@click.command("check")
+@project_option
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the HTML report; default: check.html in the project.",
+)
+@json_option
+def command(folder: Path, report_path: Path | None, as_json: bool) -> None:
+    """Say in plain words what is in the data, what is wrong with it, and what it is enough for."""
+    from poise.data.doctor import examine
+    from poise.data.doctor.page import report
+    from poise.project import Project
+
+    project = Project(folder, say=say)
+    data = project.read()
+    examination = examine(data)
+    language = project.language_warning(data)
+    if as_json:
+        print_json({**examination.to_dict(), "encoder_warning": language})
+        return
+    click.echo(f"{data.n_events:,} events of {data.n_users:,} users with {data.n_items:,} items")
+    for verdict in examination.verdicts:
+        colour, mark = _MARKS[verdict.tone]
+        click.secho(mark, fg=colour, nl=False, bold=True)
+        click.echo(f"{verdict.title}. {verdict.reason}" + (f" {verdict.advice}" if verdict.advice else ""))
+    if language:
+        click.secho("look ", fg="yellow", nl=False, bold=True)
+        click.echo(language)
+    page = report(examination, data)
+    if language:
+        page.heading("The language of the catalogue")
+        page.text(language, "warning")
+    path = report_path or project.folder / "check.html"
+    page.write(path)
+    click.echo(f"report: {path}")

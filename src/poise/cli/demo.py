@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+
+from poise.cli.common import say
+from poise.cli.recommend import show
+from poise.config import FILE
+from poise.errors import UsageError
+
+_CONFIG = """\
+# The demo: films that people rated from 1 to 5.
+name = "MovieLens 100K"
+
+[data]
+dataset = "movielens-100k"
+"""
+_SHOWN_FIGURES = ("NDCG@10", "Recall@10", "Coverage@10", "Novelty@10")
+_USERS_SHOWN = 3
+
+
+@click.command("demo")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="poise-demo",
+    show_default=True,
+    help="Where to make the project.",
+)
+def command(folder: Path) -> None:
+    """From real data to recommendations, with no set-up.
+
+    Fetches MovieLens 100K, looks it over, reads what the films are about, fits and compares all models, keeps the best
+    as a run, and shows what three people would be recommended, and why.
+    """
+    from poise.data.doctor import examine
+    from poise.data.doctor.page import report as doctor_report
+    from poise.project import Project
+    from poise.project.fitting import compare, keep
+
+    started = time.perf_counter()
+    if (folder / FILE).exists() and (folder / FILE).read_text(encoding="utf-8") != _CONFIG:
+        raise UsageError(f"{folder} holds a project of yours: give the demo another folder with --folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(_CONFIG, encoding="utf-8")
+    project = Project(folder, say=say)
+
+    _step("1. The data")
+    data = project.encoded()
+    examination = examine(data)
+    doctor_report(examination, data).write(folder / "check.html")
+    click.echo(f"{data.n_events:,} ratings of {data.n_users:,} people on {data.n_items:,} films")
+    for verdict in examination.verdicts[:4]:
+        click.echo(f"  {verdict.title}. {verdict.reason}")
+    click.echo(f"  all of it: {folder / 'check.html'}")
+
+    _step("2. The models, compared on each person's last film")
+    comparison = compare(project, data, "leave-last-out")
+    click.echo(comparison.report.text(_SHOWN_FIGURES))
+
+    _step("3. The same on what came after one moment in time, as a live system meets it")
+    click.echo(compare(project, data, "global-time").report.text(_SHOWN_FIGURES))
+
+    _step("4. Three people")
+    run = keep(project, data, comparison)
+    lengths = np.diff(data.events.offsets)[1:]
+    few = np.flatnonzero((lengths >= 20) & (lengths <= 40)) + 1  # a history that a person can take in
+    users = data.user_ids.ids(np.sort(np.random.default_rng(0).choice(few, _USERS_SHOWN, replace=False)))
+    show(run, data, users, k=5)
+
+    _step(f"Done in {time.perf_counter() - started:.0f} s")
+    click.echo(f"report with intervals, plots and more people: {run.path / 'report.html'}")
+    click.echo("try:")
+    click.echo(f"  poise recommend -p {folder} --history 'Toy Story, Aladdin'")
+    click.echo(f"  poise similar -p {folder} 'Star Wars'")
+    click.echo("with your own files: poise init")
+
+
+def _step(title: str) -> None:
+    click.secho(f"\n{title}", bold=True)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from poise.cli.common import json_option, print_json, project_option, say
+
+
+@click.command("evaluate")
+@project_option
+@click.option("--model", "-m", "names", multiple=True, help="A model to compare, several times; default: poise.toml.")
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    type=click.Choice(["leave-last-out", "global-time"]),
+    help="How to part the events; default: poise.toml.",
+)
+@click.option("--folds", type=click.IntRange(min=3), help="Cross-validate on random folds instead.")
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the HTML report; default: evaluation.html in the project.",
+)
+@json_option
+def command(
+    folder: Path,
+    names: tuple[str, ...],
+    protocols: tuple[str, ...],
+    folds: int | None,
+    report_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare models and the project's pipeline on held-out events, with 95 % intervals and paired tests.
+
+    Each model is fitted anew on the training part: figures of a model that has seen the test part would mean nothing.
+    """
+    from poise.evaluation import cross_validate, write_report
+    from poise.project import Project
+    from poise.project.fitting import compare, makers
+
+    project = Project(folder, say=say)
+    data = project.encoded()
+    if folds is not None:
+        result = cross_validate(
+            makers(project, data, names or None),
+            data,
+            folds=folds,
+            seed=project.config.evaluation.seed,
+            hide_seen=project.config.policy.hide_seen,
+            k=project.config.evaluation.k,
+        )
+        if as_json:
+            print_json({"protocol": f"{folds} random folds", "figures": result.frame().to_dicts()})
+        else:
+            click.echo(result.text())
+        return
+    found: dict[str, Any] = {}
+    for protocol in protocols or project.config.evaluation.protocols:
+        if protocol == "global-time" and not data.events.has_time and not protocols:
+            say("no timestamps: leaving out the split by time")
+            continue
+        comparison = compare(project, data, protocol, names or None)
+        path = report_path or project.folder / "evaluation.html"
+        if found:
+            path = path.with_stem(f"{path.stem}-{protocol}")
+        write_report(comparison.report, path, holdout=comparison.split.test, models=comparison.models)
+        found[protocol] = comparison.report.to_dict()
+        if not as_json:
+            click.echo(f"\n{comparison.split.name}\n{comparison.report.text()}\nreport: {path}")
+    if as_json:
+        print_json(found)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from poise.cli.common import json_option, print_json, print_table, project_option, say
+from poise.errors import UsageError
+
+if TYPE_CHECKING:
+    from poise.data.dataset import Dataset
+    from poise.data.queries import Queries
+    from poise.project.run import Run
+    from poise.slates import Slates
+
+_HISTORY_SHOWN = 8
+
+
+@click.command("recommend")
+@project_option
+@click.option("--user", "-u", "users", multiple=True, help="A user's id; several times for several users.")
+@click.option("--history", "-H", help="Ids or titles with commas between them, oldest first, of somebody not in the data.")
+@click.option("-k", default=10, show_default=True, help="How many items.")
+@click.option("--run", "run_name", help="The run; default: the latest.")
+@click.option("--explain/--no-explain", default=True, help="Whether to say why.")
+@json_option
+def command(
+    folder: Path, users: tuple[str, ...], history: str | None, k: int, run_name: str | None, explain: bool, as_json: bool
+) -> None:
+    """Recommend to a user of the data, or to somebody with a given history.
+
+    \b
+    poise recommend --user 42
+    poise recommend --history "Toy Story, The Matrix"
+    """
+    from poise.project import Project
+
+    if bool(users) == (history is not None):
+        raise UsageError("say whom to recommend to: either --user ID or --history 'title, title'")
+    project = Project(folder, say=say)
+    run = project.run(run_name)
+    hide_seen = project.config.policy.hide_seen
+    if history is not None:
+        asked = [_Asked(None, run.queries([run.find(history)], hide_seen=hide_seen), {})]
+    else:
+        asked = _of_users(run, project.data(), users, hide_seen=hide_seen)
+    found = [(one, run.pipeline.recommend(one.queries, k, explain=explain)) for one in asked]
+    if as_json:
+        print_json([_as_json(run, one, slates) for one, slates in found])
+        return
+    for one, slates in found:
+        _show(run, one, slates)
+
+
+def show(run: Run, data: Dataset, users: Sequence[str], *, k: int) -> None:
+    """Print the history of users, and what a run recommends to them, with reasons."""
+    for one in _of_users(run, data, users, hide_seen=True):
+        _show(run, one, run.pipeline.recommend(one.queries, k, explain=True))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One person: their id, if they have one, their request in the terms of the run, what they did with each item."""
+
+    user: str | None
+    queries: Queries
+    verbs: dict[int, str]
+
+
+def _of_users(run: Run, data: Dataset, users: Sequence[str], *, hide_seen: bool) -> list[_Asked]:
+    from poise.wording import verbs
+
+    queries = data.queries(users, hide_seen=hide_seen)
+    item_of_run = np.concatenate([[0], run.pipeline.item_ids.index(data.item_ids.series)])
+    asked = []
+    for row, user in enumerate(users):
+        said = {int(item_of_run[item]): verb for item, verb in verbs(data, queries, row).items()}
+        asked.append(_Asked(user, queries.take([row]).reindex(run.pipeline.item_ids), said))
+    return asked
+
+
+def _show(run: Run, asked: _Asked, slates: Slates) -> None:
+    titles, slate = run.titles, slates[0]
+    history = asked.queries.history(0)
+    newest = [f"{titles[item]} ({asked.verbs[item]})" if item in asked.verbs else titles[item]
+              for item in history[::-1][:_HISTORY_SHOWN].tolist()]
+    who = "this history" if asked.user is None else f"user {asked.user}"
+    click.echo(f"\nFor {who}, {len(history)} events, the newest first:")
+    click.echo("  " + ("; ".join(newest) or "nothing yet"))
+    reasons = ["; ".join(one.text(titles, asked.verbs) for one in reasons) for reasons in slate.reasons]
+    rows = [
+        (str(rank), titles[item], item_id, f"{score:.3f}", reason)
+        for rank, (item, item_id, score, reason) in enumerate(
+            zip(slates.items[0].tolist(), slate.items, slate.scores, reasons, strict=False), 1
+        )
+    ]
+    if any(reasons):
+        print_table(("", "item", "id", "score", "why"), rows)
+    else:
+        print_table(("", "item", "id", "score"), [one[:4] for one in rows])
+    if len(slate) < slates.items.shape[1]:
+        click.echo(f"only {len(slate)} items are left to recommend")
+
+
+def _as_json(run: Run, asked: _Asked, slates: Slates) -> dict[str, Any]:
+    titles, slate, item_ids = run.titles, slates[0], run.pipeline.item_ids
+    return {
+        "user": asked.user,
+        "run": run.name,
+        "history": [{"item_id": item_ids.id(item), "title": titles[item]} for item in asked.queries.history(0)],
+        "items": [
+            {
+                "item_id": item_id,
+                "title": titles[item],
+                "score": score,
+                "probability": probability,
+                "reasons": [
+                    {"kind": one.kind, "share": round(one.share, 4), "text": one.text(titles, asked.verbs)}
+                    for one in reasons
+                ],
+            }
+            for item, item_id, score, probability, reasons in zip(
+                slates.items[0].tolist(), slate.items, slate.scores, slate.probabilities, slate.reasons, strict=False
+            )
+        ],
+    }

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from poise.config import Config, read_config
+from poise.data.dataset import Dataset
+from poise.errors import DataError, UsageError, suggest
+from poise.project.run import Run
+
+Say = Callable[[str], None]
+"""Takes a line that tells what is going on."""
+
+
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
+class Project:
+    """A folder with a ``poise.toml``: reads its data, fits its pipeline, keeps its runs.
+
+    Args:
+        folder: where the ``poise.toml`` is.
+        say: is told, line by line, what is going on.
+
+    Raises:
+        UsageError: there is no ``poise.toml``, or it is wrong.
+    """
+
+    def __init__(self, folder: Path | str = ".", *, say: Say = silent) -> None:
+        self.folder = Path(folder)
+        self.config: Config = read_config(self.folder)
+        self.say = say
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where runs are kept."""
+        return self.folder / "runs"
+
+    def read(self) -> Dataset:
+        """Read and clean the data anew, and write what was refused to ``quarantine.parquet``.
+
+        Raises:
+            DataError: a file or a column is not what it was said to be.
+        """
+        from poise.data import catalogue
+        from poise.data.prepare import load_files
+
+        source = self.config.data
+        if source.dataset is not None:
+            return catalogue.load(source.dataset)
+        self.say(f"reading {source.events}")
+        data = load_files(
+            self._path(source.events or ""),
+            None if source.items is None else self._path(source.items),
+            None if source.users is None else self._path(source.users),
+            columns=source.columns,
+            item_columns=source.item_columns,
+            user_columns=source.user_columns,
+            item_kinds=source.item_kinds,
+            names=source.names,
+            cleaning=self.config.cleaning(),
+            name=self.config.name,
+        )
+        if data.quarantine:
+            data.quarantine.save(self.folder / "quarantine.parquet")
+            self.say(f"refused {len(data.quarantine):,} rows, kept with the reasons in quarantine.parquet:")
+            for refusal in data.quarantine.summary():
+                self.say(f"  {refusal.rows:,} × {refusal.reason}")
+        return data
+
+    def data(self) -> Dataset:
+        """Return the data, from the project's cache if neither the files nor their description have changed.
+
+        Raises:
+            DataError: a file or a column is not what it was said to be.
+        """
+        if self.config.data.dataset is not None:
+            return self.read()  # the catalogue has a cache of its own
+        kept = self.folder / ".poise" / f"data-{self._sources_fingerprint()}"
+        if kept.exists():
+            try:
+                return Dataset.open(kept)
+            except DataError as error:
+                self.say(f"{error}; reading the files again")
+        data = self.read()
+        for old in kept.parent.glob("data-*"):
+            shutil.rmtree(old)
+        data.save(kept)
+        return data
+
+    def encoded(self) -> Dataset:
+        """Return the data with the vectors of the catalogue's texts, where there are texts and an encoder."""
+        data = self.data()
+        encoder = self.config.text_encoder()
+        if encoder is None:
+            return data
+        if not data.items.width:
+            self.say("the catalogue has no texts: recommending by behaviour alone")
+            return data
+        self.say(f"encoding {data.n_items:,} items with {encoder.model}")
+        try:
+            encoded = encoder.encode_items(data)
+        except DataError as error:
+            self.say(f"{error}: recommending by behaviour alone")
+            return data
+        if (warning := self.language_warning(data)) is not None:
+            self.say(f"warning: {warning}")
+        return encoded
+
+    def language_warning(self, data: Dataset) -> str | None:
+        """Return a warning if the encoder does not read the language of the catalogue, else None."""
+        encoder = self.config.text_encoder()
+        return None if encoder is None or not data.items.width else encoder.fits_items(data)
+
+    @property
+    def runs(self) -> list[str]:
+        """The names of the runs, the oldest first."""
+        if not self.runs_folder.is_dir():
+            return []
+        return sorted(path.name for path in self.runs_folder.iterdir() if (path / "run.json").is_file())
+
+    def run(self, name: str | None = None) -> Run:
+        """Open a run.
+
+        Args:
+            name: of the run; None for the latest.
+
+        Raises:
+            UsageError: there is no such run, or none at all.
+            DataError: it is damaged, or was made by a newer version.
+        """
+        if not self.runs:
+            raise UsageError(f"the project in {self.folder.resolve()} has no runs: make one with 'poise fit'")
+        if name is not None and name not in self.runs:
+            raise UsageError(
+                f"there is no run {name!r}.{suggest(name, self.runs)} There are: {', '.join(self.runs[-5:])}"
+            )
+        return Run.open(self.runs_folder / (name or self.runs[-1]))
+
+    def _path(self, source: str) -> Path:
+        return self.folder / Path(source).expanduser()
+
+    def _sources_fingerprint(self) -> str:
+        """Return a hash of the description of the data and of the state of its files."""
+        description: dict[str, Any] = self.config.data.model_dump()
+        description["name"] = self.config.name
+        files: list[tuple[str, int, int]] = []
+        for source in (self.config.data.events, self.config.data.items, self.config.data.users):
+            if source is None:
+                continue
+            path = self._path(source)
+            found = sorted(path.rglob("*")) if path.is_dir() else [Path(one) for one in sorted(glob.glob(str(path)))]
+            stats = ((one, one.stat()) for one in found if one.is_file())
+            files += [(str(one), stat.st_size, stat.st_mtime_ns) for one, stat in stats]
+        text = json.dumps([description, files], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from poise._version import __version__
+from poise.data.dataset import Dataset
+from poise.data.find import find_items, find_list
+from poise.data.queries import Queries
+from poise.errors import DataError
+from poise.files import read_json
+from poise.recommender import Recommender, load
+from poise.types import Offsets
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A fitted pipeline with all that tells what it is: loadable by itself, years later.
+
+    Attributes:
+        path: its folder: ``run.json``, ``config.toml``, ``metrics.json``, ``report.html``, ``catalogue.arrow`` and
+            ``pipeline/``.
+        facts: the content of ``run.json``.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """Open the run in a folder.
+
+        Raises:
+            DataError: it is damaged, or was made by a newer version of Poise.
+        """
+        facts = read_json(path / "run.json")
+        if facts.get("format", 0) > FORMAT:
+            raise DataError(
+                f"the run {path.name} was made by Poise {facts.get('poise')}, newer than this {__version__}: "
+                "upgrade Poise, or fit again"
+            )
+        return cls(path, facts)
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.path.name
+
+    @cached_property
+    def pipeline(self) -> Recommender:
+        """The fitted pipeline.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        return load(self.path / "pipeline")
+
+    @cached_property
+    def _catalogue(self) -> pl.DataFrame:
+        try:
+            return pl.read_ipc(self.path / "catalogue.arrow")
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise DataError(f"the run {self.name} is damaged ({error}); fit again") from error
+
+    @property
+    def titles(self) -> list[str]:
+        """What each item is called, by index; an empty string for padding."""
+        return ["", *self._catalogue["title"].to_list()]
+
+    @property
+    def item_counts(self) -> Offsets:
+        """How many events each item had, int64 ``[n_items + 1]``."""
+        return np.concatenate([[0], self._catalogue["events"].to_numpy()])
+
+    def find(self, line: str) -> list[int]:
+        """Return the items that a line of ids or titles with commas between them names, in order.
+
+        Raises:
+            UnknownIdError: a part fits no item, or several.
+        """
+        return find_list(line, self.pipeline.item_ids, self.titles, self.item_counts)
+
+    def find_one(self, word: str) -> int:
+        """Return the item that an id or a title means.
+
+        Raises:
+            UnknownIdError: no item fits, or several.
+        """
+        return find_items([word], self.pipeline.item_ids, self.titles, self.item_counts)[0]
+
+    def queries(self, histories: list[list[int]], *, hide_seen: bool = True) -> Queries:
+        """Return the requests of people of whom only a history is known, item indices, oldest first."""
+        return Queries.from_histories(histories, self.pipeline.item_ids, hide_seen=hide_seen)
+
+
+def write_catalogue(data: Dataset, folder: Path) -> None:
+    """Write what a run must know of its items to ``catalogue.arrow``: id, title, number of events."""
+    pl.DataFrame(
+        {"item_id": data.item_ids.series, "title": data.titles[1:], "events": data.item_counts[1:]}
+    ).write_ipc(folder / "catalogue.arrow", compression="uncompressed")

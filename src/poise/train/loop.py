@@ -1,0 +1,252 @@
+"""The training loop: a function that reads top to bottom, and the state that it can be taken up from."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from poise.errors import PoiseError
+from poise.files import atomic_file
+from poise.train.device import autocast
+from poise.train.monitor import Monitor
+
+CHECKPOINT_SECONDS = 60.0
+
+Batch = TypeVar("Batch")
+Batch_co = TypeVar("Batch_co", covariant=True)
+
+
+class Batches(Protocol[Batch_co]):
+    """What to learn from: the same epoch, from the same step on, always brings the same."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch_co]:
+        """Yield the batches of an epoch, from the step ``first`` on."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How to learn.
+
+    Attributes:
+        epochs: passes over the data, at most.
+        learning_rate: of AdamW, at its highest.
+        weight_decay: how strongly matrices are drawn to zero (L2, decoupled), per unit of learning rate.
+        warmup: steps in which the learning rate rises from zero.
+        final: what is left of the learning rate in the last step, as a share; it falls as half a cosine.
+        clip: the largest norm of a gradient; longer ones are shortened to it.
+        average: how much of its past the running average of the weights, which is what is kept, holds on to at each
+            step; 0 keeps the weights themselves.
+        patience: epochs without a better validation figure after which to stop.
+        seed: of everything that chance decides.
+    """
+
+    epochs: int
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    warmup: int = 100
+    final: float = 1.0
+    clip: float = 1.0
+    average: float = 0.0
+    patience: int = 3
+    seed: int = 0
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        epoch: epochs that are done.
+        step: steps of the current epoch that are done.
+        total: the sum of the current epoch's losses.
+        best_epoch: the number of epochs after which the validation figure was best; without validation, the last.
+        best_figure: that figure.
+        seconds: spent so far, also before the run was taken up again.
+        history: an entry for each epoch: its loss, the learning rate, the seconds, and the figure if there is one.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    total: float = 0.0
+    best_epoch: int = 0
+    best_figure: float = -math.inf
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    network: nn.Module,
+    batches: Batches[Batch],
+    loss: Callable[[Batch], Tensor],
+    training: Training,
+    *,
+    validate: Callable[[], float] | None = None,
+    checkpoint: Path | None = None,
+    logs: Path | None = None,
+    label: str = "training",
+) -> Progress:
+    """Fit the weights of ``network``, which holds the best ones afterwards.
+
+    What chance decides depends on the seed and the number of the step alone. A run that was killed and is started again
+    with its checkpoint therefore ends where it would have ended.
+
+    Args:
+        network: what to fit, on its device.
+        batches: what to learn from.
+        loss: of one batch, a scalar.
+        training: how to learn.
+        validate: gives the figure to choose the epoch by, higher is better; the network is then in evaluation mode.
+        checkpoint: a file for the state, written once a minute and after each epoch, read if it is there, and removed
+            at the end; None for none.
+        logs: a folder for TensorBoard; None for none.
+        label: what to call the run on the progress bar.
+
+    Raises:
+        PoiseError: the loss is no longer a number.
+        UsageError: logs are asked for and TensorBoard is not installed.
+    """
+    steps = len(batches)
+    run = _Run(network, training, steps)
+    if checkpoint is not None and checkpoint.exists():
+        run.restore(checkpoint)
+    progress = run.progress
+    begun = saved = time.monotonic()
+    spent = progress.seconds
+    cards = [run.device] if run.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cards), Monitor(label, training.epochs, steps, logs, progress.history) as monitor:
+        while progress.epoch < training.epochs and progress.epoch - progress.best_epoch < training.patience:
+            network.train()
+            for batch in batches.epoch(progress.epoch, progress.step):
+                run.step(batch, loss)
+                monitor.step(progress.epoch, progress.step, progress.total)
+                if checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    run.save(checkpoint)
+                    saved = time.monotonic()
+            progress.seconds = spent + time.monotonic() - begun
+            run.end_epoch(validate)
+            monitor.epoch(progress.history[-1])
+            if checkpoint is not None:
+                run.save(checkpoint)
+                saved = time.monotonic()
+    network.load_state_dict(run.best)
+    network.eval()
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return progress
+
+
+def learning_rate(step: int, total: int, training: Training) -> float:
+    """Return the learning rate of a step, counted from 0: a straight rise, then half a cosine down to the final share.
+
+    The cosine is from Loshchilov and Hutter, *SGDR: Stochastic Gradient Descent with Warm Restarts*, 2017.
+    """
+    warm = min(1.0, (step + 1) / max(training.warmup, 1))
+    gone = max(0, step - training.warmup) / max(total - training.warmup, 1)
+    fall = training.final + (1 - training.final) * 0.5 * (1 + math.cos(math.pi * gone))
+    return training.learning_rate * warm * fall
+
+
+class _Run:
+    """All that a run changes."""
+
+    def __init__(self, network: nn.Module, training: Training, steps: int) -> None:
+        self.network = network
+        self.training = training
+        self.steps = steps
+        self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.device = self.parameters[0].device
+        # AdamW: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019. Norms and biases are not decayed.
+        groups = [
+            {"params": [one for one in self.parameters if one.ndim > 1], "weight_decay": training.weight_decay},
+            {"params": [one for one in self.parameters if one.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate)
+        self.average = [parameter.detach().clone() for parameter in self.parameters]
+        self.progress = Progress()
+        self.best = _copy(network)
+
+    def step(self, batch: Batch, loss: Callable[[Batch], Tensor]) -> None:
+        training, progress = self.training, self.progress
+        step = progress.epoch * self.steps + progress.step
+        torch.manual_seed(training.seed * 1_000_003 + step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(step, training.epochs * self.steps, training)
+        with autocast(self.device):
+            value = loss(batch)
+        if not math.isfinite(value.item()):
+            raise PoiseError(
+                f"the loss is {value.item()} in step {step}: lower the learning rate, or look for wild values in the data"
+            )
+        self.optimiser.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.parameters, training.clip)
+        self.optimiser.step()
+        if training.average:
+            keep = min(training.average, (1 + step) / (10 + step))  # the first weights are forgotten soon
+            with torch.no_grad():
+                torch._foreach_lerp_(self.average, self.parameters, 1 - keep)
+        progress.total += value.item()
+        progress.step += 1
+
+    def end_epoch(self, validate: Callable[[], float] | None) -> None:
+        progress = self.progress
+        entry = {"loss": progress.total / self.steps, "learning_rate": self.optimiser.param_groups[0]["lr"]}
+        progress.epoch, progress.step, progress.total = progress.epoch + 1, 0, 0.0
+        self.network.eval()
+        with torch.no_grad(), self._averaged():
+            if validate is not None:
+                entry["figure"] = validate()
+            if validate is None or entry["figure"] > progress.best_figure:
+                progress.best_epoch = progress.epoch
+                progress.best_figure = entry.get("figure", progress.best_figure)
+                self.best = _copy(self.network)
+        progress.history.append({**entry, "seconds": progress.seconds})
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let the network have its average weights for a while."""
+        if not self.training.average:
+            yield
+            return
+        own = [parameter.detach().clone() for parameter in self.parameters]
+        torch._foreach_copy_(self.parameters, self.average)
+        try:
+            yield
+        finally:
+            torch._foreach_copy_(self.parameters, own)
+
+    def save(self, path: Path) -> None:
+        state = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "best": self.best,
+            "progress": asdict(self.progress),
+        }
+        with atomic_file(path) as temporary:
+            torch.save(state, temporary)
+
+    def restore(self, path: Path) -> None:
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except Exception as error:  # torch raises a kind of its own for each way in which a file can be broken
+            raise PoiseError(f"the checkpoint {path} is damaged or of another run: delete it and fit again") from error
+        self.average, self.best = state["average"], state["best"]
+        self.progress = Progress(**state["progress"])
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

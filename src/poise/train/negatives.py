@@ -1,0 +1,37 @@
+"""Items that were not chosen, drawn to be told apart from those that were."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Draw = Literal["uniform", "popularity"]
+
+
+class NegativeSampler:
+    """Draws items with replacement, one set for a whole batch.
+
+    Args:
+        counts: int64 ``[n_items + 1]``, how many events each item has. Items without events are never drawn: they would
+            be pushed down before anybody could have chosen them.
+        draw: ``uniform``, each item as likely as any other, or ``popularity``, in proportion to its events.
+    """
+
+    def __init__(self, counts: Tensor, draw: Draw = "uniform") -> None:
+        self.items = torch.nonzero(counts[1:] > 0).flatten() + 1  # [n_seen]
+        weights = counts[self.items].double() if draw == "popularity" else torch.ones(len(self.items)).double()
+        chances = weights / weights.sum()
+        self._cumulative = chances.cumsum(0)
+        self._log_chance = torch.full((len(counts),), -torch.inf)
+        self._log_chance[self.items] = chances.log().float()
+
+    def sample(self, n: int) -> Tensor:
+        """Return ``n`` items, int64 ``[n]``."""
+        at = torch.searchsorted(self._cumulative, torch.rand(n, dtype=torch.float64) * self._cumulative[-1])
+        return self.items[at.clamp_(max=len(self.items) - 1)]
+
+    def log_chance(self, items: Tensor) -> Tensor:
+        """Return the logarithm of the chance with which each of ``items`` is drawn; minus infinity for never."""
+        return self._log_chance[items]

@@ -1,0 +1,61 @@
+"""What people did, in words: for reasons that are true of the events that they speak of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from poise.data.dataset import Dataset
+from poise.data.queries import Queries
+from poise.types import Floats
+
+_PAST = {
+    "view": "viewed",
+    "click": "clicked",
+    "like": "liked",
+    "favorite": "liked",
+    "favourite": "liked",
+    "cart": "put in the cart",
+    "add_to_cart": "put in the cart",
+    "addtocart": "put in the cart",
+    "purchase": "bought",
+    "buy": "bought",
+    "order": "bought",
+    "transaction": "bought",
+    "rate": "rated",
+    "rating": "rated",
+    "review": "reviewed",
+    "skip": "skipped",
+    "play": "played",
+    "listen": "listened to",
+    "watch": "watched",
+    "read": "read",
+    "share": "shared",
+}
+
+
+def verbs(data: Dataset, queries: Queries, row: int) -> dict[int, str]:
+    """Return what the person of one request did with each item of their history: ``liked``, ``bought`` ...
+
+    A rating counts as ``liked`` from the median of all ratings on. The newest event on an item decides.
+
+    Args:
+        data: the data set that the request's history is a slice of.
+        queries: the requests.
+        row: which of them.
+    """
+    log = queries.events
+    of_row = slice(int(queries.start[row]), int(queries.stop[row]))
+    names = data.behaviour_ids.series.to_list()
+    liked_from = _median(data.events.value)
+    said = {}
+    for item, code, value in zip(log.item[of_row], log.behaviour[of_row], log.value[of_row], strict=True):
+        verb = _PAST.get(names[code - 1].lower().replace(" ", "_"), "chose")
+        if verb == "rated" and value >= liked_from:
+            verb = "liked"
+        said[int(item)] = verb
+    return said
+
+
+def _median(value: Floats) -> float:
+    known = value[~np.isnan(value)]
+    return float(np.median(known)) if len(known) else float("nan")

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+
+from poise.data.dataset import Dataset
+from poise.data.index import index
+
+DAY = 86_400_000  # milliseconds
+
+MakeDataset = Callable[..., Dataset]
+
+
+def make_films(*, n_users: int = 40, n_items: int = 24, seed: int = 0, untouched: int = 2) -> Dataset:
+    """Return a log of two groups of people, each with its own half of the films; text vectors know the halves too.
+
+    The last ``untouched`` films have no events; the very last has no vector either.
+    """
+    rng = np.random.default_rng(seed)
+    touched = n_items - untouched
+    rows = []
+    for user in range(n_users):
+        group = user % 2
+        own = rng.permutation(np.arange(group, touched, 2))[: rng.integers(5, 9)]
+        other = rng.permutation(np.arange(1 - group, touched, 2))[: rng.integers(0, 2)]
+        for place, item in enumerate(rng.permutation(np.concatenate([own, other]))):
+            rows.append(
+                {
+                    "user_id": f"u{user:02}",
+                    "item_id": f"i{item:02}",
+                    "behaviour": "like" if rng.random() < 0.3 else "watch",
+                    "value": float(rng.integers(1, 6)) if rng.random() < 0.9 else None,
+                    "timestamp": 1_700_000_000_000 + int(user * 3 + place * 5 + rng.integers(0, 4)) * DAY,
+                    "device": "tv" if group else "phone",
+                }
+            )
+    items = pl.DataFrame(
+        {
+            "item_id": [f"i{item:02}" for item in range(n_items)],
+            "title": [f"{'Sea' if item % 2 else 'Moon'} Story {item} ({1980 + item})" for item in range(n_items)],
+            "genres": [["sea"] if item % 2 else ["moon", "night"] for item in range(n_items)],
+            "year": [1980.0 + item for item in range(n_items)],
+        }
+    )
+    users = pl.DataFrame(
+        {"user_id": [f"u{user:02}" for user in range(n_users + 1)], "city": ["Bonn", *["Köln"] * n_users]}
+    )
+    data = index(
+        pl.DataFrame(rows),
+        items,
+        users,
+        item_kinds={"title": "text", "genres": "categories", "year": "number"},
+        user_kinds={"city": "category"},
+        title_column="title",
+        name="films",
+    )
+    vectors = rng.normal(scale=0.3, size=(n_items + 1, 6)).astype(np.float32)
+    vectors[1:, 0] += np.where(np.arange(n_items) % 2, 1, -1)
+    vectors[0] = vectors[-1] = 0
+    return data.with_vectors("text", vectors)
+
+
+@pytest.fixture(scope="session")
+def films() -> Dataset:
+    """Return a small log with times, values, behaviours, context, a catalogue and vectors; the last user has no events."""
+    return make_films()
+
+
+@pytest.fixture
+def films_like() -> MakeDataset:
+    """Return the function that makes data sets such as ``films``."""
+    return make_films
+
+
+@pytest.fixture
+def log_of() -> MakeDataset:
+    """Return a function that makes a data set of histories of item numbers, with one event a day."""
+
+    def make(histories: list[list[int]], n_items: int | None = None) -> Dataset:
+        size = n_items or max(item for row in histories for item in row)
+        events = pl.DataFrame(
+            [(f"u{user:03}", f"i{item:03}", place * DAY) for user, row in enumerate(histories, 1) for place, item in enumerate(row)],
+            schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64},
+            orient="row",
+        )
+        items = pl.DataFrame({"item_id": [f"i{item:03}" for item in range(1, size + 1)]})
+        return index(events, items, pl.DataFrame({"user_id": [f"u{user:03}" for user in range(1, len(histories) + 1)]}))
+
+    return make

@@ -1,0 +1,69 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from poise.data.vocabulary import Vocabulary
+from poise.errors import DataError
+
+
+def test_one_by_one_and_in_bulk_are_the_same():
+    vocabulary = Vocabulary(["b", "a", "c"])
+    asked = ["c", "x", "b", "a", ""]
+    assert vocabulary.index(asked).tolist() == [3, 0, 1, 2, 0]
+    many = vocabulary.index(pl.Series(asked * 1_000))
+    assert many.dtype == np.int32
+    assert many.tolist() == [3, 0, 1, 2, 0] * 1_000
+    assert vocabulary.ids(vocabulary.index(asked)) == ["c", "b", "a"]
+    assert vocabulary.id(np.uint8(3)) == "c"
+
+
+def test_ids_are_unique_and_present():
+    with pytest.raises(DataError, match="'a' stands twice"):
+        Vocabulary(["a", "b", "a"])
+    with pytest.raises(DataError, match="an id is missing"):
+        Vocabulary(pl.Series(["a", None]))
+
+
+def test_unknown_and_odd_ids():
+    vocabulary = Vocabulary(["1", "É", "a b", "", "x\x00y"])
+    for asked in (["1", "É", "a b", "", "x\x00y", "e", "A B", " 1"], ["1"]):
+        expected = [vocabulary.series.to_list().index(one) + 1 if one in vocabulary else 0 for one in asked]
+        assert vocabulary.index(asked).tolist() == expected
+        assert vocabulary.index(pl.Series(asked * 2_000)).tolist() == expected * 2_000
+    assert vocabulary.index(pl.Series(["1", None])).tolist() == [1, 0]
+    assert vocabulary.index(pl.Series(["1", None] * 1_000)).tolist() == [1, 0] * 1_000
+    assert vocabulary.index([]).tolist() == []
+    assert "2" not in vocabulary
+    assert vocabulary.ids([2, 0, 1]) == ["É", "1"]
+    with pytest.raises(IndexError):
+        vocabulary.id(0)
+
+
+def test_numbers_are_looked_up_as_their_text():
+    vocabulary = Vocabulary(["7", "3"])
+    assert vocabulary.index(pl.Series([3, 7, 1])).tolist() == [2, 1, 0]
+    assert vocabulary.index(pl.Series([3, 7, 1] * 1_000)).tolist() == [2, 1, 0] * 1_000
+
+
+def test_an_empty_vocabulary():
+    vocabulary = Vocabulary([])
+    assert len(vocabulary) == 0
+    assert vocabulary.size == 1
+    assert vocabulary.index(["a"]).tolist() == [0]
+    assert not vocabulary.index(["a"] * 3_000).any()
+    assert vocabulary == Vocabulary(pl.Series([], dtype=pl.String))
+
+
+@pytest.mark.parametrize(
+    "other", [["c", "ab"], ["a", "bc"], ["ab"], ["ab", "c", ""], ["ab", "C"], ["ab\x00c"], ["ab\x00", "c"], ["a", "b", "c"]]
+)
+def test_the_fingerprint_tells_order_and_boundaries(other):
+    one = Vocabulary(["ab", "c"])
+    assert one.fingerprint == Vocabulary(pl.Series("name", ["ab", "c"])).fingerprint
+    assert one.fingerprint != Vocabulary(other).fingerprint
+    assert one != Vocabulary(other)
+
+
+def test_ids_that_hold_zero_bytes_are_told_apart():
+    assert Vocabulary(["a\x00b", "c"]) != Vocabulary(["a", "b\x00c"])
+    assert hash(Vocabulary(["a", "b"])) == hash(Vocabulary(["a", "b"]))

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+
+from poise.data.ragged import Ragged
+from poise.evaluation.ratings import errors
+
+
+def test_agrees_with_scikit_learn_and_leaves_out_targets_without_a_value():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 6, 30)
+    targets = Ragged(np.ones(lengths.sum(), np.int32), np.concatenate([[0], np.cumsum(lengths)]))
+    actual = rng.integers(1, 6, lengths.sum()).astype(np.float32)
+    predicted = rng.normal(3, 1, lengths.sum()).astype(np.float32)
+    actual[rng.random(len(actual)) < 0.3] = np.nan
+    known = ~np.isnan(actual)
+    found = errors(predicted, actual, targets)
+    expected = actual[known].astype(np.float64), predicted[known].astype(np.float64)
+    assert found["RMSE"].value == pytest.approx(root_mean_squared_error(*expected), abs=1e-9)
+    assert found["MAE"].value == pytest.approx(mean_absolute_error(*expected), abs=1e-9)
