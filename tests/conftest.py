@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,9 @@ import pytest
 
 from poise.data.dataset import Dataset
 from poise.data.index import index
+from poise.data.split import leave_last_out
+from poise.models import ALS, BPR, EASE, Blend, Content, ItemKNN, Popularity, Random
+from poise.recommender import Recommender
 
 DAY = 86_400_000  # milliseconds
 
@@ -65,7 +69,7 @@ def make_films(*, n_users: int = 40, n_items: int = 24, seed: int = 0, untouched
 
 @pytest.fixture(scope="session")
 def films() -> Dataset:
-    """Return a small log with times, values, behaviours, context, a catalogue and vectors; the last user has no events."""
+    """Return a small log with times, values, context, a catalogue and vectors; the last user has no events."""
     return make_films()
 
 
@@ -82,7 +86,11 @@ def log_of() -> MakeDataset:
     def make(histories: list[list[int]], n_items: int | None = None) -> Dataset:
         size = n_items or max(item for row in histories for item in row)
         events = pl.DataFrame(
-            [(f"u{user:03}", f"i{item:03}", place * DAY) for user, row in enumerate(histories, 1) for place, item in enumerate(row)],
+            [
+                (f"u{user:03}", f"i{item:03}", place * DAY)
+                for user, row in enumerate(histories, 1)
+                for place, item in enumerate(row)
+            ],
             schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64},
             orient="row",
         )
@@ -90,3 +98,34 @@ def log_of() -> MakeDataset:
         return index(events, items, pl.DataFrame({"user_id": [f"u{user:03}" for user in range(1, len(histories) + 1)]}))
 
     return make
+
+
+MODELS: dict[str, Callable[[], Recommender]] = {
+    "Random": partial(Random, seed=3),
+    "Popularity": Popularity,
+    "Popularity, lately": lambda: Popularity(half_life=20.0),
+    "Popularity, by scenario": lambda: Popularity(scenario="device"),
+    "ItemKNN": lambda: ItemKNN(neighbours=5),
+    "EASE": lambda: EASE(l2=5.0, decay=0.7),
+    "ALS": lambda: ALS(factors=6, iterations=4),
+    "BPR": lambda: BPR(factors=6, iterations=20),
+    "Content": Content,
+    "Blend": lambda: Blend(members=[EASE(l2=5.0), Content(), Popularity()]),
+    "Blend of blends": lambda: Blend(
+        members=[Blend(members=[ItemKNN(), Random()], weights=[3, 1]), BPR(factors=3, iterations=5)], weights=[1, 2]
+    ),
+}
+"""Every model, small enough for a test."""
+
+
+@pytest.fixture(params=MODELS)
+def make_model(request: pytest.FixtureRequest) -> Callable[[], Recommender]:
+    """Return a function that makes a model which is not fitted: each in its turn."""
+    return MODELS[request.param]
+
+
+@pytest.fixture(scope="session", params=MODELS)
+def fitted(request: pytest.FixtureRequest, films: Dataset) -> Recommender:
+    """Return a model that was fitted on ``films``, its choices made on validation: each in its turn."""
+    split = leave_last_out(films)
+    return MODELS[request.param]().fit(split.train, split.valid).refit(films)

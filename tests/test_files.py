@@ -14,6 +14,13 @@ def _fill(folder):
     (folder / "new").write_text("new")
 
 
+def _write(how, path, error):
+    """Begin to write ``path``, and fail."""
+    with how(path) as temporary:
+        (temporary / "half" if temporary.is_dir() else temporary).write_text("half")
+        raise error
+
+
 def test_a_directory_appears_whole_and_replaces_the_old_one(tmp_path):
     path = tmp_path / "deep" / "model"
     with atomic_directory(path) as folder:
@@ -22,9 +29,9 @@ def test_a_directory_appears_whole_and_replaces_the_old_one(tmp_path):
     assert [file.name for file in path.iterdir()] == ["new"]
     assert path.stat().st_mode & 0o700 == 0o700
     with atomic_directory(path) as folder:
-        (folder / "newer").write_text("x")
-        assert (path / "new").exists()
-    assert [file.name for file in path.iterdir()] == ["newer"]
+        (folder / "new").write_text("newer")
+        assert (path / "new").read_text() == "new"
+    assert (path / "new").read_text() == "newer"
     assert [file.name for file in path.parent.iterdir()] == ["model"]
 
 
@@ -33,12 +40,10 @@ def test_an_interruption_leaves_the_old_and_nothing_else(tmp_path, interruption)
     path = tmp_path / "model"
     with atomic_directory(path) as folder:
         _fill(folder)
-    with pytest.raises(interruption), atomic_directory(path) as folder:
-        (folder / "half").write_text("x")
-        raise interruption
-    with pytest.raises(interruption), atomic_file(tmp_path / "table.json") as temporary:
-        temporary.write_text("{")
-        raise interruption
+    with pytest.raises(interruption):
+        _write(atomic_directory, path, interruption)
+    with pytest.raises(interruption):
+        _write(atomic_file, tmp_path / "table.json", interruption)
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
     assert [file.name for file in path.iterdir()] == ["new"]
 
@@ -55,28 +60,41 @@ FULL = [
 @pytest.mark.parametrize("error", FULL, ids=str)
 def test_a_full_disk_is_told_in_one_line(tmp_path, error):
     for write in (atomic_directory, atomic_file):
-        with pytest.raises(PoiseError, match="the disk is full") as caught, write(tmp_path / "model"):
-            raise error
+        with pytest.raises(PoiseError, match="the disk is full") as caught:
+            _write(write, tmp_path / "model", error)
         assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 
 def test_other_errors_are_not_taken_for_a_full_disk(tmp_path):
-    with pytest.raises(ZeroDivisionError), atomic_directory(tmp_path / "model"):
-        raise ZeroDivisionError("of 3 requested")
-    with pytest.raises(PoiseError, match="cannot be written"), atomic_file(tmp_path / "model"):
-        raise PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(ZeroDivisionError):
+        _write(atomic_directory, tmp_path / "model", ZeroDivisionError("of 3 requested"))
+    with pytest.raises(PoiseError, match="cannot be written"):
+        _write(atomic_file, tmp_path / "model", PermissionError(errno.EACCES, "Permission denied"))
 
 
 def test_a_directory_never_replaces_a_file(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("mine")
-    with pytest.raises(PoiseError, match="is a file"), atomic_directory(path) as folder:
-        _fill(folder)
-    with pytest.raises(PoiseError, match="cannot be written"), atomic_directory(path / "model") as folder:
-        _fill(folder)
+    with pytest.raises(PoiseError, match="is a file"):
+        _write(atomic_directory, path, ValueError())
+    with pytest.raises(PoiseError, match="cannot be written"):
+        _write(atomic_directory, path / "model", ValueError())
     assert path.read_text() == "mine"
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_directory_of_other_files_is_never_replaced(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    with atomic_directory(home) as folder:  # nothing is lost
+        _fill(folder)
+    (home / "new").rename(home / "thesis.tex")
+    with pytest.raises(PoiseError, match="holds other files") as caught, atomic_directory(home) as folder:
+        _fill(folder)
+    assert "\n" not in str(caught.value)
+    assert [file.name for file in home.iterdir()] == ["thesis.tex"]
+    assert [file.name for file in tmp_path.iterdir()] == ["home"]
 
 
 def test_json(tmp_path):

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from poise.pipeline import Pipeline as Pipeline
     from poise.project import Project as Project
     from poise.recommender import Recommender as Recommender
-    from poise.recommender import load as load_model
 
 # What is public, and where it lives: imported when it is first asked for, so that ``import poise`` is quick.
 _HOMES = {
@@ -47,7 +46,7 @@ _HOMES = {
     "write_report": "poise.evaluation:write_report",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

@@ -179,6 +179,8 @@ def read_config(folder: Path) -> Config:
         raise UsageError(
             f"there is no {FILE} in {folder.resolve()}: run 'poise init' there, or name the project with --project"
         ) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
     return check_config(content)
@@ -195,7 +197,10 @@ def check_config(content: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         raise UsageError(_explain(error, Config, "")) from None
     if (config.data.dataset is None) == (config.data.events is None):
-        raise UsageError(f"{FILE}: [data] needs either dataset, a name that 'poise data' lists, or events, a file")
+        raise UsageError(f"{FILE}: [data] needs either dataset, a name that 'poise data list' shows, or events, a file")
+    of_files = config.data.model_fields_set - {"dataset"}
+    if config.data.dataset is not None and of_files:
+        raise UsageError(f"{FILE}: data.{min(of_files)} goes with files of your own: with dataset it does nothing")
     named = {
         "pipeline.models": config.pipeline.models,
         "pipeline.retrievers": config.pipeline.retrievers,
@@ -233,13 +238,13 @@ def _build(kind: type[Any], options: Mapping[str, Any], where: str) -> Any:
 
 def _explain(error: ValidationError, kind: type[Any], where: str) -> str:
     """Say the first thing that is wrong in one line."""
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")  # a misspelt key is missing as well
     path = [str(step) for step in first["loc"]]
     key = ".".join([*filter(None, [where]), *path])
     if first["type"] == "extra_forbidden":
         return _unknown_key(".".join([*filter(None, [where]), *path[:-1]]), path[-1], _fields(_kind_at(kind, path)))
     if first["type"] == "missing":
-        return f"{FILE}: {key} is missing; see 'poise init' for a file to start from"
+        return f"{FILE}: [{key}] is missing; 'poise init' writes a file to start from"
     message = first["msg"].replace("Input should be ", "").removeprefix("Value error, ")
     return f"{FILE}: {key}: found {first['input']!r}; allowed: {message}"
 

@@ -29,10 +29,10 @@ def cache_folder() -> Path:
 def atomic_directory(path: Path | str) -> Iterator[Path]:
     """Give a temporary directory that becomes ``path`` when the block ends well, and vanishes when it does not.
 
-    A directory that stands at ``path`` is replaced only at the end.
+    A directory that stands at ``path`` is replaced only at the end, and only by one of its kind.
 
     Raises:
-        PoiseError: the disk is full or may not be written to, or a file stands at ``path``.
+        PoiseError: the disk is full or may not be written to, or a file or somebody's other files stand at ``path``.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
@@ -44,6 +44,7 @@ def atomic_directory(path: Path | str) -> Iterator[Path]:
             yield temporary
             os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes it private
             if path.exists():
+                _require_same_kind(path, temporary)
                 old = temporary.with_suffix(".old")
                 path.rename(old)
                 temporary.rename(path)
@@ -110,6 +111,13 @@ def _is_full_disk(error: Exception) -> bool:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     return any(words in str(error) for words in ("No space left on device", "Disk quota exceeded", " requested and "))
+
+
+def _require_same_kind(old: Path, new: Path) -> None:
+    """Refuse to replace a directory that has no file in common with the new one: it would be somebody's other work."""
+    there = {file.name for file in old.iterdir()}
+    if there and there.isdisjoint(file.name for file in new.iterdir()):
+        raise PoiseError(f"{old} holds other files, which would be lost; choose another folder, or empty it")
 
 
 def _umask() -> int:

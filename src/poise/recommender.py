@@ -20,7 +20,7 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.data.vocabulary import Vocabulary
-from poise.errors import DataError, NotFittedError, PoiseError, UsageError, one_line
+from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError, one_line
 from poise.files import atomic_directory, read_json, write_json
 from poise.slates import Reason, Slates
 from poise.top_k import top_k
@@ -65,7 +65,7 @@ class Recommender(ABC):
 
         Args:
             data: what may be learnt from: the training part of a split, or everything.
-            valid: for recommenders that choose something (weights, when to stop): the validation part of the same split.
+            valid: for recommenders that choose something (weights, when to stop): the validation part of that split.
 
         Returns:
             itself, fitted.
@@ -102,14 +102,14 @@ class Recommender(ABC):
 
     @abstractmethod
     def score(self, queries: Queries) -> Floats:
-        """Return how well each item fits each request, float32 ``[n, n_items + 1]``: a new array, the caller's to change.
+        """Return how well each item fits each request, float32 ``[n, n_items + 1]``: a new array.
 
         Column 0 is padding and means nothing. Seen and excluded items are scored like all others; :meth:`rank` hides
         them. The queries must be in the terms of :attr:`item_ids`.
         """
 
     def predict(self, queries: Queries, items: Ragged) -> Floats | None:
-        """Return the predicted value (rating, say) of each query's items, float32 ``[total]``, in the events' own scale.
+        """Return the predicted value (rating, say) of each query's items, float32 ``[total]``, on the scale of the log.
 
         None where the model predicts no values, only which items fit better.
         """
@@ -158,7 +158,8 @@ class Recommender(ABC):
         """Return the ``k`` items that are most like each of ``items`` (outer ids), never the item itself.
 
         Raises:
-            UsageError: the model has no notion of similarity, or an item or ``k`` is not in the catalogue's range.
+            UsageError: the model has no notion of similarity, or ``k`` is not in the catalogue's range.
+            UnknownIdError: an item is not in the catalogue.
         """
         self._require_fitted()
         check_k(k, len(self.item_ids) - 1)
@@ -166,7 +167,7 @@ class Recommender(ABC):
             raise UsageError(f"items is a list of ids; for one item write [{items!r}]")
         index = self.item_ids.index(items)
         if (unknown := np.flatnonzero(index == 0)).size:
-            raise UsageError(f"item {items[unknown[0]]!r} is not in the catalogue of this {self.name}")
+            raise UnknownIdError(f"item {items[unknown[0]]!r} is not in the catalogue of this {self.name}")
         scores = self._similarity(index)
         scores[:, 0] = -np.inf
         scores[np.arange(len(index)), index] = -np.inf
@@ -190,7 +191,7 @@ class Recommender(ABC):
             if contributions is None:
                 explained.append([[] for _ in items[row]])
             else:
-                explained.append([_weightiest(history, contributions[:, at]) for at in range(items.shape[1])])
+                explained.append([weightiest(history, contributions[:, at]) for at in range(items.shape[1])])
         return explained
 
     def contributions(self, query: Queries, items: Indices) -> Floats | None:
@@ -201,7 +202,7 @@ class Recommender(ABC):
         return None
 
     def save(self, path: Path | str) -> None:
-        """Write it to a directory, whole or not at all: options and shapes as JSON, arrays as safetensors, ids as Arrow.
+        """Write it to a directory, whole or not at all: options as JSON, arrays as safetensors, ids as Arrow.
 
         Raises:
             NotFittedError: there is nothing learnt yet.
@@ -238,8 +239,9 @@ class Recommender(ABC):
             "data_fingerprint": self.data_fingerprint,
         }
         write_json(folder / "model.json", header)
-        save_file({name: np.ascontiguousarray(array) for name, array in self._arrays().items()},
-                  folder / "arrays.safetensors")
+        save_file(
+            {name: np.ascontiguousarray(array) for name, array in self._arrays().items()}, folder / "arrays.safetensors"
+        )
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what was learnt, by name."""
@@ -247,6 +249,7 @@ class Recommender(ABC):
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Take back what :meth:`_arrays` gave; :attr:`item_ids` is already there."""
+        return
 
     def _require_learnable(self, data: Dataset) -> None:
         if (obstacle := self.obstacle(data)) is not None:
@@ -339,7 +342,7 @@ def batch_size(width: int) -> int:
     return int(np.clip(_SCORES_AT_ONCE // width, 1, 1024))
 
 
-def _weightiest(history: Indices, contributions: Floats) -> list[Reason]:
+def weightiest(history: Indices, contributions: Floats) -> list[Reason]:
     """Return the reason made of the events that add most, or none where no event adds anything."""
     positive = np.maximum(contributions, 0)
     total = float(positive.sum())

@@ -13,6 +13,7 @@ import pytest
 from poise.data import catalogue, films, movielens
 from poise.data.fetch import Archive, Fetcher, FetchError, Wheel
 from poise.errors import UsageError
+from poise.files import cache_folder
 
 INTER = (
     "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
@@ -122,7 +123,7 @@ def test_names_and_the_folder(monkeypatch, tmp_path):
     with pytest.raises(UsageError, match="Did you mean 'movielens-1m'"):
         catalogue.load("movielens1m")
     monkeypatch.setenv("POISE_CACHE", str(tmp_path))
-    assert catalogue.cache_folder() == tmp_path
+    assert cache_folder() == tmp_path
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,14 @@ def test_events_are_sorted_by_user_time_and_file_order():
     assert data.item_ids.ids(data.events.item) == ["y", "x", "z", "x", "y", "z"]
     assert data.events.timestamp.tolist() == [1, 2, 2, 1, 3, 3]
     np.testing.assert_array_equal(data.events.value, np.array([6, np.nan, 4, 3, 1, 5], dtype=np.float32))
-    assert [data.behaviour_ids.id(code) for code in data.events.behaviour] == ["view", "buy", "view", "view", "view", "buy"]
+    assert [data.behaviour_ids.id(code) for code in data.events.behaviour] == [
+        "view",
+        "buy",
+        "view",
+        "view",
+        "view",
+        "buy",
+    ]
     assert data.events.context["device"].to_list() == ["tv", None, "phone", "tv", "tv", "tv"]
     assert data.events.offsets.tolist() == [0, 0, 3, 6]
     assert data.item_counts.tolist() == [0, 2, 2, 0, 2]
@@ -51,8 +58,12 @@ def test_many_ties_stay_in_file_order():
     users, items, times = rng.integers(0, 50, 5_000), rng.integers(0, 90, 5_000), rng.integers(0, 4, 5_000)
     data = index(
         pl.DataFrame(
-            {"user_id": [f"{user:02}" for user in users], "item_id": [str(item) for item in items], "timestamp": times,
-             "place": np.arange(5_000)}
+            {
+                "user_id": [f"{user:02}" for user in users],
+                "item_id": [str(item) for item in items],
+                "timestamp": times,
+                "place": np.arange(5_000),
+            }
         )
     )
     order = sorted(range(5_000), key=lambda at: (users[at], times[at], at))

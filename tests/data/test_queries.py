@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -171,4 +172,4 @@ def test_gather_slices(slices):
     stop = start + np.array([length for _, length in slices], dtype=np.int64)
     positions, offsets = gather_slices(start, stop)
     expected = [list(range(first, first + length)) for first, length in slices]
-    assert [positions[a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)] == expected
+    assert [positions[a:b].tolist() for a, b in pairwise(offsets)] == expected

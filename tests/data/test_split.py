@@ -28,10 +28,8 @@ PROTOCOLS = {
 @st.composite
 def logs(draw):
     """Return a log with few items, so that they repeat, tied times, and in ``value`` the number of each event."""
-    rows = draw(
-        st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 12)), min_size=8, max_size=50)
-    )
-    data = index(
+    rows = draw(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 12)), min_size=8, max_size=50))
+    return index(
         pl.DataFrame(
             [(f"u{user}", f"i{item}", time, float(at), f"c{at}") for at, (user, item, time) in enumerate(rows)],
             schema=["user_id", "item_id", "timestamp", "value", "mark"],
@@ -39,14 +37,12 @@ def logs(draw):
         ),
         users=pl.DataFrame({"user_id": [f"u{user}" for user in range(7)]}),
     )
-    return data
 
 
 def _parts(make, data, seed=0, hide=True):
     try:
         return make(data, seed, hide)
-    except PoiseError as error:  # a small log may not be divisible
-        assert "\n" not in str(error)
+    except PoiseError:  # a small log may not be divisible
         assume(False)
 
 
@@ -95,7 +91,9 @@ def test_invariants(name, data, seed, hide):
                 assert {int(log.user[place[one]]) for one in history | targets} == {user}
                 assert not history & targets
                 assert not history & test_targets or part is split.valid
-                assert part.targets[row].tolist() == [int(log.item[place[one]]) for one in sorted(targets, key=place.get)]
+                assert part.targets[row].tolist() == [
+                    int(log.item[place[one]]) for one in sorted(targets, key=place.get)
+                ]
                 if not name.startswith("k-fold"):
                     assert max((place[one] for one in history), default=-1) < min(place[one] for one in targets)
                 seen = {int(log.item[place[one]]) for one in history}
@@ -110,7 +108,7 @@ def test_invariants(name, data, seed, hide):
             assert not history & test_targets
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", [name for name in PROTOCOLS if not name.startswith("cold users")])  # one target each
 @settings(max_examples=25, deadline=None)
 @given(data=logs())
 def test_targets_are_all_events_that_a_model_may_answer(name, data):
@@ -119,20 +117,16 @@ def test_targets_are_all_events_that_a_model_may_answer(name, data):
         log = data.events
         both = set(split.train_and_valid.events.value.tolist())
         held_out = [at for at in range(len(log)) if float(log.value[at]) not in both]
-        if name.startswith("cold users"):
-            return  # there a user has one target only
         single = name == "cold items"  # each target is a request of its own
         expected, unreachable, done = set(), 0, set()
-        history_of = {}
         for at in held_out:
             user, item = int(log.user[at]), int(log.item[at])
             if (user, item) in done and not single:
                 continue
             done.add((user, item))
             known = [other for other in range(len(log)) if log.user[other] == user and float(log.value[other]) in both]
-            if name not in ("k-fold",):
+            if name != "k-fold":
                 known = [other for other in known if other < at]
-            history_of[at] = known
             if item in {int(log.item[other]) for other in known}:
                 unreachable += 1
             else:
@@ -188,9 +182,7 @@ def test_tied_times_stay_together(data):
     moment = {float(value): int(time) for value, time in zip(log.value, log.timestamp, strict=True)}
     valid = set().union(*(targets for _, _, targets in _events(split.valid)))
     test = set().union(*(targets for _, _, targets in _events(split.test)))
-    times = [
-        {moment[float(one)] for one in part} for part in (split.train.events.value.tolist(), valid, test)
-    ]
+    times = [{moment[float(one)] for one in part} for part in (split.train.events.value.tolist(), valid, test)]
     assert max(times[0]) < min(times[1]) <= max(times[1]) < min(times[2])
     assert set(split.test.queries.time.tolist()) == {min(times[2])}  # all are asked at the moment when test begins
     assert split.train_and_valid.n_events == sum(time < min(times[2]) for time in moment.values())
@@ -270,8 +262,14 @@ def test_shares_that_leave_nothing(films, log_of):
 
 def test_each_event_is_tested_once_by_k_fold(films):
     splits = protocols.k_fold(films, 4, seed=2)
-    tested = np.concatenate([split.test.targets.rows * 0 + split.test.queries.user[split.test.targets.rows] * 1_000
-                             + split.test.targets.values for split in splits])
+    tested = np.concatenate(
+        [
+            split.test.targets.rows * 0
+            + split.test.queries.user[split.test.targets.rows] * 1_000
+            + split.test.targets.values
+            for split in splits
+        ]
+    )
     expected = films.events.user * 1_000 + films.events.item
     assert sorted(tested.tolist()) == sorted(expected.tolist())
 

@@ -55,7 +55,8 @@ def test_an_empty_vocabulary():
 
 
 @pytest.mark.parametrize(
-    "other", [["c", "ab"], ["a", "bc"], ["ab"], ["ab", "c", ""], ["ab", "C"], ["ab\x00c"], ["ab\x00", "c"], ["a", "b", "c"]]
+    "other",
+    [["c", "ab"], ["a", "bc"], ["ab"], ["ab", "c", ""], ["ab", "C"], ["ab\x00c"], ["ab\x00", "c"], ["a", "b", "c"]],
 )
 def test_the_fingerprint_tells_order_and_boundaries(other):
     one = Vocabulary(["ab", "c"])

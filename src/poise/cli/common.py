@@ -50,13 +50,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
     table = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
     for at, column in enumerate(columns):
         numeric = all(_numeric(row[at]) for row in rows)
-        table.add_column(
-            Text(column), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
-        )
+        table.add_column(Text(column), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console(soft_wrap=False, highlight=False).print(table)
 
 
 def _numeric(cell: str) -> bool:
-    return bool(cell) and cell.split(" ")[0].replace(".", "").replace(",", "").replace("-", "").isdigit() or cell == "–"
+    return (bool(cell) and cell.split(" ", maxsplit=1)[0].replace(".", "").replace(",", "").replace("-", "").isdigit()) or cell == "–"

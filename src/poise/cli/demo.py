@@ -65,7 +65,7 @@ def command(folder: Path) -> None:
     click.echo(compare(project, data, "global-time").report.text(_SHOWN_FIGURES))
 
     _step("4. Three people")
-    run = keep(project, data, comparison)
+    run = keep(project, data, comparison, started=started)
     lengths = np.diff(data.events.offsets)[1:]
     few = np.flatnonzero((lengths >= 20) & (lengths <= 40)) + 1  # a history that a person can take in
     users = data.user_ids.ids(np.sort(np.random.default_rng(0).choice(few, _USERS_SHOWN, replace=False)))

@@ -4,62 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
-from importlib import import_module
 
-import click
-
-from poise._version import __version__
-from poise.errors import PoiseError
-
-# The help of each command stands here, so that ``poise --help`` imports none of them.
-_COMMANDS = {
-    "demo": "From real data to recommendations: no set-up, under two minutes.",
-    "init": "Look at your files and write a poise.toml that works.",
-    "check": "What is in the data, what is wrong with it, what it is enough for.",
-    "fit": "Fit the pipeline, measure it, keep it as a run.",
-    "evaluate": "Compare models on your data, honestly.",
-    "recommend": "Recommend to a user, or to somebody with a given history.",
-    "similar": "Show the items that are most like one.",
-    "data": "Data sets that Poise knows by name.",
-}
-
-
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(f"poise.cli.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="poise")
-def group() -> None:
-    """From a log of what people did and a catalogue to live, personal recommendations.
-
-    Start with `poise demo`; with your own files, run `poise init` in their folder.
-    """
+_NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
 def main() -> None:
     """Run the command line."""
     try:
-        code = group.main(prog_name="poise", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except PoiseError as error:
-        _fail(str(error), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the message short
         _fail("interrupted; nothing half-done was kept", 1)
     except BrokenPipeError:  # the reader of our output has gone, as with `poise ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -67,12 +23,41 @@ def main() -> None:
     except MemoryError:
         _fail("this machine has too little memory for that; use fewer events, or models such as ItemKNN and ALS", 1)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in _NO_PLACE:
             raise
-        _fail(f"{error.filename or 'a file'} cannot be written: {error.strerror}", 1)
+        _fail(f"{error.filename or 'the output'} cannot be written ({error.strerror}): free some space, or choose another place", 1)
+
+
+def _run() -> int:
+    """Run the command that the arguments name, and return the exit code."""
+    import click  # what is imported in here may be interrupted
+
+    from poise.cli.group import group
+    from poise.errors import PoiseError
+
+    for stream in (sys.stdout, sys.stderr):  # a title in Chinese must not stop a terminal that knows ASCII only
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = group.main(prog_name="poise", standalone_mode=False)
+        sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.UsageError as error:
+        where = f"; see '{error.ctx.command_path} --help'" if error.ctx else ""
+        _fail(error.format_message().rstrip(".") + where, error.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except PoiseError as error:
+        _fail(str(error), error.exit_code)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    return code if isinstance(code, int) else 0
 
 
 def _fail(message: str, code: int) -> None:
-    click.secho("poise: error: ", fg="red", err=True, nl=False)
-    click.echo(" ".join(message.split()), err=True)
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    head = "\033[31mpoise: error:\033[0m" if colour else "poise: error:"
+    print(head, " ".join(message.split()), file=sys.stderr)
     sys.exit(code)

@@ -23,13 +23,21 @@ _HISTORY_SHOWN = 8
 @click.command("recommend")
 @project_option
 @click.option("--user", "-u", "users", multiple=True, help="A user's id; several times for several users.")
-@click.option("--history", "-H", help="Ids or titles with commas between them, oldest first, of somebody not in the data.")
+@click.option(
+    "--history", "-H", help="Ids or titles with commas between them, oldest first, of somebody not in the data."
+)
 @click.option("-k", default=10, show_default=True, help="How many items.")
 @click.option("--run", "run_name", help="The run; default: the latest.")
 @click.option("--explain/--no-explain", default=True, help="Whether to say why.")
 @json_option
 def command(
-    folder: Path, users: tuple[str, ...], history: str | None, k: int, run_name: str | None, explain: bool, as_json: bool
+    folder: Path,
+    users: tuple[str, ...],
+    history: str | None,
+    k: int,
+    run_name: str | None,
+    explain: bool,
+    as_json: bool,
 ) -> None:
     """Recommend to a user of the data, or to somebody with a given history.
 
@@ -86,8 +94,10 @@ def _of_users(run: Run, data: Dataset, users: Sequence[str], *, hide_seen: bool)
 def _show(run: Run, asked: _Asked, slates: Slates) -> None:
     titles, slate = run.titles, slates[0]
     history = asked.queries.history(0)
-    newest = [f"{titles[item]} ({asked.verbs[item]})" if item in asked.verbs else titles[item]
-              for item in history[::-1][:_HISTORY_SHOWN].tolist()]
+    newest = [
+        f"{titles[item]} ({asked.verbs[item]})" if item in asked.verbs else titles[item]
+        for item in history[::-1][:_HISTORY_SHOWN].tolist()
+    ]
     who = "this history" if asked.user is None else f"user {asked.user}"
     click.echo(f"\nFor {who}, {len(history)} events, the newest first:")
     click.echo("  " + ("; ".join(newest) or "nothing yet"))

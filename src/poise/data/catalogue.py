@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from poise.data.fetch import Archive, Fetcher, FetchError, Wheel
 from poise.data.movielens import Frames
 from poise.data.prepare import prepare
 from poise.errors import DataError, UsageError, suggest
+from poise.files import cache_folder
 
 _VERSION = 1  # of the prepared form; a cache of another version is made anew
 _LICENCE = (
@@ -137,7 +137,7 @@ def load(name: str, *, folder: Path | str | None = None) -> Dataset:
 
 def load_entry(entry: Entry, *, folder: Path | str | None = None, fetcher: Fetcher | None = None) -> Dataset:
     """Load the data set that ``entry`` describes; see :func:`load`."""
-    kept = cache_folder(folder) / "datasets" / f"{entry.name}-{_VERSION}"
+    kept = (Path(folder) if folder else cache_folder()) / "datasets" / f"{entry.name}-{_VERSION}"
     if kept.exists():
         try:
             return Dataset.open(kept)
@@ -147,13 +147,6 @@ def load_entry(entry: Entry, *, folder: Path | str | None = None, fetcher: Fetch
     if "director" in data.items.columns:  # without the facts it is tried again the next time
         data.save(kept)
     return data
-
-
-def cache_folder(folder: Path | str | None = None) -> Path:
-    """Return where downloads are kept: ``folder``, else ``$POISE_CACHE``, else the user's cache folder."""
-    from platformdirs import user_cache_dir
-
-    return Path(folder or os.environ.get("POISE_CACHE") or user_cache_dir("poise")).expanduser()
 
 
 def _make(entry: Entry, folder: Path, fetcher: Fetcher) -> Dataset:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from poise.data.core import outside_core
 from poise.data.intake import Intake
 from poise.data.times import moment
 from poise.errors import UsageError
@@ -145,15 +146,7 @@ def _k_core(events: Intake, k: int) -> None:
         side: events.frame.select(pl.col(f"{side}_id").rank("dense") - 1).to_series().to_numpy().astype(np.int64)
         for side in ("user", "item")
     }
-    cause = np.zeros(events.frame.height, dtype=np.int8)  # 0 for events that are kept
-    changed = True
-    while changed:
-        changed = False
-        for code, side in enumerate(sides.values(), start=1):
-            kept = cause == 0
-            few = kept & (np.bincount(side[kept], minlength=side.max(initial=-1) + 1) < k)[side]
-            cause[few] = code
-            changed |= bool(few.any())
+    cause = outside_core(list(sides.values()), k)
     for code, name in enumerate(sides, start=1):
         events.refuse(
             pl.Series(cause == code), f"k-core: {'a' if name == 'user' else 'an'} {name} with fewer than {k} events"

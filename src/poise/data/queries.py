@@ -78,8 +78,10 @@ class Queries:
         known = item.values > 0
         user = np.repeat(np.arange(1, len(item) + 1, dtype=np.int32), item.lengths)[known]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(item) + 1))]).astype(np.int64)
-        flat = {name: None if rows is None else np.concatenate([np.asarray(row) for row in rows] or [np.empty(0)])[known]
-                for name, rows in (("value", values), ("behaviour", behaviours), ("timestamp", timestamps))}
+        flat = {
+            name: None if rows is None else np.concatenate([np.asarray(row) for row in rows] or [np.empty(0)])[known]
+            for name, rows in (("value", values), ("behaviour", behaviours), ("timestamp", timestamps))
+        }
         n_events = len(user)
         events = EventLog(
             user=user,

@@ -150,8 +150,8 @@ def cold_users(
 def cold_items(data: Dataset, *, share: float = 0.1, seed: int = 0, hide_seen: bool = True) -> Split:
     """Hold out whole items: can an item be recommended that nobody has touched?
 
-    Training has no event of a held-out item. Each event on one is a target, and the history is what the user had done by
-    then with the items that are left.
+    Training has no event of a held-out item. Each event on one is a target, and the history is what the user had done
+    by then with the items that are left.
     """
     if not 0 < share < 0.5:
         raise UsageError(f"cold_items: share is {share}; it must lie between 0 and 0.5")
@@ -202,7 +202,7 @@ def _slices(
     hide_seen: bool,
     moment: int | None = None,
 ) -> Holdout:
-    """Make a holdout of users whose targets are the events ``first:past`` and whose history ends at ``history_stop``."""
+    """Make a holdout of users with the events ``first:past`` as targets and a history that ends at ``history_stop``."""
     log = data.events
     positions, offsets = gather_slices(first, past)
     time = None

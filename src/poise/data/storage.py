@@ -57,7 +57,9 @@ def open_dataset(path: Path) -> Dataset:
     header: dict[str, Any] = read_json(path / "dataset.json")
     try:
         if header["format"] > FORMAT:
-            raise DataError(f"{path} was written by a newer Poise (format {header['format']}): upgrade Poise to read it")
+            raise DataError(
+                f"{path} was written by a newer Poise (format {header['format']}): upgrade Poise to read it"
+            )
         return _open(path, header)
     except PoiseError:
         raise
@@ -70,9 +72,7 @@ def open_dataset(path: Path) -> Dataset:
 def _open(path: Path, header: dict[str, Any]) -> Dataset:
     arrays = {column: np.load(path / f"{column}.npy", mmap_mode="r") for column in _COLUMNS}
     tables = {name: _read_table(path / f"{name}.arrow") for name in (*_TABLES, *_VOCABULARIES, "context")}
-    vectors = {
-        name: np.load(path / f"vectors.{at}.npy", mmap_mode="r") for at, name in enumerate(header["vectors"])
-    }
+    vectors = {name: np.load(path / f"vectors.{at}.npy", mmap_mode="r") for at, name in enumerate(header["vectors"])}
     if any(len(arrays[column]) != header["n_events"] for column in _COLUMNS if column != "offsets"):
         raise DataError(f"the data set in {path} is damaged: events are missing; delete the folder and make it anew")
     vocabularies: dict[str, Vocabulary] = {}

@@ -14,7 +14,7 @@ from poise.errors import UsageError, suggest
 from poise.evaluation.groups import Groups, by_group
 from poise.evaluation.items import ITEM_GROUPS, ItemFacts
 from poise.evaluation.metrics import METRICS, metric_of
-from poise.evaluation.significance import Comparison, Estimate, Measured, compare, estimates
+from poise.evaluation.significance import Comparison, Estimate, Measured, compare, estimates, summary
 from poise.files import write_json
 
 _IN_TEXT = ("NDCG", "Recall", "MRR", "Coverage", "Novelty", "Diversity", "RMSE")
@@ -227,7 +227,7 @@ class Report:
             "± is a 95 % interval"
         )
         if any(self.primary in figures for figures in self.figures.values()):
-            lines += [one.verdict for one in self.significance()]
+            lines += summary(self.significance())
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:

@@ -197,6 +197,18 @@ def compare(
     ]
 
 
+def summary(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return the verdicts on the best model in two lines: than which it is better, and of which that was not shown."""
+    found = []
+    better = [f"{one.other} (p {_p_text(one.p_holm)})" for one in comparisons if one.real]
+    if better:
+        found.append(f"{comparisons[0].best} is better than {', '.join(better)} by {comparisons[0].metric}")
+    same = [f"{one.other} (p {_p_text(one.p_holm)})" for one in comparisons if not one.real]
+    if same:
+        found.append(f"no difference shown between {comparisons[0].best} and {', '.join(same)}")
+    return found
+
+
 def randomisation_test(differences: Doubles, *, flips: int = _FLIPS, seed: int = 0) -> Doubles:
     """Return the two-sided p value of each column of paired differences, float64 ``[n_columns]``.
 

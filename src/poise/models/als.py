@@ -83,7 +83,9 @@ class ALS(Additive):
         weight = self._history_weights(query)
         system = self._gram + (chosen * (self.confidence * weight)[:, None]).T @ chosen
         between = chosen @ np.linalg.solve(system, self.vectors[items].T)  # [n_history, k]
-        counts = history_weights(history, 1.0)  # 1 for each event that counts, also where its weight has come to nothing
+        counts = history_weights(
+            history, 1.0
+        )  # 1 for each event that counts, also where its weight has come to nothing
         return between * (counts + self.confidence * weight)[:, None]
 
     def _similarity(self, items: Indices) -> Floats:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -12,9 +13,11 @@ from poise.data.queries import Queries
 from poise.errors import UsageError
 from poise.models.blend_weights import choose_weights
 from poise.models.validation import sample
-from poise.recommender import OPTIONS, Recommender
+from poise.recommender import OPTIONS, Recommender, weightiest
 from poise.slates import Reason
 from poise.types import Doubles, Floats, Indices
+
+_LEAST_SHARE = 0.2  # of a score, below which a reason is not worth naming
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -66,21 +69,15 @@ class Blend(Recommender):
         return total
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
-        """See :meth:`Recommender.explain`: the reasons of the members, by the part of the score that each brings."""
+        """See :meth:`Recommender.explain`: what each event adds through all members, by the part that each brings."""
         rows = np.arange(len(queries))[:, None]
-        parts = []
-        for member, share in zip(self.members, self.shares, strict=True):
-            if share:
-                brought = np.maximum(share * calibrate(member.score(queries))[rows, items], 0)  # [n, k]
-                parts.append((brought, member.explain(queries, items)))
-        total = np.sum([brought for brought, _ in parts], axis=0)
+        parts = [
+            (member, np.maximum(share * calibrate(member.score(queries))[rows, items], 0))  # [n, k]
+            for member, share in zip(self.members, self.shares, strict=True)
+            if share
+        ]
         return [
-            [
-                _merge([(brought[row, at] / total[row, at], reasons[row][at]) for brought, reasons in parts])
-                if total[row, at] > 0
-                else []
-                for at in range(items.shape[1])
-            ]
+            _explain_row(queries.take([row]), items[row], [(member, brought[row]) for member, brought in parts])
             for row in range(len(queries))
         ]
 
@@ -98,24 +95,44 @@ class Blend(Recommender):
 
 
 def calibrate(scores: Floats) -> Floats:
-    """Bring each row of scores, float32 ``[n, n_items + 1]``, to the common scale, in place; column 0 does not count."""
+    """Bring each row of scores, float32 ``[n, n_items + 1]``, to one scale, in place; column 0 does not count."""
     real = scores[:, 1:]
     mean = real.mean(axis=1, keepdims=True)
     real -= mean
     spread = real.std(axis=1, keepdims=True)
-    # Of equal scores the rounding of their mean is left over: it is no difference, and must not be made one.
+    # Of scores that are equal but for rounding no differences must be made.
     real *= np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6 * np.abs(mean))
     np.copyto(real, np.sign(real) * np.log1p(np.abs(real)))
     scores[:, 0] = 0
     return scores
 
 
-def _merge(weighed: list[tuple[float, list[Reason]]]) -> list[Reason]:
-    """Return the weightiest reason of several models, the shares of equal ones added up."""
-    merged: dict[tuple[str, tuple[int, ...]], float] = {}
-    for weight, reasons in weighed:
-        for reason in reasons:
-            key = (reason.kind, reason.items)
-            merged[key] = merged.get(key, 0.0) + weight * reason.share
-    ordered = sorted(merged.items(), key=lambda entry: -entry[1])
-    return [Reason(kind, items, share) for (kind, items), share in ordered[:2]]  # type: ignore[arg-type]
+def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, Floats]]) -> list[list[Reason]]:
+    """Explain one slate, of whose scores each member brings the part that stands beside it, float32 ``[k]``."""
+    history = query.history(0)
+    by_event = np.zeros((len(history), len(items)), dtype=np.float32)
+    others: list[dict[str, float]] = [{} for _ in items]
+    total = np.zeros(len(items), dtype=np.float32)
+    for member, brought in parts:
+        total += brought
+        added = member.contributions(query, items) if len(history) else None
+        if added is not None:
+            positive = np.maximum(added, 0)
+            sums = positive.sum(axis=0)
+            by_event += brought * np.divide(positive, sums, out=np.zeros_like(positive), where=sums > 0)
+            continue
+        for at, reasons in enumerate(member.explain(query, items[None])[0]):
+            for reason in reasons:
+                part = float(brought[at]) * reason.share
+                if reason.items:  # of a blend within the blend
+                    named = np.isin(history, reason.items)
+                    by_event[named, at] += part / named.sum()
+                else:
+                    others[at][reason.kind] = others[at].get(reason.kind, 0.0) + part
+    explained = []
+    for at in range(len(items)):
+        scale = float(by_event[:, at].sum() / total[at]) if total[at] > 0 else 0.0
+        found = [replace(one, share=one.share * scale) for one in weightiest(history, by_event[:, at])]
+        found += [Reason(kind, share=part / float(total[at])) for kind, part in others[at].items() if part > 0]  # type: ignore[arg-type]
+        explained.append(sorted((one for one in found if one.share >= _LEAST_SHARE), key=lambda one: -one.share))
+    return explained

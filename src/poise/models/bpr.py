@@ -26,8 +26,8 @@ class BPR(Additive):
     served as well. On MovieLens 100K and Amazon Beauty this ranks better than the learnt user vectors.
 
     The sources are Rendle, Freudenthaler, Gantner and Schmidt-Thieme, *BPR: Bayesian Personalized Ranking from Implicit
-    Feedback*, 2009, and for people as sums of items Kabbur, Ning and Karypis, *FISM: Factored Item Similarity Models for
-    Top-N Recommender Systems*, 2013.
+    Feedback*, 2009, and for people as sums of items Kabbur, Ning and Karypis, *FISM: Factored Item Similarity Models
+    for Top-N Recommender Systems*, 2013.
 
     Args:
         factors: the length of the vectors.

@@ -20,8 +20,8 @@ class Content(Additive):
     """The items nearest to what a history means, by an encoder's vectors: it serves items that nobody has touched.
 
     A person is the recency-weighted sum of the vectors of what they did, and an item scores by its cosine with it. The
-    mean of the catalogue is taken out of all vectors first: it says what the items have in common (that they are films),
-    and hides what tells them apart.
+    mean of the catalogue is taken out of all vectors first: it says what the items have in common (that they are
+    films), and hides what tells them apart.
 
     The source of removing the mean is Mu and Viswanath, *All-but-the-Top: Simple and Effective Postprocessing for Word
     Representations*, 2018.

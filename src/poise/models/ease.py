@@ -24,24 +24,26 @@ _BLOCK = 1_024  # rows that are mirrored at once
 class EASE(Additive):
     """Embarrassingly shallow autoencoder: a linear model from what a person did to all items, in closed form.
 
-    It finds the item-to-item weights B, with a zero diagonal, that minimise ``||X - XB||² + l2 ||B||²`` for the matrix X
-    of who did something with what. A history then scores item i by the sum of ``B[h, i]`` over its items h. Training
+    It finds the item-to-item weights B, with a zero diagonal, that minimise ``||X - XB||² + l2 ||B||²`` for the matrix
+    X of who did something with what. A history then scores item i by the sum of ``B[h, i]`` over its items h. Training
     takes a dense inverse: memory grows with the square of the catalogue, up to about 30,000 items.
 
-    The source is Steck, *Embarrassingly Shallow Autoencoders for Sparse Data*, 2019. Weighing the history by recency when
-    scoring, so that what somebody did last counts most, is an addition.
+    The source is Steck, *Embarrassingly Shallow Autoencoders for Sparse Data*, 2019. Weighing the history by recency
+    when scoring, so that what somebody did last counts most, is an addition.
 
     Args:
-        l2: the penalty on large weights; more for sparser data.
+        l2: the penalty on large weights; None takes 50 times the root of the mean number of events an item, which is
+            about what validation prefers on Amazon Beauty (200), MovieLens 100K (400) and MovieLens 1M (800).
         decay: see :class:`~poise.models.additive.Additive`.
     """
 
-    l2: Annotated[float, Gt(0)] = 300.0
+    l2: Annotated[float, Gt(0)] | None = None
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         x = data.queries().matrix()
         gram = (x.T @ x).toarray()  # [n_items + 1, n_items + 1]
-        np.fill_diagonal(gram, gram.diagonal() + np.float32(self.l2))
+        l2 = 50.0 * np.sqrt(data.n_events / data.n_items) if self.l2 is None else self.l2
+        np.fill_diagonal(gram, gram.diagonal() + np.float32(l2))
         self.weights: Floats = _inverse(gram)
         self.weights /= -self.weights.diagonal()
         np.fill_diagonal(self.weights, 0)
@@ -50,8 +52,8 @@ class EASE(Additive):
     def obstacle(self, data: Dataset) -> str | None:
         """See :meth:`Recommender.obstacle`: the memory for a square matrix of the catalogue."""
         needed = 2.5 * 4 * data.item_ids.size**2
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if needed < 0.8 * there:
+        there = _memory()
+        if there is None or needed < 0.8 * there:
             return None
         return (
             f"{data.n_items:,} items take {needed / 1e9:.0f} GB, and this machine has {there / 1e9:.0f}: "
@@ -75,6 +77,14 @@ class EASE(Additive):
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self.weights = arrays["weights"]
+
+
+def _memory() -> int | None:
+    """Return how many bytes of memory the machine has; None where the system does not say, as on Windows."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def _inverse(gram: Floats) -> Floats:

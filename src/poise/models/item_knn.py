@@ -60,8 +60,8 @@ class ItemKNN(Additive):
     def predict(self, queries: Queries, items: Ragged) -> Floats | None:
         """See :meth:`Recommender.predict`.
 
-        An item's mean value, moved by how far the person's values of its neighbours lie from those items' means (Sarwar,
-        Karypis, Konstan and Riedl, *Item-Based Collaborative Filtering Recommendation Algorithms*, 2001).
+        An item's mean value, moved by how far the person's values of its neighbours lie from those items' means
+        (Sarwar, Karypis, Konstan and Riedl, *Item-Based Collaborative Filtering Recommendation Algorithms*, 2001).
         """
         if np.isnan(self.means).all():
             return None
@@ -90,9 +90,7 @@ class ItemKNN(Additive):
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         size = self.item_ids.size
         self.means = arrays["means"]
-        self.similarities = sparse.csr_array(
-            (arrays["data"], arrays["indices"], arrays["indptr"]), shape=(size, size)
-        )
+        self.similarities = sparse.csr_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(size, size))
 
 
 def _nearest(matrix: sparse.csr_array, k: int) -> sparse.csr_array:
@@ -102,7 +100,7 @@ def _nearest(matrix: sparse.csr_array, k: int) -> sparse.csr_array:
         block = matrix[first : first + _BLOCK]
         if (np.diff(block.indptr) > k).any():
             dense = block.toarray()
-            least = np.partition(dense, -k, axis=1)[:, -k] if k < dense.shape[1] else dense.min(axis=1)
+            least = np.partition(dense, -k, axis=1)[:, -k]
             dense[dense < least[:, None]] = 0
             block = sparse.csr_array(dense)
         blocks.append(block)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,69 +10,85 @@ from torch import Tensor, nn
 
 from poise.types import Floats, Mask
 
-Mode = Literal["fused", "text", "id"]
-
-DEVIATION = 0.02  # of the first vectors; larger ones learn worse
+DEVIATION = 0.02  # of the first own vectors; larger ones learn worse
+MEANING_DEVIATION = 0.16  # of the first mapped ones, which are worth more from the start
 
 
 class ItemTable(nn.Module):
-    """Vectors of items, ``[..., dim]`` for indices ``[...]``.
+    """Vectors of items: what each has learnt for itself, plus a linear map of what its content means.
 
     Args:
         n_items: without padding.
         dim: the length of a vector.
-        meaning: ``[n_items + 1, components]``, what the items mean, see :func:`leading_components`; None for ids alone.
-        ids: whether each item has a vector of its own.
-        forgotten: the share of items whose own vectors are hidden at a time while the model learns, so that it learns
-            to get along with meaning alone.
+        meaning: float32 ``[n_items + 1, components]``, see :class:`Subspace`; None for own vectors alone.
+        own: whether items have vectors of their own.
+        hidden: the share of items whose own vectors are hidden in each training step, so that the model learns to tell
+            items by their content alone, as it will have to with new ones.
     """
 
-    def __init__(self, n_items: int, dim: int, meaning: Tensor | None, *, ids: bool, forgotten: float) -> None:
+    def __init__(self, n_items: int, dim: int, meaning: Tensor | None, *, own: bool, hidden: float) -> None:
         super().__init__()
         self.n_items = n_items
-        self.forgotten = forgotten if meaning is not None else 0.0
-        self.own: nn.Parameter | None = None
-        if ids:
-            self.own = nn.Parameter(torch.randn(n_items + 1, dim) * DEVIATION)
+        self.hidden = hidden if own and meaning is not None else 0.0
+        self.own = nn.Parameter(torch.randn(n_items + 1, dim) * DEVIATION) if own else None
         self.register_buffer("meaning", meaning, persistent=False)
         self.adapt: nn.Linear | None = None
         if meaning is not None:
             self.adapt = nn.Linear(meaning.shape[1], dim, bias=False)
-            nn.init.normal_(self.adapt.weight, std=DEVIATION / meaning.shape[1] ** 0.5)
+            nn.init.normal_(self.adapt.weight, std=MEANING_DEVIATION / meaning.shape[1] ** 0.5)
 
-    def view(self) -> Tensor | None:
-        """Return which items' own vectors count for now, ``[n_items + 1, 1]``; None for all."""
-        if not (self.training and self.forgotten and self.own is not None):
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return next(self.parameters()).device
+
+    def draw_shown(self) -> Tensor | None:
+        """Return which items' own vectors count in a training step, float ``[n_items + 1, 1]``; None for all."""
+        if not self.hidden or self.own is None:
             return None
-        return (torch.rand(self.n_items + 1, 1, device=self.own.device) >= self.forgotten).to(self.own.dtype)
+        return (torch.rand(self.n_items + 1, 1, device=self.own.device) >= self.hidden).to(self.own.dtype)
 
-    def forward(self, items: Tensor, view: Tensor | None = None) -> Tensor:
-        """Return the vectors of ``items``."""
-        total: Tensor | float = 0.0
+    def forward(self, items: Tensor, shown: Tensor | None = None) -> Tensor:
+        """Return the vectors ``[..., dim]`` of ``items``, int64 ``[...]``; ``shown`` comes from :meth:`draw_shown`."""
+        parts = []
         if self.own is not None:
             own = self.own[items]
-            total = own if view is None else own * view[items]
+            parts.append(own if shown is None else own * shown[items])
         if self.adapt is not None:
-            total = total + self.adapt(self.meaning[items])  # type: ignore[index]
-        return total  # type: ignore[return-value]
+            parts.append(self.adapt(self.meaning[items]))  # type: ignore[index]
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
-def leading_components(vectors: Floats, learnt: Mask, components: int) -> Floats:
-    """Return the vectors in the directions in which they differ most, each scaled to deviation 1.
+@dataclass(frozen=True)
+class Subspace:
+    """The directions in which the vectors of items differ most, scaled so that each differs by as much.
 
-    Args:
-        vectors: float32 ``[n_items + 1, width]``; a zero row has no meaning and stays zero.
-        learnt: bool ``[n_items + 1]``, the items to find the directions by.
-        components: how many directions, at most.
-
-    Returns:
-        float32 ``[n_items + 1, components]``.
+    Attributes:
+        mean: float32 ``[width]``, what the items have in common.
+        directions: float32 ``[width, components]``, each divided by the deviation along it.
     """
-    known = np.any(vectors, axis=1)
-    sample = vectors[known & learnt].astype(np.float64)
-    mean = sample.mean(axis=0)
-    variance, directions = np.linalg.eigh(np.cov(sample - mean, rowvar=False))
-    kept = np.argsort(-variance)[:components]
-    kept = kept[variance[kept] > 1e-9 * variance.max()]
-    scaled = (vectors - mean) @ (directions[:, kept] / np.sqrt(variance[kept]))
-    return np.where(known[:, None], scaled, 0).astype(np.float32)
+
+    mean: Floats
+    directions: Floats
+
+    @classmethod
+    def of(cls, vectors: Floats, learnt: Mask, components: int) -> Subspace:
+        """Find the leading directions of the vectors of some items.
+
+        Args:
+            vectors: float32 ``[n_items + 1, width]``; a zero row has no meaning.
+            learnt: bool ``[n_items + 1]``, the items to find them by.
+            components: how many directions, at most.
+        """
+        sample = vectors[np.any(vectors, axis=1) & learnt].astype(np.float64)
+        mean = sample.mean(axis=0)
+        variance, directions = np.linalg.eigh(np.cov(sample - mean, rowvar=False))
+        kept = np.argsort(-variance)[:components]
+        kept = kept[variance[kept] > 1e-9 * variance.max()]
+        scaled = directions[:, kept] / np.sqrt(variance[kept])
+        return cls(mean.astype(np.float32), scaled.astype(np.float32))
+
+    def project(self, vectors: Floats) -> Floats:
+        """Return where vectors lie in it, float32 ``[n, components]``; a zero row stays zero."""
+        known = np.any(vectors, axis=1, keepdims=True)
+        return np.where(known, (vectors - self.mean) @ self.directions, np.float32(0))

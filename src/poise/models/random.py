@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
@@ -16,18 +19,18 @@ class Random(Recommender):
     """Draws items by chance: the floor that every figure stands on.
 
     Args:
-        seed: of the draw; the same requests get the same items.
+        seed: of the draw; a user gets the same items each time, and all who are unknown get the same ones.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Ge(0)] = 0
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         pass
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: uniform draws from 0 to 1."""
-        rng = np.random.default_rng([self.seed, *queries.user[:1].tolist(), len(queries)])
-        return rng.random((len(queries), queries.item_ids.size), dtype=np.float32)
+        rows = [np.random.default_rng([self.seed, user]) for user in queries.user.tolist()]
+        return np.stack([row.random(queries.item_ids.size, dtype=np.float32) for row in rows])
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """See :meth:`Recommender.explain`."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from poise.train.dropout import Dropout
+
 Block = Literal["ligr", "classic"]
 
 
@@ -45,13 +47,14 @@ class ClassicBlock(nn.Module):
         self.attention_norm = nn.LayerNorm(dim)
         self.attention = Attention(dim, heads, dropout)
         self.feed_norm = nn.LayerNorm(dim)
-        self.feed = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(dim, dim))
-        self.dropout = nn.Dropout(dropout)
+        self.feed = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), Dropout(dropout), nn.Linear(dim, dim))
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``[batch, time, dim]``."""
         x = x + self.dropout(self.attention(self.attention_norm(x)))
-        return x + self.dropout(self.feed(self.feed_norm(x)))
+        fed: Tensor = self.dropout(self.feed(self.feed_norm(x)))
+        return x + fed
 
 
 class LigrBlock(nn.Module):
@@ -70,14 +73,15 @@ class LigrBlock(nn.Module):
         self.feed_in = nn.Linear(dim, 2 * widening * dim)
         self.feed_out = nn.Linear(widening * dim, dim)
         self.feed_gate = nn.Linear(dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``[batch, time, dim]``."""
         x = x + torch.sigmoid(self.attention_gate(x)) * self.dropout(self.attention(self.attention_norm(x)))
         gate, value = self.feed_in(self.feed_norm(x)).chunk(2, dim=-1)
         fed = self.feed_out(self.dropout(functional.silu(gate) * value))
-        return x + torch.sigmoid(self.feed_gate(x)) * self.dropout(fed)
+        added: Tensor = torch.sigmoid(self.feed_gate(x)) * self.dropout(fed)
+        return x + added
 
 
 BLOCKS: dict[Block, type[ClassicBlock] | type[LigrBlock]] = {"ligr": LigrBlock, "classic": ClassicBlock}
@@ -94,7 +98,7 @@ class Transformer(nn.Module):
         self.places = nn.Parameter(torch.randn(max_length, dim) * 0.02)
         self.blocks = nn.Sequential(*[BLOCKS[block](dim, heads, dropout) for _ in range(blocks)])
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``[batch, time, dim]`` for ``x`` of the same shape."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise._version import __version__
@@ -15,7 +18,7 @@ from poise.config import FILE
 from poise.data import split as splitting
 from poise.data.dataset import Dataset
 from poise.data.holdout import Split
-from poise.errors import UsageError, suggest
+from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.files import atomic_directory, write_json
 from poise.models import MODULES
 from poise.pipeline import Pipeline
@@ -58,8 +61,10 @@ def fit(project: Project) -> Run:
     Raises:
         PoiseError: the data does not allow it; nothing is written then.
     """
+    started = time.perf_counter()
     data = project.encoded()
-    return keep(project, data, compare(project, data, project.config.evaluation.protocols[0], ["Popularity"]))
+    comparison = compare(project, data, _protocol(project, data), ["Popularity"])
+    return keep(project, data, comparison, started=started)
 
 
 def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str] | None = None) -> Comparison:
@@ -78,6 +83,7 @@ def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str]
     from poise.evaluation import evaluate
 
     config = project.config
+    cutoffs = cutoffs_for(project, data)
     split = splitting.by_name(protocol, data, hide_seen=config.policy.hide_seen)
     fitted: dict[str, Recommender] = {}
     for make in makers(project, split.train, names).values():
@@ -87,14 +93,40 @@ def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str]
         project.say(f"fitted {model.name} in {time.perf_counter() - started:.1f} s")
         fitted[f"Pipeline: {model.name}" if model.name in fitted else model.name] = model
     project.say(f"evaluating {len(fitted)} models on {len(split.test):,} requests ({split.name})")
-    report = evaluate(fitted, split.test, k=config.evaluation.k, seed=config.evaluation.seed)
+    report = evaluate(fitted, split.test, k=cutoffs, seed=config.evaluation.seed)
     return Comparison(split, fitted, report)
 
 
-def makers(
-    project: Project, data: Dataset, names: Sequence[str] | None = None
-) -> dict[str, Callable[[], Recommender]]:
-    """Return what makes unfitted models, by name, and last the project's pipeline; those that cannot learn are left out.
+def cutoffs_for(project: Project, data: Dataset) -> list[int]:
+    """Return the numbers of places that figures look at: those of the project, as far as the catalogue goes.
+
+    Raises:
+        UsageError: ``poise.toml`` names one that is above the number of items.
+    """
+    table = project.config.evaluation
+    fitting = [k for k in table.k if k <= data.n_items]
+    if fitting != table.k and "k" in table.model_fields_set:
+        raise UsageError(f"{FILE}: evaluation.k: found {max(table.k)}; there are only {data.n_items:,} items")
+    return fitting or [data.n_items]
+
+
+def _protocol(project: Project, data: Dataset) -> str:
+    """Return the first protocol of the project that its data allows."""
+    wanted = project.config.evaluation.protocols
+    for protocol in wanted:
+        try:
+            splitting.by_name(protocol, data, hide_seen=project.config.policy.hide_seen)
+            return protocol
+        except (DataError, UsageError) as error:
+            project.say(str(error))
+    raise DataError(
+        f"there is nothing to measure on by {' or '.join(wanted)}: collect more events, or for people who come back to the "
+        "same items set hide_seen = false under [policy]"
+    )
+
+
+def makers(project: Project, data: Dataset, names: Sequence[str] | None = None) -> dict[str, Callable[[], Recommender]]:
+    """Return what makes unfitted models, by name, the project's pipeline last; those that cannot learn are left out.
 
     Args:
         project: whose options and pipeline.
@@ -122,15 +154,20 @@ def makers(
     return found | {"pipeline": partial(config.make_pipeline, without)}
 
 
-def keep(project: Project, data: Dataset, comparison: Comparison) -> Run:
+def keep(project: Project, data: Dataset, comparison: Comparison, *, started: float) -> Run:
     """Keep the fitted pipeline of a comparison as a run, after it has learnt from all events if the project wants that.
+
+    Args:
+        project: where to keep it.
+        data: all that there is to learn from.
+        comparison: the fitted models and their figures.
+        started: when the work on the run began, by :func:`time.perf_counter`.
 
     Raises:
         PoiseError: the disk is full or the pipeline cannot be saved; nothing is written then.
     """
     from poise.evaluation import write_report
 
-    started = time.perf_counter()
     config, report = project.config, comparison.report
     called, pipeline = comparison.pipeline
     now = datetime.now(UTC)
@@ -152,8 +189,7 @@ def keep(project: Project, data: Dataset, comparison: Comparison) -> Run:
         "chosen_on_validation": _choices(pipeline),
         "figures": {figure: one.value for figure, one in report.estimates[called].items()},
     }
-    name = f"{now:%Y-%m-%dT%H-%M-%S}"
-    with atomic_directory(project.runs_folder / name) as folder:
+    with _new_run(project.runs_folder, now) as (name, folder):
         shutil.copyfile(project.folder / FILE, folder / "config.toml")
         write_report(report, folder / "report.html", holdout=comparison.split.test, models=comparison.models)
         write_json(folder / "metrics.json", report.to_dict())
@@ -167,6 +203,27 @@ def keep(project: Project, data: Dataset, comparison: Comparison) -> Run:
     return project.run(name)
 
 
+@contextmanager
+def _new_run(runs: Path, now: datetime) -> Iterator[tuple[str, Path]]:
+    """Give a run's name, which nobody else gets, and the temporary folder that becomes it when the block ends well."""
+    first = f"{now:%Y-%m-%dT%H-%M-%S}"
+    for n in count(1):
+        name = first if n == 1 else f"{first}-{n}"
+        try:
+            (runs / name).mkdir(parents=True)  # an empty folder is no run yet, but the name is taken
+            break
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise PoiseError(f"{runs} cannot be written ({error.strerror}): free some space, or mend its rights") from None
+    try:
+        with atomic_directory(runs / name) as folder:
+            yield name, folder
+    except BaseException:
+        (runs / name).rmdir()
+        raise
+
+
 def _choices(pipeline: Pipeline) -> dict[str, Any]:
     """Return what the parts of a pipeline chose on validation, by the name of the part."""
     from poise.models import Blend
@@ -178,5 +235,3 @@ def _choices(pipeline: Pipeline) -> dict[str, Any]:
         found["weights"] = dict(zip(names, pipeline.ranker.shares.round(3).tolist(), strict=True))
         parts = [*pipeline.ranker.members, *pipeline.retrievers]
     return found | {one.name: one.chosen for one in parts if one.chosen}
-
-

@@ -102,6 +102,6 @@ class Run:
 
 def write_catalogue(data: Dataset, folder: Path) -> None:
     """Write what a run must know of its items to ``catalogue.arrow``: id, title, number of events."""
-    pl.DataFrame(
-        {"item_id": data.item_ids.series, "title": data.titles[1:], "events": data.item_counts[1:]}
-    ).write_ipc(folder / "catalogue.arrow", compression="uncompressed")
+    pl.DataFrame({"item_id": data.item_ids.series, "title": data.titles[1:], "events": data.item_counts[1:]}).write_ipc(
+        folder / "catalogue.arrow", compression="uncompressed"
+    )

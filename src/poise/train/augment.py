@@ -1,7 +1,7 @@
 """Sequences varied each time they are shown, so that few people's histories teach more.
 
-The operations are those of Xie et al., *Contrastive Learning for Sequential Recommendation*, 2022, applied to the inputs
-of next-item prediction.
+The operations are those of Xie et al., *Contrastive Learning for Sequential Recommendation*, 2022, applied to the
+inputs of next-item prediction.
 """
 
 from __future__ import annotations
@@ -29,16 +29,14 @@ class Augmentation:
 
 
 def crop(
-    start: Offsets, stop: Offsets, most: int, augmentation: Augmentation, rng: np.random.Generator
+    start: Offsets, stop: Offsets, augmentation: Augmentation, rng: np.random.Generator
 ) -> tuple[Offsets, Offsets]:
-    """Return where in the log to cut each sequence: a random piece of two events or more, or the newest ``most``."""
+    """Return where to cut each sequence: all of it, or a random piece of two events or more."""
     lengths = stop - start
     chosen = rng.random(len(start)) < augmentation.crop
     size = np.where(chosen, 2 + np.floor(rng.random(len(start)) * (lengths - 1)).astype(np.int64), lengths)
-    skipped = np.where(chosen, np.floor(rng.random(len(start)) * (lengths - size + 1)).astype(np.int64), 0)
-    start = start + skipped
-    stop = start + size
-    return np.maximum(start, stop - most), stop
+    start = start + np.where(chosen, np.floor(rng.random(len(start)) * (lengths - size + 1)).astype(np.int64), 0)
+    return start, start + size
 
 
 def disturb(inputs: Offsets, lengths: Offsets, augmentation: Augmentation, rng: np.random.Generator) -> Offsets:

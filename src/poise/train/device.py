@@ -31,3 +31,11 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
     if device.type == "cuda" and torch.cuda.is_bf16_supported():
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+def low_precision(device: torch.device) -> torch.dtype:
+    """Return the type in which large products are quickest: bfloat16 where there are units for it, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # not public, so it may go
+    return torch.bfloat16 if device.type == "cpu" and has_tiles() else torch.float32

@@ -39,7 +39,8 @@ class Training:
     """How to learn.
 
     Attributes:
-        epochs: passes over the data, at most.
+        epochs: passes over the data, at most; the learning rate is laid out for so many.
+        stop: epochs after which to stop all the same; None for none.
         learning_rate: of AdamW, at its highest.
         weight_decay: how strongly matrices are drawn to zero (L2, decoupled), per unit of learning rate.
         warmup: steps in which the learning rate rises from zero.
@@ -52,6 +53,7 @@ class Training:
     """
 
     epochs: int
+    stop: int | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     warmup: int = 100
@@ -124,8 +126,12 @@ def train(
     begun = saved = time.monotonic()
     spent = progress.seconds
     cards = [run.device] if run.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cards), Monitor(label, training.epochs, steps, logs, progress.history) as monitor:
-        while progress.epoch < training.epochs and progress.epoch - progress.best_epoch < training.patience:
+    with (
+        torch.random.fork_rng(devices=cards),
+        Monitor(label, training.stop or training.epochs, steps, logs, progress.history) as monitor,
+    ):
+        last = min(training.epochs, training.stop or training.epochs)
+        while progress.epoch < last and progress.epoch - progress.best_epoch < training.patience:
             network.train()
             for batch in batches.epoch(progress.epoch, progress.step):
                 run.step(batch, loss)
@@ -164,14 +170,14 @@ class _Run:
         self.network = network
         self.training = training
         self.steps = steps
-        self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.parameters: list[Tensor] = [one for one in network.parameters() if one.requires_grad]
         self.device = self.parameters[0].device
         # AdamW: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019. Norms and biases are not decayed.
         groups = [
             {"params": [one for one in self.parameters if one.ndim > 1], "weight_decay": training.weight_decay},
             {"params": [one for one in self.parameters if one.ndim <= 1], "weight_decay": 0.0},
         ]
-        self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate)
+        self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
         self.progress = Progress()
         self.best = _copy(network)
@@ -186,7 +192,7 @@ class _Run:
             value = loss(batch)
         if not math.isfinite(value.item()):
             raise PoiseError(
-                f"the loss is {value.item()} in step {step}: lower the learning rate, or look for wild values in the data"
+                f"the loss is {value.item()} in step {step}: lower the learning rate, or look for wild values"
             )
         self.optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]

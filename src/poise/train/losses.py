@@ -28,7 +28,7 @@ def sampled_softmax(
     negative: Tensor,
     hits: Tensor | None = None,
     *,
-    log_q: tuple[Tensor, Tensor] | None = None,
+    log_q: Tensor | None = None,
     smoothing: float = 0.0,
 ) -> Tensor:
     """Cross-entropy between what was chosen and a sample of what was not.
@@ -41,14 +41,13 @@ def sampled_softmax(
         positive: logits ``[n]`` of the targets.
         negative: logits ``[n, m]`` of the sampled items.
         hits: bool ``[n, m]``, where a sampled item is the target itself: it does not count.
-        log_q: the expected number of times, as a logarithm, that each target ``[n]`` and each sampled item ``[m]`` or
-            ``[n, m]`` is drawn. With it the sum over the sample is an unbiased estimate of the sum over the catalogue.
-            A target is added, not drawn: its entry is 0 unless it takes part as one of the sample.
+        log_q: the expected number of times, as a logarithm, that each sampled item is drawn, ``[m]`` or ``[n, m]``.
+            With it the sum over the sample is an unbiased estimate of the sum over the catalogue, to which the target,
+            which is there for certain, is added.
         smoothing: the share of probability that is spread over the sample evenly.
     """
     if log_q is not None:
-        positive = positive - log_q[0]
-        negative = negative - log_q[1]
+        negative = negative - log_q
     if hits is not None:
         negative = negative.masked_fill(hits, -torch.inf)
     total = torch.logaddexp(positive, negative.logsumexp(1))
@@ -77,7 +76,9 @@ def in_batch_softmax(
     logits = queries @ items.T / temperature - log_chance  # [n, n]
     same = targets[:, None] == targets
     same.fill_diagonal_(False)
-    return functional.cross_entropy(logits.masked_fill(same, -torch.inf), torch.arange(len(targets), device=logits.device))
+    return functional.cross_entropy(
+        logits.masked_fill(same, -torch.inf), torch.arange(len(targets), device=logits.device)
+    )
 
 
 def binary(positive: Tensor, negative: Tensor) -> Tensor:
@@ -92,7 +93,9 @@ def binary(positive: Tensor, negative: Tensor) -> Tensor:
     return (functional.softplus(-positive) + functional.softplus(negative).sum(1)).mean()
 
 
-def generalised_binary(positive: Tensor, negative: Tensor, *, sampling_rate: float, calibration: float = 0.75) -> Tensor:
+def generalised_binary(
+    positive: Tensor, negative: Tensor, *, sampling_rate: float, calibration: float = 0.75
+) -> Tensor:
     """Binary cross-entropy that undoes the overconfidence which sampling negatives brings.
 
     The source is Petrov and Macdonald, *gSASRec: Reducing Overconfidence in Sequential Recommendation Trained with

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from poise.cli.common import say
+from poise.config import FILE
+from poise.errors import UsageError
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
+@click.option("--events", help="The file, folder or pattern with the events, if the guess is wrong; from FOLDER on.")
+@click.option("--items", help="The one with the catalogue.")
+@click.option("--users", help="The one with what is known of users.")
+@click.option("--dataset", help="A data set that Poise knows by name, in place of files; see 'poise data list'.")
+@click.option("--force", is_flag=True, help="Replace the poise.toml that is there.")
+def command(
+    folder: Path, events: str | None, items: str | None, users: str | None, dataset: str | None, force: bool
+) -> None:
+    """Look at the files in FOLDER and write a poise.toml that works.
+
+    It tells by their columns which file holds the events, which the catalogue and which the users, reads them, and writes
+    down what it found, for you to correct.
+    """
+    from poise.files import atomic_file
+    from poise.project import Project
+    from poise.project.sketch import find_sources, sketch
+
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}")
+    path = folder / FILE
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already: change it by hand, or give --force to replace it")
+    if dataset is not None and (events or items or users):
+        raise UsageError("give either --dataset or files")
+    before = path.read_bytes() if path.exists() else None
+    sources = {} if dataset else find_sources(folder, {"events": events, "items": items, "users": users})
+    try:
+        path.write_text(sketch(folder, sources, dataset, None), encoding="utf-8")
+        data = Project(folder, say=say).data()
+    except BaseException:  # a file that does not work must not be left, whatever went wrong
+        path.unlink(missing_ok=True) if before is None else path.write_bytes(before)
+        raise
+    with atomic_file(path) as temporary:
+        temporary.write_text(sketch(folder, sources, dataset, data), encoding="utf-8")
+    click.echo(f"{path}: {data.n_events:,} events of {data.n_users:,} users with {data.n_items:,} items")
+    for source in sources.values():
+        click.echo(f"  {source.table}: {source.path} ({', '.join(f'{a} = {b}' for a, b in source.columns.items())})")
+    where = "" if folder == Path() else f" -p {folder}"
+    click.echo(f"next: poise check{where}, then poise fit{where}")

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+
+from poise.data.queries import Queries
+from poise.models import BPR
+
+
+def test_a_person_is_the_weighted_sum_of_their_items(films):
+    model = BPR(factors=5, iterations=40, decay=0.5).fit(films)
+    history = [2, 7, 2, 4]
+    weight = {7: 0.25, 2: 0.5, 4: 1.0}
+    person = sum(weight[item] * model.vectors[item].astype(np.float64) for item in weight) / np.sqrt(1.75)
+    expected = model.vectors @ person + model.bias
+    found = model.score(Queries.from_histories([history], films.item_ids))[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_it_learns_the_halves(films):
+    model = BPR(factors=8, iterations=200, l2=0.001).fit(films)
+    slates = model.recommend(films.queries(["u00", "u01"]), k=4)
+    for parity, slate in enumerate(slates):
+        assert sum(int(item[1:]) % 2 == parity for item in slate.items) >= 3
+
+
+def test_somebody_new_gets_what_most_choose(films):
+    model = BPR(factors=3, iterations=20).fit(films)
+    np.testing.assert_array_equal(model.score(Queries.from_histories([[]], films.item_ids))[0], model.bias)

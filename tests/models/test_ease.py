@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from poise.data.queries import Queries
+from poise.errors import PoiseError
+from poise.models import EASE
+
+
+def _closed_form(x, l2):
+    """Steck 2019, equation 8, in double precision."""
+    inverse = np.linalg.inv(x.T @ x + l2 * np.eye(x.shape[1]))
+    weights = inverse / -np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+@pytest.mark.parametrize("l2", [0.5, 20.0, 500.0])
+def test_the_closed_form(films, l2):
+    x = np.zeros((films.user_ids.size, films.item_ids.size))
+    x[films.events.user, films.events.item] = 1
+    weights = _closed_form(x[:, 1:], l2)
+    model = EASE(l2=l2, decay=1.0).fit(films)
+    np.testing.assert_allclose(model.score(films.queries())[:, 1:], x[1:, 1:] @ weights, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(model.score(films.queries(["u00"]))[0, 1:], x[1, 1:] @ weights, rtol=1e-3, atol=1e-5)
+
+
+def test_a_catalogue_larger_than_a_block(log_of):
+    rng = np.random.default_rng(0)
+    histories = [rng.choice(1_300, size=12, replace=False) + 1 for _ in range(300)]
+    data = log_of([row.tolist() for row in histories], 1_300)
+    x = data.queries().matrix().toarray().astype(np.float64)[:, 1:]
+    expected = x @ _closed_form(x, 10.0)
+    scores = EASE(l2=10.0, decay=1.0).fit(data).score(data.queries())[:, 1:]
+    np.testing.assert_allclose(scores, expected, atol=2e-5)
+
+
+def test_recency_weighs_the_history(films):
+    model = EASE(l2=5.0, decay=0.5).fit(films)
+    single = [model.score(Queries.from_histories([[item]], films.item_ids))[0] for item in (3, 8, 5)]
+    together = model.score(Queries.from_histories([[3, 8, 5]], films.item_ids))[0]
+    np.testing.assert_allclose(together, 0.25 * single[0] + 0.5 * single[1] + single[2], rtol=1e-5, atol=1e-6)
+
+
+def test_what_cannot_be_solved_is_said(log_of):
+    with pytest.raises(PoiseError, match="l2"):
+        EASE(l2=1e-12).fit(log_of([[1, 2, 3], [1, 2, 3], [1, 2, 3]]))

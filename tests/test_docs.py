@@ -1,0 +1,334 @@
+"""The documentation: its examples run, its tables agree with the code, its links lead somewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, UnionType
+from typing import Any, NamedTuple, get_args
+
+import click
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from poise import models
+from poise.cli.group import group
+from poise.config import Config, check_config
+from poise.data.clean import Cleaning
+from poise.encoders.text import TextEncoder
+from poise.evaluation import METRICS
+from poise.models import MODULES
+from poise.pipeline import Pipeline
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+ENGLISH = [page for page in PAGES if DOCS / "zh" not in page.parents]
+
+
+class Block(NamedTuple):
+    language: str
+    title: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    found = re.findall(
+        r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return [Block(*one) for one in found]
+
+
+def has_examples(page: Path) -> bool:
+    return any(
+        block.language == "python" or (block.language == "sh" and "poise " in block.text) for block in blocks(page)
+    )
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+# --- The examples ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep data sets and vectors for all pages together: in ``$POISE_CACHE`` where that is set."""
+    given = os.environ.get("POISE_CACHE")
+    os.environ.setdefault("POISE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    yield
+    if given is None:
+        del os.environ["POISE_CACHE"]
+
+
+@pytest.fixture
+def fewer_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut MovieLens 100K to its first 250 people and its 200 most popular films, for commands that fit many models."""
+    import numpy as np
+    import polars as pl
+
+    from poise.data import catalogue
+
+    whole = catalogue.load
+
+    def cut(known: str, **options: Any) -> Any:
+        from poise.data.index import index
+
+        data = whole(known, **options)
+        popular = np.argsort(-data.item_counts[1:], kind="stable")[:200] + 1
+        kept = data.select(np.isin(data.events.item, popular) & (data.events.user <= 250)).events
+        events = pl.DataFrame(
+            {
+                "user_id": data.user_ids.ids(kept.user),
+                "item_id": data.item_ids.ids(kept.item),
+                "behaviour": data.behaviour_ids.ids(kept.behaviour.astype(np.int32)),
+                "value": kept.value,
+                "timestamp": kept.timestamp,
+            }
+        )
+        items = data.items.insert_column(0, data.item_ids.series.rename("item_id"))[popular - 1]
+        return index(events, items, item_kinds=data.item_kinds, title_column=data.title_column, name=known)
+
+    monkeypatch.setattr(catalogue, "load", cut)
+
+
+class Reader:
+    """Does what the examples of a page say, in order, in a folder of its own."""
+
+    def __init__(self, page: Path, folder: Path) -> None:
+        self.folder = folder
+        self.module = ModuleType(f"page_{page.stem.replace('-', '_').lower()}")
+        self.page = page
+
+    def read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, self.module.__name__, self.module)
+        monkeypatch.syspath_prepend(str(self.folder))
+        for block in blocks(self.page):
+            monkeypatch.chdir(self.folder)
+            if block.title:
+                (self.folder / block.title).write_text(block.text, encoding="utf-8")
+            elif block.language == "python":
+                self._python(block.text)
+            elif block.language == "sh":
+                self._shell(block.text)
+
+    def _python(self, text: str) -> None:
+        at = self.page.read_text(encoding="utf-8").split(text)[0].count("\n")
+        exec(compile("\n" * at + text, name(self.page), "exec"), self.module.__dict__)
+
+    def _shell(self, text: str) -> None:
+        for line in text.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if not words or words[0] != "poise":
+                self._move(words)
+                continue
+            try:
+                group.main(words[1:], prog_name="poise", standalone_mode=False)
+            except Exception as error:
+                raise AssertionError(f"{name(self.page)}: {line}: {error}") from error
+
+    def _move(self, words: list[str]) -> None:
+        if words[:1] == ["mkdir"]:
+            (self.folder / words[1]).mkdir()
+        elif words[:1] == ["cd"]:
+            self.folder = self.folder / words[1]
+            os.chdir(self.folder)
+
+
+@pytest.mark.parametrize("page", [page for page in ENGLISH if has_examples(page)], ids=name)
+@pytest.mark.usefixtures("cache", "capsys")
+def test_the_examples_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if any(block.language == "sh" and "poise " in block.text for block in blocks(page)):
+        request.getfixturevalue("fewer_people")
+    if page.name == "README.md":
+        return _readme(page, tmp_path, monkeypatch)
+    return Reader(page, tmp_path).read(monkeypatch)
+
+
+def _readme(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands suppose files of one's own: a catalogue with the films that it names."""
+    import poise
+
+    data = poise.load("movielens-100k")
+    log = data.events
+    import polars as pl
+
+    pl.DataFrame(
+        {"user": data.user_ids.ids(log.user), "film": data.item_ids.ids(log.item), "time": log.timestamp}
+    ).write_csv(folder / "log.csv")
+    pl.DataFrame({"film": data.item_ids.series, "title": data.titles[1:]}).write_csv(folder / "films.csv")
+    Reader(page, folder).read(monkeypatch)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_examples_of_poise_toml_are_valid(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "toml":
+            check_config(tomllib.loads(block.text))
+
+
+def test_the_chinese_pages_have_the_examples_of_the_english_ones() -> None:
+    def bare(text: str) -> str:
+        lines = (re.sub(r"\s*#.*", "", line).rstrip() for line in text.splitlines())
+        return "\n".join(line for line in lines if line)
+
+    for page in sorted((DOCS / "zh").glob("*.md")):
+        english = {bare(block.text) for block in blocks(DOCS / page.name) if block.language in ("sh", "python", "toml")}
+        for block in blocks(page):
+            if block.language in ("sh", "python", "toml"):
+                assert bare(block.text) in english, f"{name(page)}: not in the English page:\n{block.text}"
+
+
+# --- The tables -----------------------------------------------------------------------------------------------------
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of each row of the tables in ``text``, without the rules below the headers."""
+    lines = [line for line in text.splitlines() if line.startswith("|") and not re.match(r"^\|[-| ]+\|$", line)]
+    return [[cell.strip() for cell in line.strip().strip("|").split(" | ")] for line in lines]
+
+
+def sections(page: Path, level: int) -> dict[str, str]:
+    parts = re.split(rf"^{'#' * level} (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def options(text: str) -> dict[str, str]:
+    """Return the default of each option in the tables of ``text``: the last cell but one of its row."""
+    return {row[0].strip("`"): row[-2] for row in rows(text) if row[0].startswith("`")}
+
+
+def default_of(field: Any) -> str:
+    """Return a default as the tables write it."""
+    default = field.default
+    if isinstance(field, FieldInfo):
+        if field.is_required():
+            return "required"
+    elif default is dataclasses.MISSING:
+        if field.default_factory is dataclasses.MISSING:
+            return "required"
+        default = field.default_factory()
+    if default is None:
+        return "none"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, list):
+        return f"`[{', '.join(repr(one) for one in default)}]`".replace("'", '"')
+    return f"`{default!r}`".replace("'", '"')
+
+
+def config_keys() -> dict[str, str]:
+    found = {}
+
+    def walk(model: type[BaseModel], prefix: str) -> None:
+        for key, field in model.model_fields.items():
+            kind = field.annotation
+            if isinstance(kind, UnionType):
+                kind = get_args(kind)[0]
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                walk(kind, f"{prefix}{key}.")
+            elif f"{prefix}{key}" == "data.cleaning":
+                found.update({f"data.cleaning.{one.name}": default_of(one) for one in dataclasses.fields(Cleaning)})
+            elif f"{prefix}{key}" == "encoder":
+                found.update({f"encoder.{one.name}": default_of(one) for one in dataclasses.fields(TextEncoder)})
+            elif f"{prefix}{key}" != "models":
+                found[f"{prefix}{key}"] = default_of(field)
+
+    walk(Config, "")
+    return found
+
+
+def test_the_reference_lists_every_key_of_poise_toml() -> None:
+    assert options((DOCS / "reference" / "poise-toml.md").read_text(encoding="utf-8")) == config_keys()
+
+
+@pytest.mark.parametrize("model", [*MODULES, "Pipeline"])
+def test_the_reference_lists_every_option_of_every_model(model: str) -> None:
+    kind = Pipeline if model == "Pipeline" else getattr(models, model)
+    listed = options(sections(DOCS / "reference" / "models.md", 2)[model])
+    assert listed == {one.name: default_of(one) for one in dataclasses.fields(kind)}
+
+
+def commands(command: click.Command, called: str) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group) and called != "poise":
+        for sub in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), sub)
+            assert found is not None
+            yield from commands(found, f"{called} {sub}")
+        return
+    yield called, command
+    if isinstance(command, click.Group):
+        for sub in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), sub)
+            assert found is not None
+            yield from commands(found, f"{called} {sub}")
+
+
+def test_the_reference_lists_every_command_and_option() -> None:
+    listed = {
+        title.strip("`"): {word.strip("`") for row in rows(text)[1:] for word in row[0].split(", ")}
+        for title, text in sections(DOCS / "reference" / "cli.md", 2).items()
+    }
+    there = {}
+    for called, command in commands(group, "poise"):
+        found = set()
+        for parameter in command.params:
+            if isinstance(parameter, click.Argument):
+                found.add(str(parameter.name).upper())
+            else:
+                found |= {*parameter.opts, *parameter.secondary_opts}
+        there[called] = found | ({"--help", "-h"} if called == "poise" else set())
+    assert listed == there
+
+
+def test_the_reference_lists_every_metric() -> None:
+    listed = {
+        row[0].strip("`"): row[1]
+        for row in rows((DOCS / "reference" / "metrics.md").read_text(encoding="utf-8"))
+        if row[0].startswith("`")
+    }
+    there = {
+        f"{metric.name}@k" if metric.at_k else metric.name: {"max": "more", "min": "less"}[metric.better]
+        for metric in METRICS.values()
+    }
+    assert listed == there
+
+
+# --- The links ------------------------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://|mailto:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{name(page)} links to {target}, which is not there"
+        if anchor:
+            assert anchor in anchors(there), f"{name(page)} links to {target}: {there.name} has {sorted(anchors(there))}"
+
+
+@pytest.mark.parametrize("which", ["demo", "test"])
+def test_the_readme_has_the_two_commands_on_one_line_each(which: str) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.findall(rf"<!-- {which} command -->\n```sh\n(.+)\n```", text)
+    assert len(found) == 1
+    assert found[0].startswith("python3 -m venv .venv && ")

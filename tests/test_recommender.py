@@ -1,0 +1,380 @@
+"""What holds for every model: one interface, no exceptions."""
+
+from __future__ import annotations
+
+import errno
+import json
+import pickle
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from poise.data.queries import Queries
+from poise.data.ragged import Ragged
+from poise.data.split import leave_last_out
+from poise.data.vocabulary import Vocabulary
+from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError
+from poise.models import ALS, EASE, Blend, ItemKNN, Popularity, Random
+from poise.recommender import Recommender, load
+
+
+def _same(one, other):
+    np.testing.assert_array_equal(one.items, other.items)
+    np.testing.assert_array_equal(one.scores, other.scores)
+    assert one.reasons == other.reasons
+
+
+def _members(model):
+    yield model
+    for member in getattr(model, "members", ()):
+        yield from _members(member)
+
+
+def test_scores_are_whole_and_the_callers_own(fitted, films):
+    queries = films.queries()
+    scores = fitted.score(queries)
+    assert scores.shape == (len(queries), films.item_ids.size)
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores[:, 1:]).all()
+    before = scores.copy()
+    scores[:] = -1
+    np.testing.assert_array_equal(fitted.score(queries), before)
+
+
+@pytest.mark.parametrize("hide_seen", [True, False])
+def test_what_may_be_returned(fitted, films, hide_seen):
+    rng = np.random.default_rng(0)
+    queries = films.queries(hide_seen=hide_seen)
+    queries = replace(
+        queries,
+        exclude=Ragged.from_rows([rng.integers(1, 25, size=3) for _ in range(len(queries))]),
+        candidates=Ragged.from_rows([rng.integers(0, 25, size=12) for _ in range(len(queries))]),
+    )
+    slates = fitted.recommend(queries, k=24, explain=True)
+    seen_again = 0
+    for row, slate in enumerate(slates):
+        items = films.item_ids.index(slate.items).tolist()
+        allowed = set(queries.candidates[row].tolist()) - set(queries.exclude[row].tolist()) - {0}
+        history = set(queries.history(row).tolist())
+        if hide_seen:
+            allowed -= history
+        assert set(items) == allowed  # all that may be shown: k is the whole catalogue
+        assert len(items) == len(allowed) == len(slate.reasons) == len(slate.scores)
+        assert slate.scores == sorted(slate.scores, reverse=True)
+        assert set(slate.probabilities) <= {1.0}
+        seen_again += len(set(items) & history)
+    assert bool(seen_again) != hide_seen
+
+
+def test_somebody_without_a_past_is_served(fitted, films):
+    for queries in (films.queries(["u40"]), Queries.from_histories([[], [0]], films.item_ids)):
+        slates = fitted.recommend(queries, k=24, explain=True)
+        assert (slates.items > 0).all()
+        assert all(sorted(row) == list(range(1, 25)) for row in slates.items.tolist())
+        assert np.isfinite(slates.scores).all()
+        assert all(reason.kind != "history" for slate in slates for row in slate.reasons for reason in row)
+
+
+def test_no_requests(fitted, films):
+    slates = fitted.recommend(films.queries([]), k=3, explain=True)
+    assert len(slates) == 0
+    assert slates.items.shape == (0, 3)
+    assert slates.to_frame().height == 0
+
+
+def test_the_history_counts_not_who_asks(fitted, films):
+    known = films.queries(["u07"])
+    given = Queries.from_histories([known.history(0)], films.item_ids)
+    if any(isinstance(one, Random) for one in _members(fitted)):
+        return  # draws by user
+    _same(fitted.recommend(known, k=10, explain=True), fitted.recommend(given, k=10, explain=True))
+
+
+def test_batches_change_no_score(fitted, films):
+    if any(isinstance(one, Random) for one in _members(fitted)):
+        return  # draws by batch
+    queries = films.queries()
+    together = fitted.score(queries)
+    for row in (0, 17, 40):
+        np.testing.assert_allclose(fitted.score(queries.take([row]))[0], together[row], rtol=1e-4, atol=1e-5)
+
+
+def test_fitting_twice_gives_the_same(make_model, films):
+    split = leave_last_out(films)
+    one, other = (make_model().fit(split.train, split.valid) for _ in range(2))
+    assert one.chosen == other.chosen
+    _same(one.recommend(split.test.queries, k=8), other.recommend(split.test.queries, k=8))
+    one.fit(split.train, split.valid)
+    _same(one.recommend(split.test.queries, k=8), other.recommend(split.test.queries, k=8))
+
+
+def test_fitting_warns_of_nothing(make_model, films):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_model().fit(films).recommend(films.queries(), k=5, explain=True)
+
+
+def test_refitting_keeps_what_was_chosen(make_model, films):
+    split = leave_last_out(films)
+    model = make_model().fit(split.train, split.valid)
+    chosen = [dict(one.chosen) for one in _members(model)]
+    assert model.data_fingerprint == split.train.fingerprint
+    model.refit(films)
+    assert [one.chosen for one in _members(model)] == chosen
+    assert model.data_fingerprint == films.fingerprint
+    fresh = make_model().fit(films)
+    for plain, was in zip(_members(fresh), chosen, strict=True):
+        assert not plain.chosen
+        plain.chosen = was
+    _same(model.recommend(films.queries(), k=5), fresh.recommend(films.queries(), k=5))
+
+
+def test_another_catalogue(fitted, films):
+    """An item was added and one taken away since the model was fitted, and the order is another."""
+    ids = films.item_ids.series.to_list()
+    changed = Vocabulary(["new", *ids[:3:-1], *ids[:3]])  # without i03
+    history = ["i05", "new", "i07", "i00"]
+    there = replace(
+        Queries.from_histories([changed.index(history)], changed),
+        exclude=Ragged.from_rows([changed.index(["i09", "new"])]),
+    )
+    here = replace(
+        Queries.from_histories([films.item_ids.index(history)], films.item_ids),
+        exclude=Ragged.from_rows([films.item_ids.index(["i09"])]),
+    )
+    slates = fitted.recommend(there, k=24, explain=True)
+    _same(slates, fitted.recommend(here, k=24, explain=True))
+    assert slates.item_ids == films.item_ids
+    assert set(slates[0].items).isdisjoint({"i05", "i07", "i00", "i09", "new"})
+
+
+def test_similar_items(fitted, films):
+    asked = ["i04", "i22", "i23"]  # i22 was never touched; of i23 nothing at all is known
+    if isinstance(fitted, Random | Popularity):
+        with pytest.raises(UsageError, match="similar"):
+            fitted.similar(asked, k=23)
+        return
+    slates = fitted.similar(asked, k=23)
+    for item, slate in zip(asked, slates, strict=True):
+        assert item not in slate.items
+        assert len(set(slate.items)) == 23
+    for k in (0, 24):
+        with pytest.raises(UsageError, match="between 1 and 23"):
+            fitted.similar(["i04"], k=k)
+    with pytest.raises(UnknownIdError, match="'i99'"):
+        fitted.similar(["i04", "i99"], k=2)
+    with pytest.raises(UsageError, match="list"):
+        fitted.similar("i04", k=2)
+
+
+def test_similar_items_are_of_the_same_half(fitted):
+    if isinstance(fitted, Random | Popularity) or "Random" in str(fitted):
+        return
+    slate = fitted.similar(["i04"], k=5)[0]
+    assert sum(int(item[1:]) % 2 == 0 for item in slate.items) >= 4
+
+
+def test_reasons_come_from_the_history(fitted, films):
+    queries = films.queries()
+    slates = fitted.recommend(queries, k=6, explain=True)
+    n_history = 0
+    for row, slate in enumerate(slates):
+        for reasons in slate.reasons:
+            assert sum(reason.share for reason in reasons) <= 1 + 1e-6
+            for reason in reasons:
+                assert 0 <= reason.share <= 1 + 1e-6
+                assert reason.text(films.titles)
+                assert bool(reason.items) == (reason.kind == "history")
+                assert set(reason.items) <= set(queries.history(row).tolist())
+                n_history += reason.kind == "history"
+    assert bool(n_history) != isinstance(fitted, Random | Popularity)
+    assert fitted.recommend(queries, k=6).reasons is None
+
+
+@pytest.mark.parametrize("k", [0, -1, 25])
+def test_k_out_of_range(fitted, films, k):
+    with pytest.raises(UsageError, match=f"k is {k}; it must lie between 1 and 24"):
+        fitted.recommend(films.queries(), k=k)
+
+
+def test_not_fitted(make_model, films, tmp_path):
+    model = make_model()
+    for ask in (
+        lambda: model.recommend(films.queries()),
+        lambda: model.similar(["i04"]),
+        lambda: model.save(tmp_path / "model"),
+        lambda: model.refit(films),
+    ):
+        with pytest.raises(NotFittedError, match="fit"):
+            ask()
+    assert not list(tmp_path.iterdir())
+
+
+def test_save_and_load(fitted, films, tmp_path):
+    fitted.save(tmp_path / "model")
+    again = load(str(tmp_path / "model"))
+    assert type(again) is type(fitted)
+    assert again.name == fitted.name
+    assert again.chosen == fitted.chosen
+    assert again.data_fingerprint == films.fingerprint
+    assert again.item_ids == films.item_ids
+    queries = replace(films.queries(), context=films.events.context.head(1).select("device")[[0] * 41])
+    _same(fitted.recommend(queries, k=24, explain=True), again.recommend(queries, k=24, explain=True))
+    items = Ragged.from_rows([[1, 2]] * 41)
+    np.testing.assert_array_equal(fitted.predict(queries, items), again.predict(queries, items))
+    again.save(tmp_path / "model")
+    _same(fitted.recommend(queries, k=24), load(tmp_path / "model").recommend(queries, k=24))
+    again.refit(films)  # what was loaded can learn on
+    assert again.chosen == fitted.chosen
+
+
+def test_no_pickle(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    files = [file for file in (tmp_path / "model").rglob("*") if file.is_file()]
+    assert {file.suffix for file in files} <= {".json", ".safetensors", ".arrow"}
+    for file in files:
+        with pytest.raises((pickle.UnpicklingError, ValueError, EOFError, IndexError)):
+            pickle.loads(file.read_bytes())
+    header = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
+    assert header["format"] == 1
+    assert header["kind"] == type(fitted).__name__
+
+
+@pytest.fixture
+def saved(films, tmp_path):
+    path = tmp_path / "model"
+    Blend(members=[EASE(), Popularity(half_life=3)]).fit(films).save(path)
+    return path
+
+
+FILES = ["model.json", "items.arrow", "arrays.safetensors", "members.0/model.json", "members.0/arrays.safetensors"]
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "cut", "other"])
+@pytest.mark.parametrize("name", FILES)
+def test_damage_is_told_in_one_line(saved, name, how):
+    path = saved / name
+    content = path.read_bytes()
+    damaged = {"empty": b"", "cut": content[: len(content) // 2], "other": b"this is a letter\n" * 50}
+    path.unlink()
+    if how != "gone":
+        path.write_bytes(damaged[how])
+    with pytest.raises(DataError) as caught:
+        load(saved)
+    assert "\n" not in str(caught.value)
+    assert str(saved) in str(caught.value)
+
+
+def _edit(path, **changes):
+    header = json.loads((path / "model.json").read_text(encoding="utf-8"))
+    header.update(changes)
+    (path / "model.json").write_text(json.dumps({key: value for key, value in header.items() if value is not None}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"format": 2, "poise": "9.0"}, "written by Poise 9.0, newer than this"),
+        ({"format": None}, "damaged"),
+        ({"format": "one"}, "damaged"),
+        ({"kind": "Oracle"}, "'Oracle', which is not known here"),
+        ({"kind": "Oracle", "module": "delphi.oracle"}, "import delphi.oracle first"),
+        ({"module": "poise.models.oracle"}, "damaged"),
+        ({"options": None}, "damaged"),
+        ({"options": {"decay": 2.0, "l2": "a lot"}}, "damaged"),
+        ({"options": {"colour": "red"}}, "damaged"),
+        ({"parts": {"members": ["members.7"]}}, "does not exist"),
+        ({"chosen": None}, "damaged"),
+        ({"data_fingerprint": None}, "damaged"),
+    ],
+)
+@pytest.mark.parametrize("part", [".", "members.0"])
+def test_a_header_that_is_not_right(saved, part, changes, says):
+    if part != "." and ("format" in changes or "parts" in changes):
+        return  # stands in the whole's header only
+    _edit(saved / part, **changes)
+    with pytest.raises(DataError, match=says) as caught:
+        load(saved)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_there(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "model.json").write_text("[1]")
+    for name in ("none", ".", "file", "list"):
+        with pytest.raises(DataError) as caught:
+            load(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), ValueError("no"), OSError(errno.ENOSPC, "No space left on device")]
+)
+def test_an_interrupted_save_leaves_what_was(films, tmp_path, monkeypatch, error):
+    def interrupted(self):
+        raise error
+
+    path = tmp_path / "model"
+    model = ItemKNN().fit(films)
+    monkeypatch.setattr(ItemKNN, "_arrays", interrupted)
+    expected = PoiseError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected):
+        model.save(path)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    model.save(path)
+    monkeypatch.setattr(ItemKNN, "_arrays", interrupted)
+    with pytest.raises(expected):
+        Blend(members=[model]).fit(films).save(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+    assert isinstance(load(path), ItemKNN)
+
+
+def test_a_model_of_ones_own(films, tmp_path):
+    """A class outside of Poise is found by its name once its module is imported."""
+    from pydantic.dataclasses import dataclass
+
+    @dataclass(kw_only=True, eq=False)
+    class Alphabet(Recommender):
+        reverse: bool = False
+
+        def _fit(self, data, valid):
+            self.order = np.arange(data.item_ids.size, dtype=np.float32) * (1 if self.reverse else -1)
+
+        def score(self, queries):
+            return np.tile(self.order, (len(queries), 1))
+
+        def _arrays(self):
+            return {"order": self.order}
+
+        def _restore(self, arrays):
+            self.order = arrays["order"]
+
+    try:
+        Alphabet(reverse=True).fit(films).save(tmp_path / "model")
+        slate = load(tmp_path / "model").recommend(films.queries(["u40"]), k=2, explain=True)[0]
+        assert slate.items == ["i23", "i22"]
+        assert slate.reasons == [[], []]
+    finally:
+        Recommender.kinds.pop("Alphabet")
+
+
+def test_options_are_checked():
+    for wrong in ({"factors": 0}, {"l2": -1}, {"decay": 0.0}, {"decay": 1.1}, {"colour": "red"}, {"factors": "many"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            ALS(**wrong)
+
+
+def test_slates_as_a_table(films):
+    queries = replace(films.queries(["u00", "u01"]), candidates=Ragged.from_rows([[], [24, 23]]))
+    slates = Popularity().fit(films).recommend(queries, k=3)
+    table = slates.to_frame()
+    assert table["query"].to_list() == [1, 1]
+    assert table["rank"].to_list() == [1, 2]
+    assert set(table["item_id"]) == {"i22", "i23"}
+    assert [len(slate) for slate in slates] == [0, 2]
+    assert (slates.items[0] == 0).all()
+    assert (slates.scores[0] == -np.inf).all()

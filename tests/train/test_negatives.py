@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from poise.train.negatives import NegativeSampler
+
+COUNTS = torch.tensor([0, 5, 0, 1, 4])
+
+
+@pytest.mark.parametrize(
+    ("draw", "chances"), [("uniform", [0, 1 / 3, 0, 1 / 3, 1 / 3]), ("popularity", [0, 0.5, 0, 0.1, 0.4])]
+)
+def test_items_are_drawn_as_often_as_is_said(draw: str, chances: list[float]) -> None:
+    torch.manual_seed(0)
+    sampler = NegativeSampler(COUNTS, draw)  # type: ignore[arg-type]
+    share = torch.bincount(sampler.sample(100_000), minlength=5) / 100_000
+    assert share.tolist() == pytest.approx(chances, abs=0.01)
+    assert sampler.log_chance(torch.arange(5)).exp().tolist() == pytest.approx(chances)
