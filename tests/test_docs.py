@@ -8,12 +8,15 @@ import re
 import shlex
 import sys
 import tomllib
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Any, NamedTuple, get_args
 
 import click
+import numpy as np
+import polars as pl
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -21,7 +24,10 @@ from pydantic.fields import FieldInfo
 from poise import models
 from poise.cli.group import group
 from poise.config import Config, check_config
+from poise.data import catalogue
 from poise.data.clean import Cleaning
+from poise.data.dataset import Dataset
+from poise.data.index import index
 from poise.encoders.text import TextEncoder
 from poise.evaluation import METRICS
 from poise.models import MODULES
@@ -46,10 +52,12 @@ def blocks(page: Path) -> list[Block]:
     return [Block(*one) for one in found]
 
 
+def has_commands(page: Path) -> bool:
+    return any(block.language == "sh" and re.search(r"^poise ", block.text, re.MULTILINE) for block in blocks(page))
+
+
 def has_examples(page: Path) -> bool:
-    return any(
-        block.language == "python" or (block.language == "sh" and "poise " in block.text) for block in blocks(page)
-    )
+    return has_commands(page) or any(block.language == "python" for block in blocks(page))
 
 
 def name(page: Path) -> str:
@@ -69,35 +77,49 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["POISE_CACHE"]
 
 
-@pytest.fixture
-def fewer_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut MovieLens 100K to its first 250 people and its 200 most popular films, for commands that fit many models."""
-    import numpy as np
-    import polars as pl
+class Words:
+    """An encoder that counts words: quick, and enough for commands to run."""
 
-    from poise.data import catalogue
+    identity = "words"
+    batch_size = 1_000
 
-    whole = catalogue.load
+    def reads(self, script: str) -> bool:
+        return True
 
-    def cut(known: str, **options: Any) -> Any:
-        from poise.data.index import index
+    def encode(self, texts: list[str]) -> np.ndarray[Any, Any]:
+        vectors = np.zeros((len(texts), 64), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().split():
+                vectors[row, zlib.crc32(word.encode()) % 64] += 1
+        return vectors
 
-        data = whole(known, **options)
-        popular = np.argsort(-data.item_counts[1:], kind="stable")[:200] + 1
-        kept = data.select(np.isin(data.events.item, popular) & (data.events.user <= 250)).events
-        events = pl.DataFrame(
-            {
-                "user_id": data.user_ids.ids(kept.user),
-                "item_id": data.item_ids.ids(kept.item),
-                "behaviour": data.behaviour_ids.ids(kept.behaviour.astype(np.int32)),
-                "value": kept.value,
-                "timestamp": kept.timestamp,
-            }
-        )
-        items = data.items.insert_column(0, data.item_ids.series.rename("item_id"))[popular - 1]
-        return index(events, items, item_kinds=data.item_kinds, title_column=data.title_column, name=known)
 
-    monkeypatch.setattr(catalogue, "load", cut)
+@pytest.fixture(scope="module")
+def few(cache: None) -> Dataset:
+    """MovieLens 100K cut to 120 people and the 100 most popular films, so that many models are fitted in no time."""
+    data = catalogue.load("movielens-100k")
+    popular = np.argsort(-data.item_counts[1:], kind="stable")[:100] + 1
+    kept = data.select(np.isin(data.events.item, popular) & (data.events.user <= 120)).events
+    events = pl.DataFrame(
+        {
+            "user_id": data.user_ids.ids(kept.user),
+            "item_id": data.item_ids.ids(kept.item),
+            "behaviour": data.behaviour_ids.ids(kept.behaviour.astype(np.int32)),
+            "value": kept.value,
+            "timestamp": kept.timestamp,
+        }
+    )
+    items = data.items.insert_column(0, data.item_ids.series.rename("item_id"))[popular - 1]
+    users = data.users.insert_column(0, data.user_ids.series.rename("user_id"))[:120]
+    return index(
+        events,
+        items,
+        users,
+        item_kinds=data.item_kinds,
+        user_kinds=data.user_kinds,
+        title_column=data.title_column,
+        name=data.name,
+    )
 
 
 class Reader:
@@ -144,30 +166,17 @@ class Reader:
 
 
 @pytest.mark.parametrize("page", [page for page in ENGLISH if has_examples(page)], ids=name)
-@pytest.mark.usefixtures("cache", "capsys")
-def test_the_examples_run(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    if any(block.language == "sh" and "poise " in block.text for block in blocks(page)):
-        request.getfixturevalue("fewer_people")
-    if page.name == "README.md":
-        return _readme(page, tmp_path, monkeypatch)
-    return Reader(page, tmp_path).read(monkeypatch)
-
-
-def _readme(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its commands suppose files of one's own: a catalogue with the films that it names."""
-    import poise
-
-    data = poise.load("movielens-100k")
-    log = data.events
-    import polars as pl
-
-    pl.DataFrame(
-        {"user": data.user_ids.ids(log.user), "film": data.item_ids.ids(log.item), "time": log.timestamp}
-    ).write_csv(folder / "log.csv")
-    pl.DataFrame({"film": data.item_ids.series, "title": data.titles[1:]}).write_csv(folder / "films.csv")
-    Reader(page, folder).read(monkeypatch)
+@pytest.mark.usefixtures("capsys")
+def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: Dataset) -> None:
+    monkeypatch.setattr(catalogue, "load", lambda _: few)
+    if has_commands(page):
+        monkeypatch.setattr("poise.encoders.text.minilm", lambda *_: Words())
+    if page.name == "README.md":  # its commands suppose files of one's own
+        log = few.events
+        users, films = few.user_ids.ids(log.user), few.item_ids.ids(log.item)
+        pl.DataFrame({"user": users, "film": films, "time": log.timestamp}).write_csv(tmp_path / "log.csv")
+        pl.DataFrame({"film": few.item_ids.series, "title": few.titles[1:]}).write_csv(tmp_path / "films.csv")
+    Reader(page, tmp_path).read(monkeypatch)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -183,7 +192,7 @@ def test_the_chinese_pages_have_the_examples_of_the_english_ones() -> None:
         return "\n".join(line for line in lines if line)
 
     for page in sorted((DOCS / "zh").glob("*.md")):
-        english = {bare(block.text) for block in blocks(DOCS / page.name) if block.language in ("sh", "python", "toml")}
+        english = {bare(block.text) for one in ENGLISH for block in blocks(one)}
         for block in blocks(page):
             if block.language in ("sh", "python", "toml"):
                 assert bare(block.text) in english, f"{name(page)}: not in the English page:\n{block.text}"
@@ -323,7 +332,8 @@ def test_links_lead_somewhere(page: Path) -> None:
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), f"{name(page)} links to {target}, which is not there"
         if anchor:
-            assert anchor in anchors(there), f"{name(page)} links to {target}: {there.name} has {sorted(anchors(there))}"
+            known = anchors(there)
+            assert anchor in known, f"{name(page)} links to {target}; {there.name} has {sorted(known)}"
 
 
 @pytest.mark.parametrize("which", ["demo", "test"])

@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge, Len
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -20,6 +20,7 @@ from poise.pipeline import Pipeline
 from poise.recommender import Recommender
 
 FILE = "poise.toml"
+Made = TypeVar("Made")
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -144,7 +145,8 @@ class Config(BaseModel):
         """Return an unfitted model, with the project's options."""
         from poise import models
 
-        return _build(getattr(models, name), self.models.get(name, {}), f"models.{name}")
+        kind: type[Recommender] = getattr(models, name)
+        return _build(kind, self.models.get(name, {}), f"models.{name}")
 
     def make_pipeline(self, without: frozenset[str] = frozenset()) -> Pipeline:
         """Return the unfitted pipeline; the models in ``without`` are left out of it, as the data does not allow them.
@@ -222,7 +224,7 @@ def check_config(content: Mapping[str, Any]) -> Config:
     return config
 
 
-def _build(kind: type[Any], options: Mapping[str, Any], where: str) -> Any:
+def _build(kind: type[Made], options: Mapping[str, Any], where: str) -> Made:
     """Make a dataclass of a table of the file."""
     try:
         unknown = next((key for key in options if key not in _fields(kind)), None)

@@ -57,8 +57,14 @@ def atomic_directory(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def atomic_file(path: Path | str) -> Iterator[Path]:
-    """Give a temporary file name that becomes ``path`` when the block ends well, and vanishes when it does not."""
+    """Give a temporary file name that becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        PoiseError: the disk is full or may not be written to, or ``path`` is a folder or a device.
+    """
     path = Path(path)
+    if path.exists() and not path.is_file():  # to rename over a device would remove it
+        raise PoiseError(f"{path} is no ordinary file, and one is to be written there; choose another name")
     with _explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -33,6 +33,8 @@ def command(folder: Path, report_path: Path | None, as_json: bool) -> None:
         return
     click.echo(f"{data.n_events:,} events of {data.n_users:,} users with {data.n_items:,} items")
     for verdict in examination.verdicts:
+        if verdict.topic == "language":  # the project knows which encoder it has, and says so below
+            continue
         colour, mark = _MARKS[verdict.tone]
         click.secho(mark, fg=colour, nl=False, bold=True)
         click.echo(f"{verdict.title}. {verdict.reason}" + (f" {verdict.advice}" if verdict.advice else ""))

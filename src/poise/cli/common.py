@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_WIDTH = 120  # where the output is no terminal
+_SIGNS = str.maketrans("", "", ".,-")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,21 +48,31 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
-    """Print an aligned table; columns whose cells are all numbers are set to the right."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print an aligned table; columns of numbers are set to the right, further lines of a cell are dim."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for at, column in enumerate(columns):
         numeric = all(_numeric(row[at]) for row in rows)
         table.add_column(Text(column), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console(soft_wrap=False, highlight=False).print(table)
+        table.add_row(*(_cell(text) for text in row))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH)
+    with console.capture() as printed:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()).strip("\n"))
+
+
+def _cell(text: str) -> Text:
+    from rich.text import Text
+
+    first, *more = text.split("\n")
+    return Text.assemble(first, *((f"\n{line}", "dim") for line in more))
 
 
 def _numeric(cell: str) -> bool:
-    return (bool(cell) and cell.split(" ", maxsplit=1)[0].replace(".", "").replace(",", "").replace("-", "").isdigit()) or cell == "–"
+    return cell == "–" or cell.split(" ", maxsplit=1)[0].translate(_SIGNS).isdigit()

@@ -20,7 +20,7 @@ def list_entries(as_json: bool) -> None:
     if as_json:
         print_json([{"name": one.name, "size": one.size, "what": one.what, "licence": one.licence} for one in entries])
         return
-    print_table(("name", "size", "what"), [(one.name, one.size, one.what) for one in entries])
+    print_table(("name", "what"), [(one.name, f"{one.what}\n{one.size}") for one in entries])
     for licence in dict.fromkeys(one.licence for one in entries):
         click.echo(f"Licence: {licence}")
 

@@ -38,14 +38,15 @@ def command(folder: Path) -> None:
     """
     from poise.data.doctor import examine
     from poise.data.doctor.page import report as doctor_report
+    from poise.files import atomic_file
     from poise.project import Project
     from poise.project.fitting import compare, keep
 
     started = time.perf_counter()
     if (folder / FILE).exists() and (folder / FILE).read_text(encoding="utf-8") != _CONFIG:
         raise UsageError(f"{folder} holds a project of yours: give the demo another folder with --folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_text(_CONFIG, encoding="utf-8")
+    with atomic_file(folder / FILE) as temporary:
+        temporary.write_text(_CONFIG, encoding="utf-8")
     project = Project(folder, say=say)
 
     _step("1. The data")

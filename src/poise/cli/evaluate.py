@@ -40,7 +40,7 @@ def command(
     """
     from poise.evaluation import cross_validate, write_report
     from poise.project import Project
-    from poise.project.fitting import compare, makers
+    from poise.project.fitting import compare, cutoffs_for, makers
 
     project = Project(folder, say=say)
     data = project.encoded()
@@ -51,7 +51,7 @@ def command(
             folds=folds,
             seed=project.config.evaluation.seed,
             hide_seen=project.config.policy.hide_seen,
-            k=project.config.evaluation.k,
+            k=cutoffs_for(project, data),
         )
         if as_json:
             print_json({"protocol": f"{folds} random folds", "figures": result.frame().to_dicts()})

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ def command(folder: Path, as_json: bool) -> None:
     It learns from the training part, chooses weights on the validation part and is measured on the test part, each of
     which lies after the one before. Then it learns from all events and is ready to serve.
     """
+    from poise.files import read_json
     from poise.project import Project
     from poise.project.fitting import fit
 
@@ -24,13 +24,14 @@ def command(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"run": run.name, "path": str(run.path), **run.facts})
         return
-    figures = json.loads((run.path / "metrics.json").read_text(encoding="utf-8"))["figures"]
+    figures = read_json(run.path / "metrics.json")["figures"]
     for model, of_model in figures.items():
-        shown = ", ".join(
-            f"{figure} {of_model[figure]['value']:.4f}" for figure in of_model if figure in ("Recall@10", "NDCG@10")
-        )
+        names = [name for name in of_model if name.startswith(("Recall@", "NDCG@"))]
+        cutoff = "@10" if "NDCG@10" in names else f"@{names[0].split('@')[1]}"
+        shown = ", ".join(f"{name} {of_model[name]['value']:.4f}" for name in names if name.endswith(cutoff))
         click.echo(f"{model}: {shown}  ({run.facts['measured_on']}, test part)")
     for model, choice in run.facts["chosen_on_validation"].items():
         say(f"chosen on validation: {model} {choice}")
     click.echo(f"run {run.name}, {run.facts['seconds']:.0f} s; report: {run.path / 'report.html'}")
-    click.echo("next: poise recommend --user ID, or poise recommend --history 'title, title'")
+    where = "" if folder == Path() else f" -p {folder}"
+    click.echo(f"next: poise recommend{where} --user ID, or poise recommend{where} --history 'title, title'")

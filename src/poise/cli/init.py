@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from poise.cli.common import say
-from poise.config import FILE
+from poise.config import FILE, check_config
 from poise.errors import UsageError
+
+if TYPE_CHECKING:
+    from poise.data.columns import Table
+
+
+def _pairs(ctx: click.Context, option: click.Parameter, text: str | None) -> dict[str, str]:
+    parts = [part.partition("=") for part in (text or "").split(",") if part.strip()]
+    if not all(sign and canonical.strip() for canonical, sign, _ in parts):
+        raise click.BadParameter(f"{text!r} is not of the form 'user_id=NAME, item_id=NAME'")
+    return {canonical.strip(): name.strip() for canonical, _, name in parts}
 
 
 @click.command("init")
@@ -14,15 +27,24 @@ from poise.errors import UsageError
 @click.option("--events", help="The file, folder or pattern with the events, if the guess is wrong; from FOLDER on.")
 @click.option("--items", help="The one with the catalogue.")
 @click.option("--users", help="The one with what is known of users.")
+@click.option("--columns", callback=_pairs, help="Columns of the events, as 'user_id=NAME, item_id=NAME'.")
+@click.option("--item-columns", callback=_pairs, help="Columns of the catalogue, as 'item_id=NAME, title=NAME'.")
 @click.option("--dataset", help="A data set that Poise knows by name, in place of files; see 'poise data list'.")
 @click.option("--force", is_flag=True, help="Replace the poise.toml that is there.")
 def command(
-    folder: Path, events: str | None, items: str | None, users: str | None, dataset: str | None, force: bool
+    folder: Path,
+    events: str | None,
+    items: str | None,
+    users: str | None,
+    columns: dict[str, str],
+    item_columns: dict[str, str],
+    dataset: str | None,
+    force: bool,
 ) -> None:
     """Look at the files in FOLDER and write a poise.toml that works.
 
-    It tells by their columns which file holds the events, which the catalogue and which the users, reads them, and writes
-    down what it found, for you to correct.
+    It tells by their columns which file holds the events, which the catalogue and which the users, reads them, and
+    writes down what it found, for you to correct.
     """
     from poise.files import atomic_file
     from poise.project import Project
@@ -35,14 +57,10 @@ def command(
         raise UsageError(f"{path} is there already: change it by hand, or give --force to replace it")
     if dataset is not None and (events or items or users):
         raise UsageError("give either --dataset or files")
-    before = path.read_bytes() if path.exists() else None
-    sources = {} if dataset else find_sources(folder, {"events": events, "items": items, "users": users})
-    try:
-        path.write_text(sketch(folder, sources, dataset, None), encoding="utf-8")
-        data = Project(folder, say=say).data()
-    except BaseException:  # a file that does not work must not be left, whatever went wrong
-        path.unlink(missing_ok=True) if before is None else path.write_bytes(before)
-        raise
+    given: dict[Table, Mapping[str, str]] = {"events": columns, "items": item_columns}
+    sources = {} if dataset else find_sources(folder, {"events": events, "items": items, "users": users}, given)
+    config = check_config(tomllib.loads(sketch(folder, sources, dataset, None)))
+    data = Project(folder, config=config, say=say).data()  # a file that does not work is never written
     with atomic_file(path) as temporary:
         temporary.write_text(sketch(folder, sources, dataset, data), encoding="utf-8")
     click.echo(f"{path}: {data.n_events:,} events of {data.n_users:,} users with {data.n_items:,} items")

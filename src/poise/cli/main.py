@@ -25,7 +25,10 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _NO_PLACE:
             raise
-        _fail(f"{error.filename or 'the output'} cannot be written ({error.strerror}): free some space, or choose another place", 1)
+        _fail(
+            f"{error.filename or 'the output'} cannot be written ({error.strerror}): free space or write elsewhere",
+            1,
+        )
 
 
 def _run() -> int:

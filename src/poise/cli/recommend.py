@@ -44,7 +44,7 @@ def command(
     \b
     poise recommend --user 42
     poise recommend --history "Toy Story, The Matrix"
-    """
+    """  # noqa: D301
     from poise.project import Project
 
     if bool(users) == (history is not None):
@@ -96,22 +96,18 @@ def _show(run: Run, asked: _Asked, slates: Slates) -> None:
     history = asked.queries.history(0)
     newest = [
         f"{titles[item]} ({asked.verbs[item]})" if item in asked.verbs else titles[item]
-        for item in history[::-1][:_HISTORY_SHOWN].tolist()
+        for item in list(dict.fromkeys(history[::-1].tolist()))[:_HISTORY_SHOWN]
     ]
     who = "this history" if asked.user is None else f"user {asked.user}"
     click.echo(f"\nFor {who}, {len(history)} events, the newest first:")
     click.echo("  " + ("; ".join(newest) or "nothing yet"))
-    reasons = ["; ".join(one.text(titles, asked.verbs) for one in reasons) for reasons in slate.reasons]
-    rows = [
-        (str(rank), titles[item], item_id, f"{score:.3f}", reason)
-        for rank, (item, item_id, score, reason) in enumerate(
-            zip(slates.items[0].tolist(), slate.items, slate.scores, reasons, strict=False), 1
-        )
-    ]
-    if any(reasons):
-        print_table(("", "item", "id", "score", "why"), rows)
-    else:
-        print_table(("", "item", "id", "score"), [one[:4] for one in rows])
+    rows = []
+    for rank, (item, item_id, score) in enumerate(
+        zip(slates.items[0].tolist(), slate.items, slate.scores, strict=False), 1
+    ):
+        why = "; ".join(one.text(titles, asked.verbs) for one in slate.reasons[rank - 1])
+        rows.append((str(rank), f"{titles[item]}\n{why}" if why else titles[item], item_id, f"{score:.3f}"))
+    print_table(("", "item", "id", "score"), rows)
     if len(slate) < slates.items.shape[1]:
         click.echo(f"only {len(slate)} items are left to recommend")
 

@@ -74,4 +74,4 @@ def _find(
             f"{word!r} fits {len(partial)} items, among them {', '.join(map(repr, first))}: be more precise"
         )
     hint = suggest(wanted, bare.to_list()) or suggest(wanted, lower.to_list())
-    raise UnknownIdError(f"no item has the id or title {word!r}.{hint}")
+    raise UnknownIdError(f"no item has the id or title {word!r}.{hint or ' Give an id, a title, or a part of one'}")

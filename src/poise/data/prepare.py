@@ -62,6 +62,8 @@ def prepare(
     user_table, user_kinds = _catalogue("users", users, user_columns, None, quarantine)
     log = _events(to_polars(events, "events"), columns, quarantine)
     n_read = log.raw.height
+    if item_table is not None and not log.frame["item_id"].is_in(item_table["item_id"].implode()).any():
+        raise DataError(_strangers(log, item_table))
     cleaning.apply(log, None if item_table is None else item_table["item_id"])
     if not log.frame.height:
         raise DataError(_nothing_left(name, n_read, quarantine))
@@ -205,6 +207,14 @@ def _catalogue(
                 reason = f"{table}: text where a number is due ({column.name}); the cell was emptied, the row kept"
                 quarantine.refuse(table, intake.raw[rows], rows + 1, reason)
     return columns.insert_column(0, frame[key]), found
+
+
+def _strangers(log: Intake, items: pl.DataFrame) -> str:
+    in_log, listed = (", ".join(map(repr, frame["item_id"].head(3))) for frame in (log.frame, items))
+    return (
+        f"no event is on an item that the items table lists: the events speak of {in_log}, the items are {listed}; "
+        "give the columns that hold the same ids, columns={'item_id': 'NAME'} and item_columns, or leave out items"
+    )
 
 
 def _nothing_left(name: str, n_read: int, quarantine: Quarantine) -> str:

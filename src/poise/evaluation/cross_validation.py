@@ -11,7 +11,7 @@ import polars as pl
 from poise.data.dataset import Dataset
 from poise.data.split import k_fold
 from poise.evaluation.evaluate import evaluate
-from poise.evaluation.report import Report, show
+from poise.evaluation.report import Report, aligned, show
 from poise.evaluation.significance import LEVEL, Estimate
 from poise.progress import track
 from poise.recommender import Recommender
@@ -58,17 +58,11 @@ class CrossValidation:
         )
 
     def text(self) -> str:
-        """Return an aligned table for a terminal: rows are figures, columns are models."""
-        found = self.estimates()
-        figures = next(iter(found.values()))
-        rows = [
-            ["mean of folds", *found],
-            *([name, *(show(name, found[m].get(name)) for m in found)] for name in figures),
-        ]
-        widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-        )
+        """Return a table for a terminal: of each model the usual figures, means over the folds with their intervals."""
+        found, figures = self.estimates(), self.folds[0].usual
+        rows = [["mean of folds", *figures]]
+        rows += [[model, *(show(name, of_model.get(name)) for name in figures)] for model, of_model in found.items()]
+        return aligned(rows)
 
     def _mean(self, model: str, figure: str) -> Estimate:
         from scipy import stats

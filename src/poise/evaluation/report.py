@@ -215,12 +215,8 @@ class Report:
         Args:
             figures: the columns; None for the usual ones at :attr:`cutoff`.
         """
-        usual = [name for name in self.names if name.split("@")[0] in _IN_TEXT and self._at_cutoff(name)]
-        table = self.table(figures or usual or self.names[:6])
-        rows = [table.columns, *map(list, table.rows())]
-        widths = [max(len(row[at]) for row in rows) for at in range(len(table.columns))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines.insert(1, "  ".join("─" * width for width in widths))
+        table = self.table(figures or self.usual)
+        lines = [aligned([table.columns, *map(list, table.rows())])]
         protocol = self.protocol
         lines.append(
             f"{protocol.requests:,} requests of the {protocol.part} part, all {protocol.items:,} items ranked; "
@@ -229,6 +225,12 @@ class Report:
         if any(self.primary in figures for figures in self.figures.values()):
             lines += summary(self.significance())
         return "\n".join(lines)
+
+    @property
+    def usual(self) -> list[str]:
+        """The figures that a terminal has room for, at :attr:`cutoff`."""
+        found = [name for name in self.names if name.split("@")[0] in _IN_TEXT and self._at_cutoff(name)]
+        return found or self.names[:6]
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures, groups and comparisons as what JSON can hold; None for what could not be measured."""
@@ -266,6 +268,13 @@ class Report:
                 f"{figure!r} was not measured; there are {', '.join(self.names)}.{suggest(figure, self.names)}"
             )
         return figure
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of text as a table for a terminal, the first row as its header."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
 
 
 def show(figure: str, one: Estimate | None) -> str:

@@ -45,7 +45,7 @@ class Content(Additive):
             there = ", ".join(data.vectors) or "none"
             return (
                 f"{data.name!r} has no vectors {self.vectors!r} (there are: {there}); "
-                "add them with poise.TextEncoder().encode_items(data)"
+                "encode the catalogue, by [encoder] in poise.toml or with TextEncoder().encode_items(data)"
             )
         return None if np.any(data.vectors[self.vectors]) else f"no item of {data.name!r} has any text to go by"
 

@@ -78,13 +78,15 @@ class Subspace:
         Args:
             vectors: float32 ``[n_items + 1, width]``; a zero row has no meaning.
             learnt: bool ``[n_items + 1]``, the items to find them by.
-            components: how many directions, at most.
+            components: how many directions, at most; there are none where the items do not differ.
         """
         sample = vectors[np.any(vectors, axis=1) & learnt].astype(np.float64)
+        if len(sample) < 2:
+            return cls(np.zeros(vectors.shape[1], np.float32), np.zeros((vectors.shape[1], 0), np.float32))
         mean = sample.mean(axis=0)
         variance, directions = np.linalg.eigh(np.cov(sample - mean, rowvar=False))
         kept = np.argsort(-variance)[:components]
-        kept = kept[variance[kept] > 1e-9 * variance.max()]
+        kept = kept[variance[kept] > max(1e-9 * variance.max(), 1e-12)]
         scaled = directions[:, kept] / np.sqrt(variance[kept])
         return cls(mean.astype(np.float32), scaled.astype(np.float32))
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
 from dataclasses import asdict, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,13 +16,13 @@ from pydantic.dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.errors import DataError
+from poise.errors import DataError, UsageError
 from poise.models.validation import mean_ndcg, sample
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS, Recommender
 from poise.train.augment import Augmentation
 from poise.train.batches import SequenceBatch, SequenceBatches, padded
-from poise.types import Floats, Indices, Mask, Offsets
+from poise.types import Floats, Indices, Offsets
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +66,8 @@ class SASRec(Recommender):
         max_length: how many events back it looks.
         dropout: the share of numbers that are dropped inside while it learns.
         loss: what to punish it for, see :mod:`poise.train.losses`.
-        negatives: items that are drawn for a batch, to be told apart from those that were chosen.
+        negatives: items that are drawn for a batch, to be told apart from those that were chosen; where there are no
+            more than that, all are taken.
         draw: how: ``uniform``, or by ``popularity``.
         log_q: whether the sampled softmax is corrected for how likely each item was drawn.
         smoothing: label smoothing, for the full softmax.
@@ -103,18 +104,22 @@ class SASRec(Recommender):
     log_q: bool = False
     smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
     crop: Annotated[float, Ge(0), Le(1)] = 0.0
-    shuffle: Annotated[float, Ge(0), Le(1)] = 0.0
+    shuffle: Annotated[float, Ge(0), Le(1)] = 0.3
     mask: Annotated[float, Ge(0), Lt(1)] = 0.0
     batch_events: Annotated[int, Ge(1)] = 1024
     epochs: Annotated[int, Ge(1)] = 30
-    learning_rate: Annotated[float, Gt(0)] = 1e-3
+    learning_rate: Annotated[float, Gt(0)] = 2e-3
     weight_decay: Annotated[float, Ge(0)] = 0.01
     final: Annotated[float, Ge(0), Le(1)] = 1.0
-    average: Annotated[float, Ge(0), Lt(1)] = 0.0
+    average: Annotated[float, Ge(0), Lt(1)] = 0.99
     patience: Annotated[int, Ge(1)] = 3
-    seed: int = 0
+    seed: Annotated[int, Ge(0)] = 0
     device: str | None = None
     folder: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads:
+            raise UsageError(f"SASRec: {self.heads} heads do not divide dim {self.dim}; choose others")
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         import torch
@@ -143,10 +148,7 @@ class SASRec(Recommender):
 
         def loss(batch: SequenceBatch) -> Tensor:
             inputs, targets = torch.from_numpy(batch.items).to(device), torch.from_numpy(batch.targets).to(device)
-            shown = table.draw_shown()
-            real = targets > 0
-            expected = body(table(inputs, shown))[real]  # [n, dim]
-            return self._loss(expected, targets[real], table, shown, sampler)
+            return self._loss(inputs, targets, table, body, sampler)
 
         def validate() -> float:
             self._keep(table, body)
@@ -170,7 +172,7 @@ class SASRec(Recommender):
             ),
             validate=None if part is None else validate,
             checkpoint=path,
-            logs=None if path is None else path.with_suffix(""),
+            logs=path.with_suffix("") if path is not None and find_spec("tensorboard") else None,
             label=self.name,
         )
         self.chosen["epochs"] = progress.best_epoch
@@ -181,7 +183,11 @@ class SASRec(Recommender):
 
         from poise.models.item_table import ItemTable, Subspace
 
-        names = [] if self.items == "id" else [name for name in self.vectors if name in data.vectors]
+        asked = [] if self.items == "id" else [name for name in self.vectors if name in data.vectors]
+        found = {name: np.asarray(data.vectors[name], dtype=np.float32) for name in asked}
+        spaces = {name: Subspace.of(found[name], self.counts > 0, self.components) for name in asked}
+        self.subspaces = {name: space for name, space in spaces.items() if space.directions.size}
+        names = list(self.subspaces)
         if not names and self.items == "text":
             raise DataError(
                 f"SASRec: {data.name!r} has no vectors {' or '.join(map(repr, self.vectors))}; "
@@ -190,8 +196,6 @@ class SASRec(Recommender):
         self.chosen["items"] = self.items if names else "id"
         if not names and self.items == "fused":
             self.chosen["note"] = "the data has no vectors of its items: ids alone, so new items cannot be ranked"
-        found = {name: np.asarray(data.vectors[name], dtype=np.float32) for name in names}
-        self.subspaces = {name: Subspace.of(found[name], self.counts > 0, self.components) for name in names}
         meaning = [self.subspaces[name].project(found[name]) for name in names]
         return ItemTable(
             data.n_items,
@@ -207,25 +211,30 @@ class SASRec(Recommender):
         return Transformer(self.dim, self.blocks, self.heads, self.max_length, self.dropout, self.block)
 
     def _loss(
-        self, expected: Tensor, targets: Tensor, table: ItemTable, shown: Tensor | None, sampler: NegativeSampler
+        self, inputs: Tensor, targets: Tensor, table: ItemTable, body: Transformer, sampler: NegativeSampler
     ) -> Tensor:
-        """Return the loss of what was expected, ``[n, dim]``, where ``targets``, int64 ``[n]``, came."""
+        """Return the loss of a batch, ``inputs`` and ``targets`` int64 ``[batch, time]``."""
         import torch
 
         from poise.train import losses
         from poise.train.shared_softmax import shared_softmax
 
+        real = targets > 0
+        targets = targets[real]  # [n]
+        shown = table.draw_shown()
         if self.loss == "full_softmax":
             every = table(torch.arange(table.n_items + 1, device=targets.device), shown)
-            return losses.full_softmax(expected @ every.T, targets, smoothing=self.smoothing)
-        chosen = table(targets, shown)
+            return losses.full_softmax(body(every[inputs])[real] @ every.T, targets, smoothing=self.smoothing)
+        drawn = targets[:0] if self.loss == "in_batch" else sampler.sample(self.negatives)  # [m]
+        # One look-up for all: the gradient of each would be as large as the table.
+        vectors = table(torch.cat([inputs.flatten(), targets, drawn]), shown)
+        read, chosen, of_drawn = vectors.split([inputs.numel(), len(targets), len(drawn)])
+        expected = body(read.view(*inputs.shape, self.dim))[real]  # [n, dim]
         if self.loss == "in_batch":
             return losses.in_batch_softmax(expected, chosen, targets, sampler.log_chance(targets))
-        drawn = sampler.sample(self.negatives)
         hits = targets[:, None] == drawn
-        of_drawn = table(drawn, shown)
         if self.loss == "sampled_softmax":
-            log_q = sampler.log_chance(drawn) + math.log(self.negatives) if self.log_q else None
+            log_q = sampler.log_expected(drawn, self.negatives) if self.log_q else None
             return shared_softmax(expected, chosen, of_drawn, hits, log_q)
         positive = (expected * chosen).sum(1)
         negative = (expected @ of_drawn.T).masked_fill(hits, -torch.inf)
@@ -243,9 +252,13 @@ class SASRec(Recommender):
         with torch.no_grad():
             everything = torch.arange(table.n_items + 1, device=table.device)
             touched = torch.from_numpy(self.counts > 0).to(table.device, torch.float32)[:, None]
-            self.table = table(everything, touched)  # [n_items + 1, dim]
+            self._set_table(table(everything, touched))
         self.adapt = None if table.adapt is None else table.adapt.weight.detach().cpu().numpy()
         self.body = body
+
+    def _set_table(self, table: Tensor) -> None:
+        self.table = table  # [n_items + 1, dim]
+        self.unknown = np.flatnonzero((self.counts == 0) & ~table.any(dim=1).cpu().numpy())
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: products of what is expected next and the items.
@@ -259,8 +272,8 @@ class SASRec(Recommender):
         with torch.inference_mode():
             scores = (self._expected(queries.events.item, start, queries.stop) @ self.table.T).cpu().numpy()
         scores[queries.lengths == 0] = np.log1p(self.counts)
-        if len(unknown := np.flatnonzero(self._unknown)):
-            scores[:, unknown] = scores.min(axis=1, keepdims=True)
+        if len(self.unknown) > 1:  # padding is one
+            scores[:, self.unknown] = scores.min(axis=1, keepdims=True)
         return np.asarray(scores)
 
     def _expected(self, item: Indices, start: Offsets, stop: Offsets) -> Tensor:
@@ -276,10 +289,6 @@ class SASRec(Recommender):
                 last = torch.from_numpy(np.maximum(lengths[rows] - 1, 0))
                 expected[torch.from_numpy(rows)] = self.body(self.table[items])[torch.arange(len(rows)), last]
         return expected
-
-    @property
-    def _unknown(self) -> Mask:
-        return np.asarray((self.counts == 0) & ~self.table.any(dim=1).cpu().numpy())
 
     def _similarity(self, items: Indices) -> Floats:
         return cosine_scores(self.table.cpu().numpy(), items)
@@ -308,8 +317,8 @@ class SASRec(Recommender):
         model = copy.copy(self)
         table = torch.from_numpy(meaning).to(self.table)
         table[old > 0] = self.table[torch.from_numpy(old[old > 0])]
-        model.table = table
         model.counts = np.where(old > 0, self.counts[old], 0)
+        model._set_table(table)
         model.item_ids = data.item_ids
         return model
 
@@ -327,8 +336,8 @@ class SASRec(Recommender):
         from poise.train.device import pick_device
 
         device = pick_device(self.device)
-        self.table = torch.from_numpy(arrays["table"]).to(device)
         self.counts = arrays["counts"]
+        self._set_table(torch.from_numpy(arrays["table"]).to(device))
         self.adapt = arrays.get("adapt")
         self.subspaces = {
             name.removeprefix("mean."): Subspace(mean, arrays["directions." + name.removeprefix("mean.")])

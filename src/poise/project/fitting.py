@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -120,8 +120,8 @@ def _protocol(project: Project, data: Dataset) -> str:
         except (DataError, UsageError) as error:
             project.say(str(error))
     raise DataError(
-        f"there is nothing to measure on by {' or '.join(wanted)}: collect more events, or for people who come back to the "
-        "same items set hide_seen = false under [policy]"
+        f"there is nothing to measure on by {' or '.join(wanted)}: collect more events, or for people "
+        "who come back to the same items set hide_seen = false under [policy]"
     )
 
 
@@ -215,13 +215,15 @@ def _new_run(runs: Path, now: datetime) -> Iterator[tuple[str, Path]]:
         except FileExistsError:
             continue
         except OSError as error:
-            raise PoiseError(f"{runs} cannot be written ({error.strerror}): free some space, or mend its rights") from None
+            raise PoiseError(
+                f"{runs} cannot be written ({error.strerror}): free some space, or mend its rights"
+            ) from None
     try:
         with atomic_directory(runs / name) as folder:
             yield name, folder
-    except BaseException:
-        (runs / name).rmdir()
-        raise
+    finally:
+        with suppress(OSError):  # it holds the run, if all went well
+            (runs / name).rmdir()
 
 
 def _choices(pipeline: Pipeline) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from poise.config import Config, read_config
 from poise.data.dataset import Dataset
-from poise.errors import DataError, UsageError, suggest
+from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.project.run import Run
 
 Say = Callable[[str], None]
@@ -26,15 +26,16 @@ class Project:
 
     Args:
         folder: where the ``poise.toml`` is.
+        config: what would stand in the ``poise.toml``, where there is none yet.
         say: is told, line by line, what is going on.
 
     Raises:
         UsageError: there is no ``poise.toml``, or it is wrong.
     """
 
-    def __init__(self, folder: Path | str = ".", *, say: Say = silent) -> None:
+    def __init__(self, folder: Path | str = ".", *, config: Config | None = None, say: Say = silent) -> None:
         self.folder = Path(folder)
-        self.config: Config = read_config(self.folder)
+        self.config = config or read_config(self.folder)
         self.say = say
 
     @property
@@ -90,8 +91,11 @@ class Project:
                 self.say(f"{error}; reading the files again")
         data = self.read()
         for old in kept.parent.glob("data-*"):
-            shutil.rmtree(old)
-        data.save(kept)
+            shutil.rmtree(old, ignore_errors=True)
+        try:
+            data.save(kept)
+        except PoiseError as error:  # whoever may only read, or has a full disk, can still be recommended to
+            self.say(f"going on without a cache: {error}")
         return data
 
     def encoded(self) -> Dataset:

@@ -41,7 +41,12 @@ class Run:
             DataError: it is damaged, or was made by a newer version of Poise.
         """
         facts = read_json(path / "run.json")
-        if facts.get("format", 0) > FORMAT:
+        if not isinstance(facts, dict) or "format" not in facts:
+            raise DataError(f"the run {path.name} is damaged: run.json does not describe a run; fit again")
+        for part in ("catalogue.arrow", "pipeline/model.json"):
+            if facts["format"] <= FORMAT and not (path / part).is_file():
+                raise DataError(f"the run {path.name} is damaged: {part} is missing; fit again")
+        if facts["format"] > FORMAT:
             raise DataError(
                 f"the run {path.name} was made by Poise {facts.get('poise')}, newer than this {__version__}: "
                 "upgrade Poise, or fit again"

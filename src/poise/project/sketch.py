@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from poise.data.columns import Table, guess
+from poise.data.columns import Table, guess, resolve
 from poise.data.dataset import Dataset
 from poise.data.read import read_table
 from poise.errors import DataError, PoiseError, UsageError
@@ -34,18 +34,21 @@ class Source:
     columns: Mapping[str, str]
 
 
-def find_sources(folder: Path, given: Mapping[Table, str | None]) -> dict[Table, Source]:
+def find_sources(
+    folder: Path, given: Mapping[Table, str | None], columns: Mapping[Table, Mapping[str, str]]
+) -> dict[Table, Source]:
     """Tell which files hold the events, the catalogue and the users.
 
     Args:
         folder: where to look, and in ``data/`` below it.
         given: what the user says, by table; None for what is to be found.
+        columns: what the user says of columns, by table: canonical name to the column's name.
 
     Raises:
         UsageError: no file holds events.
         DataError: a file that the user named cannot be read.
     """
-    found = {table: _look(folder, path, table) for table, path in given.items() if path is not None}
+    found = {table: _look(folder, path, table, columns) for table, path in given.items() if path is not None}
     named = {source.path for source in found.values()}
     guesses: list[tuple[int, Source]] = []
     refused = []
@@ -54,7 +57,7 @@ def find_sources(folder: Path, given: Mapping[Table, str | None]) -> dict[Table,
         if path in named:
             continue
         try:
-            guesses.append((file.stat().st_size, _look(folder, path, None)))
+            guesses.append((file.stat().st_size, _look(folder, path, None, columns)))
         except PoiseError as error:
             refused.append(str(error))
     for _, source in sorted(guesses, key=lambda one: -one[0]):  # of several logs the largest is meant
@@ -62,7 +65,8 @@ def find_sources(folder: Path, given: Mapping[Table, str | None]) -> dict[Table,
     if "events" not in found:
         why = f" Files that did not fit: {'; '.join(refused[:3])}" if refused else ""
         raise UsageError(
-            f"no file in {folder.resolve()} has a column for users and one for items: name the log with --events FILE, "
+            f"no file in {folder.resolve()} has a column for users and one for items: name the log with --events FILE "
+            "and its columns with --columns 'user_id=NAME, item_id=NAME', "
             f"or start from 'poise init --dataset movielens-100k'.{why}"
         )
     return found
@@ -134,27 +138,28 @@ def _files(folder: Path) -> list[Path]:
     return [one for one in files if one.suffix.lower() in _SUFFIXES and one.name not in own]
 
 
-def _look(folder: Path, path: str, table: Table | None) -> Source:
+def _look(folder: Path, path: str, table: Table | None, given: Mapping[Table, Mapping[str, str]]) -> Source:
     """Tell what a file holds by its columns, or take the user's word for it."""
     columns = _columns(folder / path)
     if table is not None:
-        return Source(table, path, guess(columns, table))
-    as_events = guess(columns, "events")
+        return Source(table, path, resolve(columns, table, given.get(table)))
+    said = given.get("events", {})
+    as_events = {**guess(columns, "events"), **said} if set(said.values()) <= {*columns, ""} else {}
     if {"user_id", "item_id"} <= set(as_events):
         return Source("events", path, as_events)
     as_users, as_items = guess(columns, "users"), guess(columns, "items")
     says_users = re.search(r"user|customer|member|people|visitor|client", Path(path).name, re.IGNORECASE)
     if "user_id" in as_users and ("item_id" not in as_items or says_users):
         return Source("users", path, as_users)
-    if "item_id" in as_items:
-        return Source("items", path, as_items)
+    if "item_id" in as_items or "item_id" in given.get("items", {}):
+        return Source("items", path, resolve(columns, "items", given.get("items")))
     raise DataError(f"{path} has no column of users or items; it has {', '.join(columns[:8])}")
 
 
 def _columns(path: Path) -> list[str]:
     """Return the columns of a file by its first megabyte, under the name it has, which may tell its format."""
     if not path.is_file() or path.suffix.lower() in (".parquet", ".pq"):
-        return pl.read_parquet_schema(path).names() if path.is_file() and _is_parquet(path) else _table_columns(path)
+        return list(pl.read_parquet_schema(path)) if path.is_file() and _is_parquet(path) else _table_columns(path)
     with path.open("rb") as file:
         head = file.read(_SAMPLE)
     if len(head) < _SAMPLE or b"\n" not in head or head.startswith((b"\x1f\x8b", b"ARROW1", b"[")):

@@ -116,5 +116,6 @@ def padded(values: Indices, start: Offsets, stop: Offsets) -> Offsets:
     lengths = stop - start
     place = np.arange(max(int(lengths.max(initial=0)), 1))
     inside = place < lengths[:, None]
-    positions = np.where(inside, start[:, None] + place, 0)
-    return np.where(inside, values[positions], 0).astype(np.int64)
+    rows = np.zeros(inside.shape, dtype=np.int64)
+    rows[inside] = values[(start[:, None] + place)[inside]]
+    return rows

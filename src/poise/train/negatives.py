@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -11,7 +12,7 @@ Draw = Literal["uniform", "popularity"]
 
 
 class NegativeSampler:
-    """Draws items with replacement, one set for a whole batch.
+    """Draws items, one set for a whole batch: with replacement, or all there are where as many are asked for.
 
     Args:
         counts: int64 ``[n_items + 1]``, how many events each item has. Items without events are never drawn: they would
@@ -28,9 +29,16 @@ class NegativeSampler:
         self._log_chance[self.items] = chances.log().float()
 
     def sample(self, n: int) -> Tensor:
-        """Return ``n`` items, int64 ``[n]``."""
+        """Return ``n`` items, int64 ``[n]``, or each item once where there are no more than ``n``."""
+        if n >= len(self.items):
+            return self.items
         at = torch.searchsorted(self._cumulative, torch.rand(n, dtype=torch.float64) * self._cumulative[-1])
         return self.items[at.clamp_(max=len(self.items) - 1)]
+
+    def log_expected(self, items: Tensor, n: int) -> Tensor:
+        """Return the logarithm of how often each of ``items`` is expected among ``n``; minus infinity for never."""
+        chance = self.log_chance(items)
+        return torch.where(chance.isfinite(), 0.0, chance) if n >= len(self.items) else chance + math.log(n)
 
     def log_chance(self, items: Tensor) -> Tensor:
         """Return the logarithm of the chance with which each of ``items`` is drawn; minus infinity for never."""

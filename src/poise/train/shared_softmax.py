@@ -49,7 +49,7 @@ class _SharedSoftmax(torch.autograd.Function):
         return (total.log() + top - positive).mean()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         queries, chosen, low_queries, low_drawn, weights, own, total = ctx.saved_tensors
         n = len(queries)
         share = gradient / n

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from poise.cli.common import print_table
+
+
+def test_recommend_shows_history_titles_and_reasons(poise, fitted_shop):
+    found = poise("recommend", "-p", fitted_shop, "--user", "001", "-k", 3)
+    assert found.code == 0
+    assert "For user 001" in found.out
+    assert "because you chose Moon, story" in found.out
+
+
+def test_a_history_of_titles_with_commas(poise, fitted_shop):
+    found = poise("recommend", "-p", fitted_shop, "--history", "Sea, story 4, Moon, story 5", "-k", 2, "--json")
+    slates = json.loads(found.out)
+    assert [one["item_id"] for one in slates[0]["history"]] == ["i04", "i05"]
+    assert len(slates[0]["items"]) == 2
+    assert not {"i04", "i05"} & {one["item_id"] for one in slates[0]["items"]}
+
+
+def test_an_empty_history_gets_what_is_popular(poise, fitted_shop):
+    found = poise("recommend", "-p", fitted_shop, "--history", "", "-k", 2)
+    assert found.code == 0
+    assert "popular with others" in found.out
+
+
+def test_all_items_but_the_seen_ones_can_be_asked_for(poise, fitted_shop):
+    found = poise("recommend", "-p", fitted_shop, "--user", "001", "-k", 24)
+    assert found.code == 0
+    assert "items are left to recommend" in found.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["recommend", "--user", "001", "--user", "002"],
+        ["similar", "i04"],
+        ["check"],
+        ["evaluate", "-m", "Random", "--protocol", "leave-last-out", "--report", "page.html"],
+        ["evaluate", "-m", "Random", "--folds", "3"],
+        ["data", "list"],
+    ],
+)
+def test_json_is_all_that_goes_to_standard_output(poise, fitted_shop, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    project = [] if arguments[0] == "data" else ["-p", fitted_shop]
+    found = poise(*arguments, *project, "--json")
+    assert found.code == 0
+    assert json.loads(found.out)
+
+
+def test_fit_twice_in_a_second_makes_two_runs(poise, shop, monkeypatch):
+    from poise.project import fitting
+
+    class Stopped(fitting.datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return cls(2026, 1, 2, 3, 4, 5, tzinfo=zone)
+
+    monkeypatch.setattr(fitting, "datetime", Stopped)
+    first = poise("fit", "-p", shop)
+    assert first.code == 0
+    assert f"next: poise recommend -p {shop}" in first.out
+    facts = json.loads(poise("fit", "-p", shop, "--json").out)
+    assert facts["run"] == "2026-01-02T03-04-05-2"
+    assert sorted(one.name for one in (shop / "runs").iterdir()) == ["2026-01-02T03-04-05", "2026-01-02T03-04-05-2"]
+    assert json.loads(poise("recommend", "-p", shop, "-u", "001", "--json").out)[0]["run"] == "2026-01-02T03-04-05-2"
+
+
+def test_what_is_new_since_the_run(poise, shop):
+    """A new user is served from their history; an item that the run does not know is passed over."""
+    assert poise("fit", "-p", shop).code == 0
+    with (shop / "log.csv").open("a") as log:
+        log.write("new,i02,1710000000\nnew,i99,1710000001\n")
+    with (shop / "things.csv").open("a") as things:
+        things.write("i99,The Newest\n")
+    slates = json.loads(poise("recommend", "-p", shop, "--user", "new", "--json", "-k", 3).out)
+    assert [one["item_id"] for one in slates[0]["history"]] == ["i02"]
+    assert len(slates[0]["items"]) == 3
+
+
+def test_few_events_of_each_user_are_measured_by_time(poise, shop):
+    rows = [
+        (f"u{user}", f"i{(user * 7 + at * 3) % 20:02}", 1_700_000_000 + (user * 3 + at * 7) * 86_400)
+        for user in range(40)
+        for at in range(2)
+    ]
+    pl.DataFrame(rows, schema=["user", "item", "time"], orient="row").write_csv(shop / "log.csv")
+    found = poise("fit", "-p", shop)
+    assert found.code == 0
+    assert "no user has 3 events or more" in found.err
+    assert "(global time, test part)" in found.out
+
+
+def test_a_catalogue_smaller_than_the_usual_cut_offs(poise, shop):
+    rows = [
+        (f"u{user}", f"i{item:02}", 1_700_000_000 + (user + place) * 86_400)
+        for user in range(20)
+        for place, item in enumerate([(user + at) % 4 for at in range(3)])
+    ]
+    pl.DataFrame(rows, schema=["user", "item", "time"], orient="row").write_csv(shop / "log.csv")
+    (shop / "things.csv").write_text("item_id,title\n" + "".join(f"i{at:02},T{at}\n" for at in range(4)))
+    found = poise("fit", "-p", shop)
+    assert found.code == 0
+    assert "NDCG@4" in found.out
+
+
+def test_without_times_the_split_by_time_is_left_out(poise, shop):
+    log = pl.read_csv(shop / "log.csv", infer_schema=False).drop("time")
+    log.write_csv(shop / "log.csv")
+    found = poise("evaluate", "-p", shop, "-m", "Popularity", "--json")
+    assert list(json.loads(found.out)) == ["leave-last-out"]
+    assert "no timestamps" in found.err
+
+
+def test_windows_line_ends(poise, shop):
+    for file in shop.iterdir():
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    found = poise("check", "-p", shop)
+    assert found.code == 0
+    assert "of 30 users with 24 items" in found.out
+
+
+def test_init_writes_a_project_that_fits(poise, tmp_path, shop):
+    (shop / "poise.toml").unlink()
+    found = poise("init", shop)
+    assert found.code == 0
+    assert "events: log.csv (user_id = user, item_id = item, timestamp = time)" in found.out
+    text = (shop / "poise.toml").read_text(encoding="utf-8")
+    (shop / "poise.toml").write_text(text.replace('# model = "multilingual"', 'model = "none"'), encoding="utf-8")
+    assert poise("fit", "-p", shop).code == 0
+
+
+def test_init_takes_columns_that_it_cannot_guess(poise, shop):
+    (shop / "poise.toml").unlink()
+    text = (shop / "log.csv").read_text().replace("user,item,time", "wer,was,wann")
+    (shop / "log.csv").write_text(text)
+    failed = poise("init", shop, "--items", "things.csv")
+    assert failed.code == 2
+    assert "--columns 'user_id=NAME, item_id=NAME'" in failed.error
+    wrong = poise("init", shop, "--events", "log.csv", "--columns", "user_id=wre, item_id=was")
+    assert "Did you mean 'wer'?" in wrong.error
+    assert not (shop / "poise.toml").exists()
+    assert "not of the form" in poise("init", shop, "--columns", "wer").error
+    found = poise("init", shop, "--columns", "user_id=wer, item_id=was, timestamp=wann")
+    assert found.code == 0
+    assert 'user_id = "wer"' in (shop / "poise.toml").read_text()
+    assert poise("check", "-p", shop).code == 0
+
+
+def test_check_warns_of_a_language_that_the_encoder_does_not_read(poise, shop):
+    things = "item_id,title\n" + "".join(f"i{item:02},红楼梦与三国演义第{item}回\n" for item in range(24))
+    (shop / "things.csv").write_text(things, encoding="utf-8")
+    (shop / "poise.toml").write_text('[data]\nevents = "log.csv"\nitems = "things.csv"\n', encoding="utf-8")
+    assert "multilingual" in poise("check", "-p", shop).out
+    text = (shop / "poise.toml").read_text() + '[encoder]\nmodel = "multilingual"\n'
+    (shop / "poise.toml").write_text(text)
+    assert "multilingual" not in poise("check", "-p", shop).out
+
+
+def test_help_of_every_command(poise):
+    for command in ("demo", "init", "check", "fit", "evaluate", "recommend", "similar", "data"):
+        assert "--help" in poise(command, "--help").out
+    assert "recommend" in poise("--help").out
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_table_keeps_within_the_terminal(capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_table(
+        ("", "item", "score"), [("1", "A title that is rather long\nbecause it is", "1.5"), ("2", "红楼梦", "–")]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert any("because it is" in line for line in lines)
+    assert all(line == line.rstrip() for line in lines)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from poise.config import check_config
+from poise.errors import DataError, PoiseError, UsageError
+from poise.project import Project
+from poise.project.fitting import compare, cutoffs_for, fit
+from poise.project.run import Run
+from poise.project.sketch import find_sources, sketch
+
+
+@pytest.fixture
+def project(tmp_path, films):
+    log = films.events
+    pl.DataFrame(
+        {
+            "user": films.user_ids.ids(log.user),
+            "item": films.item_ids.ids(log.item),
+            "time": [datetime.fromtimestamp(moment / 1000, UTC).isoformat() for moment in log.timestamp.tolist()],
+        }
+    ).write_csv(tmp_path / "log.csv")
+    pl.DataFrame({"id": films.item_ids.series, "name": films.titles[1:]}).write_csv(
+        tmp_path / "films.tsv", separator="\t"
+    )
+    (tmp_path / "poise.toml").write_text('[data]\nevents = "log.csv"\nitems = "films.tsv"\n[encoder]\nmodel = "none"\n')
+    return Project(tmp_path)
+
+
+def test_data_are_read_once_and_anew_when_a_file_changes(project):
+    first = project.data()
+    heard = []
+    again = Project(project.folder, say=heard.append)
+    assert again.data().fingerprint == first.fingerprint
+    assert not heard
+    with (project.folder / "log.csv").open("a") as log:
+        log.write("new,i01,2024-01-01T00:00:00\n")
+    assert again.data().n_events == first.n_events + 1
+    assert "reading log.csv" in heard
+    assert len(list((project.folder / ".poise").iterdir())) == 1
+
+
+def test_a_damaged_cache_is_made_anew(project):
+    first = project.data()
+    kept = next((project.folder / ".poise").iterdir())
+    os.truncate(kept / "item.npy", 10)
+    assert project.data().fingerprint == first.fingerprint
+
+
+def test_a_folder_that_may_not_be_written_is_still_read(project, monkeypatch):
+    def refuse(self, path):
+        raise PoiseError("it cannot be written")
+
+    monkeypatch.setattr("poise.data.dataset.Dataset.save", refuse)
+    heard = []
+    assert Project(project.folder, say=heard.append).data().n_events
+    assert "going on without a cache: it cannot be written" in heard
+
+
+def test_a_run_holds_all_that_it_needs(project):
+    run = fit(project)
+    assert project.runs == [run.name]
+    again = Run.open(run.path)
+    assert {one.name for one in run.path.iterdir()} == {
+        *("run.json", "config.toml", "metrics.json", "report.html", "catalogue.arrow", "pipeline")
+    }
+    assert again.facts["data"]["events"] == project.data().n_events
+    assert 0 <= again.facts["figures"]["NDCG@10"] <= 1
+    history = again.find("Sea Story 1, Moon Story 2")
+    slate = again.pipeline.recommend(again.queries([history]), 3)[0]
+    assert len(slate) == 3
+    assert not {"i01", "i02"} & set(slate.items)
+
+
+def test_runs_that_are_not_there(project):
+    with pytest.raises(UsageError, match="make one with 'poise fit'"):
+        project.run()
+    fit(project)
+    with pytest.raises(UsageError, match="there is no run 'nope'"):
+        project.run("nope")
+
+
+def test_models_are_compared_with_the_pipeline(project):
+    found = compare(project, project.data(), "global-time", ["Random", "EASE", "Content"])
+    assert list(found.models) == ["Random", "EASE", "Blend"]  # without vectors, Content cannot learn
+    assert found.pipeline[0] == "Blend"
+    with pytest.raises(UsageError, match="Did you mean 'EASE'"):
+        compare(project, project.data(), "leave-last-out", ["Eas"])
+
+
+def test_cut_offs_end_with_the_catalogue(project, log_of):
+    few = log_of([[1, 2, 3]])
+    assert cutoffs_for(project, few) == [3]
+    asked = check_config({"data": {"events": "log.csv"}, "evaluation": {"k": [2, 9]}})
+    with pytest.raises(UsageError, match="evaluation.k: found 9"):
+        cutoffs_for(Project(project.folder, config=asked), few)
+
+
+def test_nothing_to_measure_on_leaves_nothing(project):
+    (project.folder / "log.csv").write_text("user,item\na,i01\nb,i02\n")
+    with pytest.raises(DataError, match="there is nothing to measure on"):
+        fit(project)
+    assert not project.runs_folder.exists()
+
+
+def test_files_are_found_by_their_columns(project):
+    (project.folder / "customers.csv").write_text("customer_id,age\nu01,30\n")
+    (project.folder / "notes.txt").write_text("hello\nworld\n")
+    found = find_sources(project.folder, {"events": None, "items": None, "users": None}, {})
+    assert {table: source.path for table, source in found.items()} == {
+        **{"events": "log.csv", "items": "films.tsv", "users": "customers.csv"}
+    }
+    text = sketch(project.folder, found, None, project.data())
+    assert 'timestamp = "time"' in text
+    assert 'title = "name"' in text
+
+
+def test_a_named_file_of_which_nothing_can_be_told(project):
+    (project.folder / "odd.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="no column that says who it was"):
+        find_sources(project.folder, {"events": "odd.csv"}, {})
+    with pytest.raises(DataError, match="does not exist"):
+        find_sources(project.folder, {"events": "none.csv"}, {})

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+
+from poise.models import EASE, ItemKNN, Popularity
+from poise.pipeline import Pipeline
+from poise.recommender import load
+
+
+def test_without_retrievers_it_is_its_ranker(films):
+    ranker = EASE(l2=5.0).fit(films)
+    pipeline = Pipeline(ranker=EASE(l2=5.0)).fit(films)
+    queries = films.queries()
+    assert np.array_equal(pipeline.recommend(queries, 5).items, ranker.recommend(queries, 5).items)
+    assert pipeline.name == "EASE"
+
+
+def test_only_what_a_retriever_brought_is_ranked(films):
+    retriever = Popularity().fit(films)
+    queries = films.queries()
+    brought = retriever.recommend(queries, 4).items
+    pipeline = Pipeline(ranker=EASE(l2=5.0), retrievers=[Popularity()], candidates=4).fit(films)
+    slates = pipeline.recommend(queries, 6)
+    for row, allowed in zip(slates.items, brought, strict=True):
+        assert set(row[row > 0]) == set(allowed[allowed > 0])
+    assert pipeline.name == "EASE over Popularity"
+
+
+def test_two_retrievers_bring_the_union(films):
+    pipeline = Pipeline(ranker=EASE(l2=5.0), retrievers=[Popularity(), ItemKNN()], candidates=3).fit(films)
+    queries = films.queries()
+    parts = [model.fit(films).recommend(queries, 3).items for model in (Popularity(), ItemKNN())]
+    slates = pipeline.recommend(queries, 6)
+    for row, *brought in zip(slates.items, *parts, strict=True):
+        union = set(np.concatenate(brought).tolist()) - {0}
+        assert set(row[row > 0].tolist()) == union
+
+
+def test_it_is_saved_and_loaded_whole(films, tmp_path):
+    pipeline = Pipeline(ranker=EASE(l2=5.0), retrievers=[Popularity()], candidates=9).fit(films)
+    pipeline.save(tmp_path / "pipeline")
+    again = load(tmp_path / "pipeline")
+    queries = films.queries()
+    first, second = (one.recommend(queries, 5, explain=True) for one in (pipeline, again))
+    assert np.array_equal(first.items, second.items)
+    assert np.array_equal(first.scores, second.scores)
+    assert first.reasons == second.reasons
+    assert np.array_equal(pipeline.similar(["i03"], 3).items, again.similar(["i03"], 3).items)
