@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from poise.models.transformer import Transformer
     from poise.train.negatives import NegativeSampler
 
-UNVALIDATED_EPOCHS = 12  # without a validation part to say when to stop; what it said most often on a shop and on films
+UNVALIDATED_EPOCHS = 20  # without a validation part to say when to stop: about what it says on a shop and on films
 LEAST_STEPS = 100  # between two looks at validation
 EVENTS_AT_ONCE = 4_096  # that are scored together
 
