@@ -41,7 +41,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for name in options.data:
         split = leave_last_out(encoded(name, options.beauty))
-        others = [EASE(l2=300.0).fit(split.train, split.valid), Content().fit(split.train, split.valid)]
+        others = [EASE().fit(split.train, split.valid), Content().fit(split.train, split.valid)]
         for seed in range(options.seeds):
             models: dict[str, Any] = {}
             seconds: dict[str, float] = {}

@@ -10,7 +10,7 @@ import pytest
 from poise.data.dataset import Dataset
 from poise.data.index import index
 from poise.data.split import leave_last_out
-from poise.models import ALS, BPR, EASE, Blend, Content, ItemKNN, Popularity, Random
+from poise.models import ALS, BPR, EASE, Blend, Content, ItemKNN, Popularity, Random, SASRec
 from poise.recommender import Recommender
 
 DAY = 86_400_000  # milliseconds
@@ -110,6 +110,7 @@ MODELS: dict[str, Callable[[], Recommender]] = {
     "ALS": lambda: ALS(factors=6, iterations=4),
     "BPR": lambda: BPR(factors=6, iterations=20),
     "Content": Content,
+    "SASRec": lambda: SASRec(dim=8, heads=2, components=4, max_length=6, epochs=2, negatives=8, batch_events=64),
     "Blend": lambda: Blend(members=[EASE(l2=5.0), Content(), Popularity()]),
     "Blend of blends": lambda: Blend(
         members=[Blend(members=[ItemKNN(), Random()], weights=[3, 1]), BPR(factors=3, iterations=5)], weights=[1, 2]

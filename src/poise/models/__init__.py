@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from poise.models.item_knn import ItemKNN as ItemKNN
     from poise.models.popularity import Popularity as Popularity
     from poise.models.random import Random as Random
+    from poise.models.sasrec import SASRec as SASRec
 
 MODULES = {
     "Random": "random",
@@ -23,6 +24,7 @@ MODULES = {
     "ALS": "als",
     "BPR": "bpr",
     "Content": "content",
+    "SASRec": "sasrec",
     "Blend": "blend",
 }
 """The module of each model, from the simplest to the best."""

@@ -191,7 +191,8 @@ class SASRec(Recommender):
         if not names and self.items == "text":
             raise DataError(
                 f"SASRec: {data.name!r} has no vectors {' or '.join(map(repr, self.vectors))}; "
-                "add them with poise.TextEncoder().encode_items(data), or choose items='id'"
+                "encode the catalogue, by [encoder] in poise.toml or with TextEncoder().encode_items(data), "
+                "or choose items='id'"
             )
         self.chosen["items"] = self.items if names else "id"
         if not names and self.items == "fused":
