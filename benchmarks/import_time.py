@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -24,9 +25,17 @@ def main() -> None:
         seconds = []
         for _ in range(TIMES):
             started = time.perf_counter()
-            subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+            process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+            _, _, usage = os.wait4(process.pid, 0)
             seconds.append(time.perf_counter() - started)
-        rows.append({"what": name, "median s": sorted(seconds)[TIMES // 2], "least s": min(seconds)})
+        rows.append(
+            {
+                "what": name,
+                "median_seconds": sorted(seconds)[TIMES // 2],
+                "least_seconds": min(seconds),
+                "peak_memory_mb": round(usage.ru_maxrss / 1024),
+            }
+        )
     write_result("import_time", rows)
 
 

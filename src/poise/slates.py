@@ -97,7 +97,7 @@ class Slates:
         return (self[row] for row in range(len(self)))
 
     def to_frame(self) -> pl.DataFrame:
-        """Return a row an item shown: ``query`` (from 0), ``rank`` (from 1), ``item_id``, ``score``, ``probability``."""
+        """Return a row an item shown: ``query`` from 0, ``rank`` from 1, ``item_id``, ``score``, ``probability``."""
         slates = list(self)
         return pl.DataFrame(
             {

@@ -203,7 +203,7 @@ def test_new_items_can_be_ranked_the_moment_they_are_added() -> None:
 
 
 def test_text_without_vectors_is_refused() -> None:
-    with pytest.raises(DataError, match=r"has no vectors 'text'; add them"):
+    with pytest.raises(DataError, match=r"has no vectors 'text'; encode the catalogue"):
         SASRec(**SMALL, items="text").fit(_circle())
 
 

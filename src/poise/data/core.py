@@ -38,8 +38,8 @@ def outside_core(sides: Sequence[npt.NDArray[np.integer]], k: int) -> npt.NDArra
 def k_core(data: Dataset, k: int) -> Dataset:
     """Return the k-core of a data set, with the users and items that are in it and no others.
 
-    It is what published tables mean by "5-core". A live catalogue should keep its new items: use ``Cleaning(k_core=...)``,
-    which leaves out events only.
+    It is what published tables mean by "5-core". A live catalogue should keep its new items: use
+    ``Cleaning(k_core=...)``, which leaves out events only.
 
     Raises:
         DataError: nothing is left.
