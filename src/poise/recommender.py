@@ -53,7 +53,7 @@ class Recommender(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        Recommender.kinds[cls.__name__] = cls
+        Recommender.kinds[f"{cls.__module__}.{cls.__name__}"] = cls
 
     @property
     def name(self) -> str:
@@ -197,7 +197,8 @@ class Recommender(ABC):
     def contributions(self, query: Queries, items: Indices) -> Floats | None:
         """Return what each event of one history adds to the score of each item, float32 ``[n_history, k]``.
 
-        None where the score is no sum over events. Where it is one, the columns add up to the items' scores.
+        Where the score is a sum over events, the columns add up to the items' scores. Where it is not, an event's part
+        is what the score loses without it. None where neither is known.
         """
         return None
 
@@ -304,11 +305,12 @@ def _kind(header: dict[str, Any]) -> type[Recommender]:
     """Return the class that a model was saved as. Only modules of Poise are imported on a file's word."""
     if header["module"].startswith("poise."):
         importlib.import_module(header["module"])
-    if header["kind"] not in Recommender.kinds:
+    found = Recommender.kinds.get(f"{header['module']}.{header['kind']}")
+    if found is None:
         raise DataError(
             f"the model is of the kind {header['kind']!r}, which is not known here: import {header['module']} first"
         )
-    return Recommender.kinds[header["kind"]]
+    return found
 
 
 def _write_part(part: Recommender, folder: Path) -> None:

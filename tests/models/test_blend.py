@@ -38,7 +38,7 @@ class Counting(Recommender):
         return np.zeros((len(items), self.item_ids.size), dtype=np.float32)
 
 
-Recommender.kinds.pop("Counting")
+Recommender.kinds.pop(f"{__name__}.Counting")
 
 
 def _groups(n, seed=0):

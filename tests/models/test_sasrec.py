@@ -128,6 +128,19 @@ def test_without_a_history_the_most_popular_come_first(fused: SASRec) -> None:
     np.testing.assert_allclose(scores, np.log1p(fused.counts), rtol=1e-6)
 
 
+def test_an_event_is_credited_with_what_the_score_loses_without_it(fused: SASRec) -> None:
+    history = [3, 17, 4, 8, 1, 9, 2, 6, 5, 11, 12, 7]  # two more than it looks back on
+    items = np.array([13, 1, 20], dtype=np.int32)
+    found = fused.contributions(_ask(fused, history), items)
+    assert not found[:2].any()
+    whole = fused.score(_ask(fused, history))[0, items]
+    for at in range(2, len(history)):
+        rest = fused.score(_ask(fused, history[2:at] + history[at + 1 :]))[0, items]
+        np.testing.assert_allclose(found[at], whole - rest, atol=1e-5)
+    single = fused.contributions(_ask(fused, [4]), items)
+    np.testing.assert_allclose(single[0], fused.score(_ask(fused, [4]))[0, items], atol=1e-5)
+
+
 def test_saved_and_loaded_it_scores_the_same_to_the_bit(fused: SASRec, tmp_path: Path) -> None:
     fused.save(tmp_path / "model")
     again = load(tmp_path / "model")

@@ -291,6 +291,26 @@ class SASRec(Recommender):
                 expected[torch.from_numpy(rows)] = self.body(self.table[items])[torch.arange(len(rows)), last]
         return expected
 
+    def contributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.contributions`: what a score loses when an event is left out of what is read.
+
+        The source is Li, Monroe and Jurafsky, *Understanding Neural Networks through Representation Erasure*, 2016.
+        """
+        import torch
+
+        history = query.history(0)
+        read = history[-self.max_length :]
+        n = len(read)
+        variants = np.concatenate([read, *(np.delete(read, at) for at in range(n))])
+        lengths = np.array([n, *[n - 1] * n])
+        stop = np.cumsum(lengths)
+        with torch.inference_mode():
+            expected = self._expected(variants, stop - lengths, stop)
+            scores = (expected @ self.table[torch.from_numpy(items).to(self.table.device)].T).cpu().numpy()
+        lost = np.zeros((len(history), len(items)), dtype=np.float32)
+        lost[-n:] = scores[0] - (scores[1:] if n > 1 else 0)  # [n, k]
+        return lost
+
     def _similarity(self, items: Indices) -> Floats:
         return cosine_scores(self.table.cpu().numpy(), items)
 
