@@ -15,7 +15,7 @@ from benchmarks._common import write_result
 def main() -> None:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "POISE_CACHE": f"{folder}/cache"}
+        environment = {**os.environ, "POISE_CACHE": f"{folder}/cache", "PIP_NO_CACHE_DIR": "1"}
         for cache in ("empty", "full"):
             start = time.perf_counter()
             process = subprocess.Popen(

@@ -20,6 +20,7 @@ from poise.pipeline import Pipeline
 from poise.recommender import Recommender
 
 FILE = "poise.toml"
+MODEL_NAMES = [name for name in MODULES if name != "Blend"]  # a blend is what several names make
 Made = TypeVar("Made")
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -209,13 +210,12 @@ def check_config(content: Mapping[str, Any]) -> Config:
         "evaluation.compare": config.evaluation.compare,
         "models": list(config.models),
     }
-    known = [name for name in MODULES if name != "Blend"]  # a blend is what several names in pipeline.models make
     for key, names in named.items():
         for name in names:
-            if name not in known:
+            if name not in MODEL_NAMES:
                 raise UsageError(
-                    f"{FILE}: {key}: found {name!r}, which is no model.{suggest(name, known)} "
-                    f"Allowed: {', '.join(known)}"
+                    f"{FILE}: {key}: found {name!r}, which is no model.{suggest(name, MODEL_NAMES)} "
+                    f"Allowed: {', '.join(MODEL_NAMES)}"
                 )
     config.cleaning()
     config.text_encoder()

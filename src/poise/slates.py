@@ -9,6 +9,8 @@ import polars as pl
 from poise.data.vocabulary import Vocabulary
 from poise.types import Floats, Indices
 
+ReasonKind = Literal["history", "popular", "random"]
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -21,7 +23,7 @@ class Reason:
         share: the part of the (positive) score that this reason accounts for, from 0 to 1.
     """
 
-    kind: Literal["history", "popular", "random"]
+    kind: ReasonKind
     items: tuple[int, ...] = ()
     share: float = 1.0
 

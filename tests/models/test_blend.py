@@ -9,8 +9,8 @@ from poise.data.queries import Queries
 from poise.data.split import leave_last_n, leave_last_out
 from poise.errors import UsageError
 from poise.models import EASE, Blend, Content, ItemKNN, Popularity, Random
-from poise.models.blend import calibrate
 from poise.models.blend_weights import choose_weights, gather_pools
+from poise.models.calibrate import calibrate
 from poise.models.validation import mean_ndcg
 from poise.recommender import Recommender
 

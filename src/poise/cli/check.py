@@ -4,19 +4,14 @@ from pathlib import Path
 
 import click
 
-from poise.cli.common import json_option, print_json, project_option, say
+from poise.cli.common import json_option, print_json, project_option, report_option, say
 
 _MARKS = {"good": ("green", "good "), "plain": (None, "     "), "warning": ("yellow", "look "), "bad": ("red", "bad  ")}
 
 
 @click.command("check")
 @project_option
-@click.option(
-    "--report",
-    "report_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write the HTML report; default: check.html in the project.",
-)
+@report_option("check.html")
 @json_option
 def command(folder: Path, report_path: Path | None, as_json: bool) -> None:
     """Say in plain words what is in the data, what is wrong with it, and what it is enough for."""

@@ -38,6 +38,16 @@ def json_option(function: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def report_option(default: str) -> Callable[[Command], Command]:
+    """Return what adds ``--report``; ``default`` is the file in the project that is written without it."""
+    return click.option(
+        "--report",
+        "report_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"Where to write the HTML report; default: {default} in the project.",
+    )
+
+
 def say(line: str) -> None:
     """Tell what is going on, on standard error, so that results can be piped."""
     click.secho(line, err=True, dim=True)

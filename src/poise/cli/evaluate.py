@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from poise.cli.common import json_option, print_json, project_option, say
+from poise.cli.common import json_option, print_json, project_option, report_option, say
 
 
 @click.command("evaluate")
@@ -19,12 +19,7 @@ from poise.cli.common import json_option, print_json, project_option, say
     help="How to part the events; default: poise.toml.",
 )
 @click.option("--folds", type=click.IntRange(min=3), help="Cross-validate on random folds instead.")
-@click.option(
-    "--report",
-    "report_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write the HTML report; default: evaluation.html in the project.",
-)
+@report_option("evaluation.html")
 @json_option
 def command(
     folder: Path,

@@ -12,9 +12,10 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import UsageError
 from poise.models.blend_weights import choose_weights
+from poise.models.calibrate import calibrate
 from poise.models.validation import sample
 from poise.recommender import OPTIONS, Recommender, weightiest
-from poise.slates import Reason
+from poise.slates import Reason, ReasonKind
 from poise.types import Doubles, Floats, Indices
 
 _LEAST_SHARE = 0.2  # of a score, below which a reason is not worth naming
@@ -94,24 +95,11 @@ class Blend(Recommender):
         return super()._similarity(items) if total is None else total
 
 
-def calibrate(scores: Floats) -> Floats:
-    """Bring each row of scores, float32 ``[n, n_items + 1]``, to one scale, in place; column 0 does not count."""
-    real = scores[:, 1:]
-    mean = real.mean(axis=1, keepdims=True)
-    real -= mean
-    spread = real.std(axis=1, keepdims=True)
-    # Of scores that are equal but for rounding no differences must be made.
-    real *= np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6 * np.abs(mean))
-    np.copyto(real, np.sign(real) * np.log1p(np.abs(real)))
-    scores[:, 0] = 0
-    return scores
-
-
 def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, Floats]]) -> list[list[Reason]]:
     """Explain one slate, of whose scores each member brings the part that stands beside it, float32 ``[k]``."""
     history = query.history(0)
     by_event = np.zeros((len(history), len(items)), dtype=np.float32)
-    others: list[dict[str, float]] = [{} for _ in items]
+    others: list[dict[ReasonKind, float]] = [{} for _ in items]
     total = np.zeros(len(items), dtype=np.float32)
     for member, brought in parts:
         total += brought
@@ -133,6 +121,6 @@ def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, 
     for at in range(len(items)):
         scale = float(by_event[:, at].sum() / total[at]) if total[at] > 0 else 0.0
         found = [replace(one, share=one.share * scale) for one in weightiest(history, by_event[:, at])]
-        found += [Reason(kind, share=part / float(total[at])) for kind, part in others[at].items() if part > 0]  # type: ignore[arg-type]
+        found += [Reason(kind, share=part / float(total[at])) for kind, part in others[at].items() if part > 0]
         explained.append(sorted((one for one in found if one.share >= _LEAST_SHARE), key=lambda one: -one.share))
     return explained

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poise.data.holdout import Holdout
+from poise.models.calibrate import calibrate
 from poise.models.validation import K
 from poise.recommender import Recommender, batch_size, hide
 from poise.top_k import top_k
@@ -29,7 +30,8 @@ class Pools:
     """The calibrated scores of the items that could reach the top.
 
     Attributes:
-        scores: float32 ``[n_members, n, pool]``; minus infinity for all members where a pool is smaller.
+        scores: float32 ``[n_members, n, pool]``; -1e6 for all members where a pool is smaller: finite, so
+            that a weight of 0 can be multiplied with it.
         request: int64 ``[n_targets]``, the request of each target.
         target: float32 ``[n_members, n_targets]``, the scores of each target.
         gain: float64 ``[n_targets]``: one divided by the ideal DCG of the target's request.
@@ -64,8 +66,6 @@ def choose_weights(members: Sequence[Recommender], valid: Holdout, *, seed: int 
 
 def gather_pools(members: Sequence[Recommender], valid: Holdout) -> Pools:
     """Score the requests with every member and keep, of each request, the best items of each and the targets."""
-    from poise.models.blend import calibrate
-
     pools: list[Floats] = []
     targets: list[Floats] = []
     size = batch_size(valid.queries.item_ids.size * len(members))

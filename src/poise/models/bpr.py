@@ -23,7 +23,7 @@ class BPR(Additive):
 
     The library ``implicit`` learns vectors of users and items. The users' are not kept: a person is the sum of the
     vectors of what they did, weighed by recency and divided by the root of the total weight, and so somebody new is
-    served as well. On MovieLens 100K and Amazon Beauty this ranks better than the learnt user vectors.
+    served as well.
 
     The sources are Rendle, Freudenthaler, Gantner and Schmidt-Thieme, *BPR: Bayesian Personalized Ranking from Implicit
     Feedback*, 2009, and for people as sums of items Kabbur, Ning and Karypis, *FISM: Factored Item Similarity Models

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise._version import __version__
-from poise.config import FILE
+from poise.config import FILE, MODEL_NAMES
 from poise.data import split as splitting
 from poise.data.dataset import Dataset
 from poise.data.holdout import Split
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.files import atomic_directory, write_json
-from poise.models import MODULES
 from poise.pipeline import Pipeline
 from poise.project.project import Project
 from poise.project.run import FORMAT, Run, write_catalogue
@@ -138,10 +137,11 @@ def makers(project: Project, data: Dataset, names: Sequence[str] | None = None) 
     """
     config = project.config
     chosen = config.evaluation.compare if names is None else names
-    known = [name for name in MODULES if name != "Blend"]
     for name in chosen:
-        if name not in known:
-            raise UsageError(f"there is no model {name!r}.{suggest(name, known)} Choose from {', '.join(known)}")
+        if name not in MODEL_NAMES:
+            raise UsageError(
+                f"there is no model {name!r}.{suggest(name, MODEL_NAMES)} Choose from {', '.join(MODEL_NAMES)}"
+            )
     unable = set()
     for name in dict.fromkeys([*chosen, *config.pipeline.models, *config.pipeline.retrievers]):
         if (obstacle := config.model(name).obstacle(data)) is not None:
