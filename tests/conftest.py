@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,21 @@ import pytest
 from poise.data.dataset import Dataset
 from poise.data.index import index
 from poise.data.split import leave_last_out
-from poise.models import ALS, BPR, EASE, Blend, Content, ItemKNN, Popularity, Random, SASRec
+from poise.models import (
+    ALS,
+    BPR,
+    EASE,
+    HSTU,
+    BERT4Rec,
+    Blend,
+    Content,
+    GRU4Rec,
+    ItemKNN,
+    Popularity,
+    Random,
+    SASRec,
+    TwoTower,
+)
 from poise.recommender import Recommender
 
 DAY = 86_400_000  # milliseconds
@@ -100,6 +115,8 @@ def log_of() -> MakeDataset:
     return make
 
 
+TINY: dict[str, Any] = {"dim": 8, "components": 4, "max_length": 6, "epochs": 1, "negatives": 8, "batch_events": 64}
+
 MODELS: dict[str, Callable[[], Recommender]] = {
     "Random": partial(Random, seed=3),
     "Popularity": Popularity,
@@ -110,7 +127,11 @@ MODELS: dict[str, Callable[[], Recommender]] = {
     "ALS": lambda: ALS(factors=6, iterations=4),
     "BPR": lambda: BPR(factors=6, iterations=20),
     "Content": Content,
-    "SASRec": lambda: SASRec(dim=8, heads=2, components=4, max_length=6, epochs=2, negatives=8, batch_events=64),
+    "TwoTower": lambda: TwoTower(**TINY, context_columns=["device"]),
+    "GRU4Rec": lambda: GRU4Rec(**TINY),
+    "BERT4Rec": lambda: BERT4Rec(**TINY, heads=2),
+    "HSTU": lambda: HSTU(**TINY, heads=2),
+    "SASRec": lambda: SASRec(**TINY, heads=2),
     "Blend": lambda: Blend(members=[EASE(l2=5.0), Content(), Popularity()]),
     "Blend of blends": lambda: Blend(
         members=[Blend(members=[ItemKNN(), Random()], weights=[3, 1]), BPR(factors=3, iterations=5)], weights=[1, 2]

@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from poise import models
+from poise.adaptation import Adaptation
 from poise.cli.group import group
 from poise.config import Config, check_config
 from poise.data import catalogue
@@ -31,7 +32,9 @@ from poise.data.index import index
 from poise.encoders.text import TextEncoder
 from poise.evaluation import METRICS
 from poise.models import MODULES
+from poise.models.sequence import SequenceModel
 from poise.pipeline import Pipeline
+from poise.recommender import Recommender
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -250,6 +253,8 @@ def config_keys() -> dict[str, str]:
                 found.update({f"data.cleaning.{one.name}": default_of(one) for one in dataclasses.fields(Cleaning)})
             elif f"{prefix}{key}" == "encoder":
                 found.update({f"encoder.{one.name}": default_of(one) for one in dataclasses.fields(TextEncoder)})
+            elif f"{prefix}{key}" == "adaptation":
+                found.update({f"adaptation.{one.name}": default_of(one) for one in dataclasses.fields(Adaptation)})
             elif f"{prefix}{key}" != "models":
                 found[f"{prefix}{key}"] = default_of(field)
 
@@ -261,11 +266,21 @@ def test_the_reference_lists_every_key_of_poise_toml() -> None:
     assert options((DOCS / "reference" / "poise-toml.md").read_text(encoding="utf-8")) == config_keys()
 
 
+def defaults(kind: type[Recommender]) -> dict[str, str]:
+    return {one.name: default_of(one) for one in dataclasses.fields(kind)}
+
+
 @pytest.mark.parametrize("model", [*MODULES, "Pipeline"])
 def test_the_reference_lists_every_option_of_every_model(model: str) -> None:
     kind = Pipeline if model == "Pipeline" else getattr(models, model)
+    shared = defaults(SequenceModel) if issubclass(kind, SequenceModel) else {}
     listed = options(sections(DOCS / "reference" / "models.md", 2)[model])
-    assert listed == {one.name: default_of(one) for one in dataclasses.fields(kind)}
+    assert listed == {name: default for name, default in defaults(kind).items() if shared.get(name) != default}
+
+
+def test_the_reference_lists_what_the_sequence_models_share() -> None:
+    listed = options(sections(DOCS / "reference" / "models.md", 2)["What the sequence models share"])
+    assert listed == defaults(SequenceModel)
 
 
 def commands(command: click.Command, called: str) -> Iterator[tuple[str, click.Command]]:

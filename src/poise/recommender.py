@@ -50,6 +50,7 @@ class Recommender(ABC):
     item_ids: Vocabulary
     data_fingerprint: str
     chosen: dict[str, Any]
+    _learnt_from: tuple[Dataset | None, Holdout | None] = (None, None)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -76,12 +77,19 @@ class Recommender(ABC):
         self._require_learnable(data)
         self.chosen = {}
         self._fit(data, valid)
+        self._learnt_from = (data, valid)
         return self._fitted(data)
+
+    def fit_once(self, data: Dataset, valid: Holdout | None = None) -> Self:
+        """Learn as :meth:`fit` does, unless these very objects are what it has learnt from: for parts of a whole."""
+        learnt, checked = self._learnt_from
+        return self if learnt is data and checked is valid else self.fit(data, valid)
 
     def refit(self, data: Dataset) -> Self:
         """Learn anew from ``data``, the validation part included, and keep what was chosen on validation."""
         self._require_fitted()
         self._require_learnable(data)
+        self._learnt_from = (None, None)
         self._refit(data)
         return self._fitted(data)
 
@@ -126,6 +134,13 @@ class Recommender(ABC):
         reasons = self.explain(queries, items) if explain else None
         return Slates(items, values, np.ones_like(values), self.item_ids, reasons), scores
 
+    def retrieve(self, queries: Queries, k: int, *, explain: bool = False) -> Slates:
+        """Return the slates for a batch of requests that fits into memory.
+
+        A model that finds the best items without scoring all of them, or nearly the best, does so here.
+        """
+        return self.rank(queries, k, explain=explain)[0]
+
     def recommend(self, queries: Queries, k: int = 10, *, explain: bool = False) -> Slates:
         """Return the ``k`` best items for each request, best first.
 
@@ -142,7 +157,7 @@ class Recommender(ABC):
         check_k(k, len(self.item_ids))
         queries = queries.reindex(self.item_ids)
         size = batch_size(self.item_ids.size)
-        parts = [self.rank(batch, k, explain=explain)[0] for batch in queries.batches(size)]
+        parts = [self.retrieve(batch, k, explain=explain) for batch in queries.batches(size)]
         if not parts:
             empty = np.empty((0, k), dtype=np.float32)
             return Slates(empty.astype(np.int32), empty, empty, self.item_ids, [] if explain else None)

@@ -9,7 +9,7 @@ import polars as pl
 from poise.data.vocabulary import Vocabulary
 from poise.types import Floats, Indices
 
-ReasonKind = Literal["history", "popular", "random"]
+ReasonKind = Literal["history", "popular", "random", "new"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Reason:
 
     Attributes:
         kind: ``history``: events of the person's history add most to the score; ``popular``: many chose it;
-            ``random``: it was drawn.
+            ``random``: it was drawn; ``new``: nobody has chosen it yet, so it was given room.
         items: for ``history``, the item indices of those events, the weightiest first.
         share: the part of the (positive) score that this reason accounts for, from 0 to 1.
     """
@@ -38,6 +38,8 @@ class Reason:
             return "popular with others"
         if self.kind == "random":
             return "picked at random"
+        if self.kind == "new":
+            return "new"
         done: dict[str, list[str]] = {}
         for item in self.items:
             done.setdefault((verbs or {}).get(item, "chose"), []).append(titles[item])

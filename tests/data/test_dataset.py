@@ -136,6 +136,7 @@ def test_queries_of_users(films):
     assert not len(queries.history(2))
     assert len(films.queries()) == films.n_users
     assert len(films.queries([])) == 0
+    assert films.queries(["u03", "u00"]).users["city"].to_list() == ["Köln", "Bonn"]
     with pytest.raises(UnknownIdError, match="'u99' is not in the data set 'films'"):
         films.queries(["u00", "u99"])
     with pytest.raises(UsageError, match="list"):

@@ -32,6 +32,7 @@ def _full(n=5, seed=0):
         user=np.arange(10, 10 + n, dtype=np.int32),
         time=np.arange(100, 100 + n),
         context=pl.DataFrame({"place": [f"p{row}" for row in range(n)]}),
+        users=pl.DataFrame({"city": [f"c{row}" for row in range(n)]}),
         exclude=Ragged.from_rows([[row % 6 + 1] * (row % 3) for row in range(n)]),
         candidates=Ragged.from_rows([range(1, row % 6 + 2) for row in range(n)]),
     )
@@ -103,6 +104,7 @@ def test_take_keeps_everything_aligned(rows):
     assert taken.user.tolist() == [10 + row for row in rows]
     assert taken.time.tolist() == [100 + row for row in rows]
     assert taken.context["place"].to_list() == [f"p{row}" for row in rows]
+    assert taken.users["city"].to_list() == [f"c{row}" for row in rows]
     for field in ("exclude", "candidates"):
         before, after = getattr(queries, field), getattr(taken, field)
         assert [after[at].tolist() for at in range(len(rows))] == [before[row].tolist() for row in rows]
@@ -147,6 +149,7 @@ def test_another_catalogue(ids, size):
     for field in ("user", "time"):
         np.testing.assert_array_equal(getattr(there, field), getattr(queries, field))
     assert there.context.equals(queries.context)
+    assert there.users.equals(queries.users)
     assert len(there) == len(queries)
 
 

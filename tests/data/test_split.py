@@ -281,6 +281,13 @@ def test_the_context_of_a_request_is_that_of_its_event(films):
     np.testing.assert_array_equal(split.test.queries.time, films.events.timestamp[last])
 
 
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_what_is_known_of_who_asks(name, films):
+    for split in PROTOCOLS[name](films, 0, True):
+        for part in (split.valid, split.test):
+            assert part.queries.users.equals(films.users[part.queries.user - 1])
+
+
 def test_by_name(films):
     assert protocols.by_name("leave-last-out", films).name == "leave-last-out"
     assert protocols.by_name("global-time", films).test.queries.hide_seen

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poise.data.dataset import Dataset
 from poise.data.queries import Queries
 from poise.data.split import leave_last_n, leave_last_out
 from poise.errors import UsageError
@@ -188,3 +189,13 @@ def test_weights_must_fit_the_members(weights):
 def test_a_blend_of_nothing():
     with pytest.raises(ValueError, match="members"):
         Blend(members=[])
+
+
+def test_members_that_have_learnt_from_this_very_data_do_not_learn_again(films: Dataset) -> None:
+    split = leave_last_out(films)
+    learnt = EASE(l2=5.0).fit(split.train, split.valid)
+    weights = learnt.weights
+    Blend(members=[learnt, Popularity()]).fit(split.train, split.valid)
+    assert learnt.weights is weights
+    Blend(members=[learnt, Popularity()]).fit(split.train_and_valid, split.valid)
+    assert learnt.weights is not weights

@@ -10,7 +10,8 @@ from poise.data.events import EventLog
 from poise.data.index import index
 from poise.errors import DataError
 from poise.train.augment import Augmentation, crop, disturb
-from poise.train.batches import SequenceBatches, padded, pieces
+from poise.train.batches import SequenceBatches, pieces
+from poise.train.sequences import MASKED, Sequences, rows
 
 
 def _log(lengths: list[int]) -> EventLog:
@@ -35,9 +36,10 @@ def test_each_event_but_the_first_is_a_target_once_with_what_came_before_it() ->
     targets = []
     for batch in batches.epoch(0):
         real = batch.targets > 0
-        assert np.array_equal(real, batch.items > 0)
+        items = batch.sequences.items
+        assert np.array_equal(real, items > 0)
         targets += batch.targets[real].tolist()
-        assert [before[target] for target in batch.targets[real].tolist()] == batch.items[real].tolist()
+        assert [before[target] for target in batch.targets[real].tolist()] == items[real].tolist()
     assert sorted(targets) == sorted(set(log.item.tolist()) - first)
 
 
@@ -71,7 +73,7 @@ def test_an_epoch_taken_up_in_the_middle_goes_on_as_it_would_have(first: int) ->
     assert len(whole) == len(batches) >= 13
     assert len(rest) == len(whole) - first
     for one, other in zip(whole[first:], rest, strict=True):
-        assert np.array_equal(one.items, other.items)
+        assert np.array_equal(one.sequences.items, other.sequences.items)
         assert np.array_equal(one.targets, other.targets)
 
 
@@ -100,24 +102,71 @@ def test_crop_takes_a_part_in_one_piece() -> None:
     assert np.array_equal(crop(start, stop, Augmentation(crop=0.0), rng)[1], stop)
 
 
-def test_shuffle_keeps_the_items_and_moves_a_third() -> None:
+def test_shuffle_keeps_the_events_and_moves_a_third() -> None:
     rng = np.random.default_rng(0)
-    lengths = np.full(500, 9, dtype=np.int64)
-    inputs = np.tile(np.r_[np.arange(1, 10), 0, 0], (500, 1))
-    shuffled = disturb(inputs, lengths, Augmentation(shuffle=1.0), rng)
-    assert np.array_equal(np.sort(shuffled, axis=1), np.sort(inputs, axis=1))
-    assert np.all(shuffled[:, 9:] == 0)
-    moved = (shuffled != inputs).sum(axis=1)
+    order, hidden = disturb((500, 11), np.full(500, 9, dtype=np.int64), Augmentation(shuffle=1.0), rng)
+    assert not hidden.any()
+    assert np.array_equal(np.sort(order, axis=1), np.tile(np.arange(11), (500, 1)))
+    assert np.all(order[:, 9:] == [9, 10])
+    moved = (order != np.arange(11)).sum(axis=1)
     assert moved.max() == 3
-    assert len({tuple(row) for row in shuffled.tolist()}) > 7
+    assert len({tuple(row) for row in order.tolist()}) > 7
 
 
 def test_mask_hides_its_share() -> None:
-    inputs = np.ones((200, 50), dtype=np.int64)
-    hidden = disturb(inputs, np.full(200, 50), Augmentation(mask=0.2), np.random.default_rng(0))
-    assert (hidden == 0).mean() == pytest.approx(0.2, abs=0.02)
+    _, hidden = disturb((200, 50), np.full(200, 50), Augmentation(mask=0.2), np.random.default_rng(0))
+    assert hidden.mean() == pytest.approx(0.2, abs=0.02)
 
 
-def test_padded_rows() -> None:
-    values = np.array([5, 6, 7, 8])
-    assert padded(values, np.array([0, 2, 1]), np.array([3, 2, 2])).tolist() == [[5, 6, 7], [0, 0, 0], [6, 0, 0]]
+def test_rows_are_padded_at_the_end() -> None:
+    assert rows(np.array([0, 2, 1]), np.array([3, 2, 2])).tolist() == [[0, 1, 2], [-1, -1, -1], [1, -1, -1]]
+
+
+def test_what_is_read_knows_when_it_happened_and_when_the_next_thing_was_asked_for() -> None:
+    users = ["a"] * 3 + ["b"] * 2
+    log = index(
+        pl.DataFrame(
+            {
+                "user_id": users,
+                "item_id": list("vwxyz"),
+                "behaviour": ["view", "buy", "view", "view", "buy"],
+                "timestamp": [1_000, 2_000, 4_000, 5_000, 9_000],
+            }
+        )
+    ).events
+    (batch,) = SequenceBatches(log, batch_events=9, max_length=5, augmentation=Augmentation(shuffle=1.0), seed=0).epoch(
+        0
+    )
+    first = int(batch.sequences.times[:, 0].argmin())
+    read = batch.sequences
+    assert read.times[first].tolist() == [1_000, 2_000]  # the clock is never put out of order
+    assert read.asked[first].tolist() == [2_000, 4_000]
+    assert read.times[1 - first].tolist() == [5_000, 0]
+    kinds = dict(zip(log.item.tolist(), log.behaviour.tolist(), strict=True))
+    assert [kinds.get(item, 0) for item in read.items.flatten().tolist()] == read.behaviours.flatten().tolist()
+
+
+def test_what_is_to_be_guessed_is_masked_and_the_rest_stays() -> None:
+    log = _log(LENGTHS * 30)
+    batches = _batches(LENGTHS * 30, guess=0.3, max_length=6)
+    masked = newest_alone = places = 0
+    for batch in batches.epoch(0):
+        items, hidden = batch.sequences.items, batch.targets > 0
+        assert np.array_equal(items == MASKED, hidden)
+        assert hidden.any(axis=1).all()
+        whole = np.where(hidden, batch.targets, items)
+        for row in whole:
+            kept = row[row > 0]
+            at = np.flatnonzero(log.item == kept[0])[0]
+            assert np.array_equal(kept, log.item[at : at + len(kept)])
+            assert len(kept) <= 6
+        newest = (whole > 0).sum(axis=1) - 1
+        alone = (hidden.sum(axis=1) == 1) & hidden[np.arange(len(whole)), newest]
+        masked, places, newest_alone = masked + hidden.sum(), places + (whole > 0).sum(), newest_alone + alone.sum()
+    assert 0.25 < masked / places < 0.45
+    assert newest_alone > 0
+
+
+def test_no_events_make_an_empty_row() -> None:
+    log = _log([2])
+    assert Sequences.of(log, np.full((1, 1), -1), np.zeros((1, 1), np.int64)).items.tolist() == [[0]]

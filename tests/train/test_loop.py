@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,8 +13,10 @@ from torch import Tensor, nn
 
 from poise.errors import PoiseError, UsageError
 from poise.train import loop
+from poise.train.device import Precision
 from poise.train.dropout import Dropout
 from poise.train.loop import Progress, Training, learning_rate, train
+from poise.train.session import Logger, keep_training, watch_epochs
 
 
 class Points:
@@ -51,8 +57,8 @@ class Learner:
         points = torch.randn(200, 3, generator=torch.Generator().manual_seed(9))
         return -(self.network(points).squeeze(1) - _target(points)).square().mean().item()
 
-    def run(self, training: Training, checkpoint: Path | None = None) -> Progress:
-        return train(self.network, Points(), self.loss, training, validate=self.validate, checkpoint=checkpoint)
+    def run(self, training: Training) -> Progress:
+        return train(self.network, Points(), self.loss, training, validate=self.validate, name="line")
 
 
 TRAINING = Training(epochs=6, learning_rate=0.03, warmup=5, final=0.1, average=0.9, weight_decay=0.01, seed=3)
@@ -73,23 +79,28 @@ def test_it_learns_and_says_what_happened() -> None:
     assert progress.best_figure > before
 
 
-@pytest.mark.parametrize("killed_at", [1, 10, 14, 33])
+@pytest.mark.parametrize(
+    ("killed_at", "changes"),
+    [(1, {}), (10, {}), (14, {"plateau": 0.5}), (33, {}), (33, {"plateau": 0.1, "precision": "float16"})],
+)
 def test_a_run_that_is_killed_and_taken_up_ends_as_if_it_had_not_been(
-    killed_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    killed_at: int, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    training = replace(TRAINING, **changes)
     whole = Learner()
-    expected = whole.run(TRAINING)
-    checkpoint = tmp_path / "run" / "checkpoint.pt"
-    with pytest.raises(KeyboardInterrupt):
-        Learner(killed_at).run(TRAINING, checkpoint)
+    expected = whole.run(training)
     again = Learner()
-    found = again.run(TRAINING, checkpoint)
+    with keep_training(tmp_path / "run"):
+        with pytest.raises(KeyboardInterrupt):
+            Learner(killed_at).run(training)
+        assert (tmp_path / "run" / "line.pt").exists()
+        found = again.run(training)
     assert again.steps == 6 * 7 - killed_at
     assert _weights(again.network) == _weights(whole.network)
     assert [entry["figure"] for entry in found.history] == [entry["figure"] for entry in expected.history]
     assert (found.best_epoch, found.best_figure) == (expected.best_epoch, expected.best_figure)
-    assert not checkpoint.exists()
+    assert not (tmp_path / "run" / "line.pt").exists()
 
 
 def test_equal_seeds_bring_equal_weights_and_the_users_own_chance_is_left_alone() -> None:
@@ -148,16 +159,83 @@ def test_a_loss_that_is_no_number_is_said() -> None:
 
 
 def test_a_damaged_checkpoint_is_said(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "checkpoint.pt"
-    checkpoint.write_bytes(b"nothing")
-    with pytest.raises(PoiseError, match="is damaged or of another run: delete it"):
-        Learner().run(TRAINING, checkpoint)
+    (tmp_path / "line.pt").write_bytes(b"nothing")
+    with keep_training(tmp_path), pytest.raises(PoiseError, match="is damaged or of another run: delete it"):
+        Learner().run(TRAINING)
 
 
-def test_logs_without_tensorboard_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
-    with pytest.raises(UsageError, match="pip install tensorboard"):
-        train(nn.Linear(3, 1), Points(), lambda points: points.mean(), Training(epochs=1), logs=tmp_path)
+@pytest.mark.parametrize(("logger", "module"), [("tensorboard", "torch.utils.tensorboard"), ("wandb", "wandb")])
+def test_curves_without_what_draws_them_are_refused(
+    logger: Logger, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with keep_training(tmp_path, logger), pytest.raises(UsageError, match=f"pip install {logger}"):
+        Learner().run(TRAINING)
+
+
+def test_curves_for_tensorboard_hold_each_epoch(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with keep_training(tmp_path):
+        progress = Learner().run(TRAINING)
+    drawn = EventAccumulator(str(tmp_path / "line")).Reload()  # type: ignore[no-untyped-call]
+    figures = [event.value for event in drawn.Scalars("figure")]
+    assert figures == pytest.approx([entry["figure"] for entry in progress.history])
+
+
+def test_curves_for_weights_and_biases_hold_each_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    run = SimpleNamespace(log=lambda entry, step: calls.append((step, entry)), finish=lambda: calls.append("finish"))
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **options: run))
+    with keep_training(tmp_path, "wandb"):
+        progress = Learner().run(TRAINING)
+    assert calls == [*enumerate(progress.history, 1), "finish"]
+
+
+def test_outside_the_block_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Learner().run(TRAINING)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_learning_rate_falls_on_a_plateau() -> None:
+    figures = iter([0.5, 0.4, 0.3, 0.6, 0.1])
+    network = nn.Linear(3, 1)
+    progress = train(
+        network,
+        Points(),
+        lambda points: network(points).square().mean(),
+        Training(epochs=5, learning_rate=0.8, warmup=0, plateau=0.5),
+        validate=lambda: next(figures),
+    )
+    assert [entry["learning_rate"] for entry in progress.history] == pytest.approx([0.8, 0.8, 0.4, 0.2, 0.2])
+
+
+def test_float16_scales_the_loss_so_that_small_gradients_do_not_vanish() -> None:
+    def fitted(precision: Precision) -> float:
+        torch.manual_seed(0)
+        network = nn.Linear(3, 1)
+        training = Training(epochs=1, learning_rate=0.1, warmup=0, precision=precision)
+        before = network.weight.detach().clone()
+        train(network, Points(), lambda points: network(points + 1).mean() * 3e-7, training)
+        return (network.weight - before).abs().max().item()
+
+    assert fitted("float16") == pytest.approx(fitted("float32"), rel=0.3)
+    assert fitted("float32") > 0.01
+
+
+def test_whoever_watches_is_told_of_each_epoch_and_can_end_it() -> None:
+    told: list[tuple[int, float]] = []
+
+    def watch(epoch: int, figure: float) -> None:
+        told.append((epoch, figure))
+        if epoch == 2:
+            raise StopIteration
+
+    with watch_epochs(watch), pytest.raises(StopIteration):
+        Learner().run(TRAINING)
+    expected = Learner().run(TRAINING).history[:2]
+    assert told == [(at, entry["figure"]) for at, entry in enumerate(expected, 1)]
 
 
 def test_dropout_keeps_the_mean_and_does_nothing_after_training() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from poise.train import losses
-from poise.train.shared_softmax import shared_softmax
+from poise.train.shared_softmax import find_hits, shared_softmax
 
 
 def _scores(n: int = 6, m: int = 9, dim: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -67,7 +67,11 @@ def test_shared_softmax_is_the_plain_one_with_its_gradients(corrected: bool) -> 
     log_q = torch.randn(200) if corrected else None
     given = [one.clone().requires_grad_() for one in (queries, chosen, drawn)]
     plain = [one.clone().requires_grad_() for one in (queries, chosen, drawn)]
-    fast = shared_softmax(*given, hits, log_q)
+    found = find_hits(targets, items)
+    assert sorted(zip(*(one.tolist() for one in found), strict=True)) == [
+        tuple(pair) for pair in hits.nonzero().tolist()
+    ]
+    fast = shared_softmax(*given, found, log_q)
     slow = losses.sampled_softmax(
         (plain[0] * plain[1]).sum(1),
         plain[0] @ plain[2].T - (0 if log_q is None else log_q),

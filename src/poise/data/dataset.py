@@ -15,7 +15,7 @@ from poise.data.find import find_items
 from poise.data.queries import Queries
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, UnknownIdError, UsageError
-from poise.types import Floats, Mask, Offsets
+from poise.types import Floats, Indices, Mask, Offsets
 
 if TYPE_CHECKING:
     from poise.data.clean import Cleaning
@@ -144,8 +144,13 @@ class Dataset:
             stop=self.events.offsets[index + 1],
             user=index,
             item_ids=self.item_ids,
+            users=self.known_of(index),
             hide_seen=hide_seen,
         )
+
+    def known_of(self, users: Indices | Offsets) -> pl.DataFrame | None:
+        """Return what the columns say of users, by index, one row each; None where there are no columns."""
+        return self.users[users - 1] if self.users.width else None
 
     def select(self, keep: Mask) -> Dataset:
         """Return the data set with the events for which ``keep``, bool ``[n_events]``, is true; indices stay."""

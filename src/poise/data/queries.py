@@ -29,6 +29,7 @@ class Queries:
         item_ids: the vocabulary that the items of the log are indices of.
         time: int64 ``[n]``, when each request is made, in milliseconds since 1970 in UTC; None if there is no clock.
         context: one row a request: place, device, scenario ...; None if nothing is known.
+        users: one row a request, what is known of who asks, as in the data set's users; None if nothing is known.
         exclude: items that must not be returned, besides the history; None for none.
         candidates: the items that alone may be returned; None for the whole catalogue.
         hide_seen: whether items of the history must not be returned.
@@ -41,6 +42,7 @@ class Queries:
     item_ids: Vocabulary
     time: Offsets | None = None
     context: pl.DataFrame | None = None
+    users: pl.DataFrame | None = None
     exclude: Ragged | None = None
     candidates: Ragged | None = None
     hide_seen: bool = True
@@ -126,6 +128,7 @@ class Queries:
             user=self.user[positions],
             time=None if self.time is None else self.time[positions],
             context=None if self.context is None else self.context[positions],
+            users=None if self.users is None else self.users[positions],
             exclude=None if self.exclude is None else self.exclude.take(positions),
             candidates=None if self.candidates is None else self.candidates.take(positions),
         )

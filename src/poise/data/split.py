@@ -216,6 +216,7 @@ def _slices(
         item_ids=data.item_ids,
         time=time,
         context=log.context[first] if log.context.width else None,
+        users=data.known_of(users),
         hide_seen=hide_seen,
     )
     return _reachable(name, train, queries, Ragged(log.item[positions], offsets), positions, data)
@@ -257,6 +258,7 @@ def _masked(
         item_ids=data.item_ids,
         time=time,
         context=log.context[positions] if before is not None and log.context.width else None,
+        users=data.known_of(users),
         hide_seen=hide_seen,
     )
     return _reachable(name, train, queries, Ragged(log.item[positions], offsets), positions, data)

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from poise.models.als import ALS as ALS
+    from poise.models.bert4rec import BERT4Rec as BERT4Rec
     from poise.models.blend import Blend as Blend
     from poise.models.bpr import BPR as BPR
     from poise.models.content import Content as Content
     from poise.models.ease import EASE as EASE
+    from poise.models.gru4rec import GRU4Rec as GRU4Rec
+    from poise.models.hstu import HSTU as HSTU
     from poise.models.item_knn import ItemKNN as ItemKNN
     from poise.models.popularity import Popularity as Popularity
     from poise.models.random import Random as Random
     from poise.models.sasrec import SASRec as SASRec
+    from poise.models.two_tower import TwoTower as TwoTower
 
 MODULES = {
     "Random": "random",
@@ -24,6 +28,10 @@ MODULES = {
     "ALS": "als",
     "BPR": "bpr",
     "Content": "content",
+    "TwoTower": "two_tower",
+    "GRU4Rec": "gru4rec",
+    "BERT4Rec": "bert4rec",
+    "HSTU": "hstu",
     "SASRec": "sasrec",
     "Blend": "blend",
 }

@@ -42,18 +42,17 @@ class ItemTable(nn.Module):
         """Where it is."""
         return next(self.parameters()).device
 
-    def draw_shown(self) -> Tensor | None:
-        """Return which items' own vectors count in a training step, float ``[n_items + 1, 1]``; None for all."""
-        if not self.hidden or self.own is None:
-            return None
-        return (torch.rand(self.n_items + 1, 1, device=self.own.device) >= self.hidden).to(self.own.dtype)
+    def draw_shown(self) -> Tensor:
+        """Return which items' own vectors count in a training step, float ``[n_items + 1, 1]``; padding has none."""
+        shown = (torch.rand(self.n_items + 1, 1, device=self.device) >= self.hidden).float()
+        shown[0] = 0
+        return shown
 
-    def forward(self, items: Tensor, shown: Tensor | None = None) -> Tensor:
-        """Return the vectors ``[..., dim]`` of ``items``, int64 ``[...]``; ``shown`` comes from :meth:`draw_shown`."""
+    def forward(self, items: Tensor, shown: Tensor) -> Tensor:
+        """Return the vectors ``[..., dim]`` of ``items``, int64 ``[...]``; ``shown`` is as of :meth:`draw_shown`."""
         parts = []
         if self.own is not None:
-            own = self.own[items]
-            parts.append(own if shown is None else own * shown[items])
+            parts.append(self.own[items] * shown[items])
         if self.adapt is not None:
             parts.append(self.adapt(self.meaning[items]))  # type: ignore[index]
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]

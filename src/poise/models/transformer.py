@@ -1,4 +1,4 @@
-"""A causal transformer over what a person did, oldest event first."""
+"""Transformers over what a person did, oldest event first: a causal one, and one that looks both ways."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poise.train.dropout import Dropout
+from poise.train.sequences import MASKED, EventTensors
 
 Block = Literal["ligr", "classic"]
 
 
 class Attention(nn.Module):
-    """Multi-head attention in which an event sees itself and the events before it.
+    """Multi-head attention.
 
     The source is Vaswani et al., *Attention Is All You Need*, 2017.
     """
@@ -22,17 +23,26 @@ class Attention(nn.Module):
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
-        self.dropout = dropout
         self.project = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return what each event makes of its past, ``[batch, time, dim]``."""
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Return what each event makes of those that it sees, ``[batch, time, dim]``.
+
+        Args:
+            x: of the same shape.
+            seen: bool ``[batch, 1, 1, time]``, the events that all see; None for itself and those before it.
+        """
         batch, time, dim = x.shape
         query, key, value = self.project(x).view(batch, time, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(  # [batch, heads, time, dim / heads]
-            query, key, value, dropout_p=self.dropout if self.training else 0.0, is_causal=True
-        )
+        if self.training and self.dropout.dropped:  # the library drops weights by a slow draw on a processor
+            if seen is None:
+                seen = torch.ones(time, time, dtype=torch.bool, device=x.device).tril()
+            logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)  # [batch, heads, time, time]
+            mixed = self.dropout(logits.masked_fill(~seen, -torch.inf).softmax(dim=-1)) @ value
+        else:
+            mixed = functional.scaled_dot_product_attention(query, key, value, seen, is_causal=seen is None)
         return self.out(mixed.transpose(1, 2).reshape(batch, time, dim))  # type: ignore[no-any-return]
 
 
@@ -50,9 +60,9 @@ class ClassicBlock(nn.Module):
         self.feed = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), Dropout(dropout), nn.Linear(dim, dim))
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``[batch, time, dim]``."""
-        x = x + self.dropout(self.attention(self.attention_norm(x)))
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Return ``[batch, time, dim]``; ``seen`` is as of :class:`Attention`."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), seen))
         fed: Tensor = self.dropout(self.feed(self.feed_norm(x)))
         return x + fed
 
@@ -75,9 +85,9 @@ class LigrBlock(nn.Module):
         self.feed_gate = nn.Linear(dim, dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``[batch, time, dim]``."""
-        x = x + torch.sigmoid(self.attention_gate(x)) * self.dropout(self.attention(self.attention_norm(x)))
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Return ``[batch, time, dim]``; ``seen`` is as of :class:`Attention`."""
+        x = x + torch.sigmoid(self.attention_gate(x)) * self.dropout(self.attention(self.attention_norm(x), seen))
         gate, value = self.feed_in(self.feed_norm(x)).chunk(2, dim=-1)
         fed = self.feed_out(self.dropout(functional.silu(gate) * value))
         added: Tensor = torch.sigmoid(self.feed_gate(x)) * self.dropout(fed)
@@ -100,7 +110,32 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, events: EventTensors) -> Tensor:
         """Return ``[batch, time, dim]`` for ``x`` of the same shape."""
         x = self.dropout(x + self.places[: x.shape[1]])
         return self.norm(self.blocks(x))  # type: ignore[no-any-return]
+
+
+class BidirectionalTransformer(nn.Module):
+    """Turns vectors of events, padded at the end, into what each would be, as told by all others of the same row.
+
+    Places are counted back from the newest event, where what is asked for stands.
+    """
+
+    def __init__(self, dim: int, blocks: int, heads: int, places: int, dropout: float, block: Block) -> None:
+        super().__init__()
+        self.masked = nn.Parameter(torch.randn(dim) * 0.02)
+        self.places = nn.Parameter(torch.randn(places, dim) * 0.02)
+        self.blocks = nn.ModuleList([BLOCKS[block](dim, heads, dropout) for _ in range(blocks)])
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor, events: EventTensors) -> Tensor:
+        """Return ``[batch, time, dim]`` for ``x`` of the same shape."""
+        place = torch.arange(x.shape[1], device=x.device)
+        back = (events.real.sum(dim=1, keepdim=True) - 1 - place).clamp(min=0)  # [batch, time]
+        x = x + self.masked * (events.items == MASKED)[:, :, None] + self.places[back]
+        x = self.dropout(x)
+        for block in self.blocks:
+            x = block(x, events.real[:, None, None])
+        return self.norm(x)  # type: ignore[no-any-return]

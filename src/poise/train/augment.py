@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poise.types import Offsets
+from poise.types import Mask, Offsets
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,33 @@ def crop(
     return start, start + size
 
 
-def disturb(inputs: Offsets, lengths: Offsets, augmentation: Augmentation, rng: np.random.Generator) -> Offsets:
-    """Return the inputs, int64 ``[batch, time]`` of ``lengths`` events each, shuffled and masked."""
+def disturb(
+    shape: tuple[int, ...], lengths: Offsets, augmentation: Augmentation, rng: np.random.Generator
+) -> tuple[Offsets, Mask]:
+    """Return how to shuffle and mask inputs.
+
+    Args:
+        shape: batch and time of the inputs.
+        lengths: int64 ``[batch]``, how many events each row has.
+        augmentation: how much.
+        rng: what draws.
+
+    Returns:
+        for each place which place to take the event from, int64 ``[batch, time]``, and which places are hidden, bool.
+    """
+    order = np.broadcast_to(np.arange(shape[1]), shape)
     if augmentation.shuffle:
-        inputs = _shuffle(inputs, lengths, augmentation.shuffle, rng)
-    if augmentation.mask:
-        inputs = np.where(rng.random(inputs.shape) < augmentation.mask, 0, inputs)
-    return inputs
+        order = _shuffled(order, lengths, augmentation.shuffle, rng)
+    hidden = rng.random(shape) < augmentation.mask if augmentation.mask else np.zeros(shape, dtype=np.bool_)
+    return order, hidden
 
 
-def _shuffle(inputs: Offsets, lengths: Offsets, share: float, rng: np.random.Generator) -> Offsets:
+def _shuffled(place: Offsets, lengths: Offsets, share: float, rng: np.random.Generator) -> Offsets:
     size = np.maximum(lengths // 3, 2)
-    first = np.floor(rng.random(len(inputs)) * np.maximum(lengths - size + 1, 1)).astype(np.int64)
-    place = np.arange(inputs.shape[1])
-    chosen = rng.random(len(inputs)) < share
+    first = np.floor(rng.random(len(place)) * np.maximum(lengths - size + 1, 1)).astype(np.int64)
+    chosen = rng.random(len(place)) < share
     inside = (place >= first[:, None]) & (place < (first + size)[:, None]) & (place < lengths[:, None])
     inside &= chosen[:, None]
     # Outside the part an event keeps its place; inside, random keys between the two ends decide.
-    keys = np.where(inside, first[:, None] + rng.random(inputs.shape) * size[:, None], place)
-    return np.take_along_axis(inputs, np.argsort(keys, axis=1, kind="stable"), axis=1)
+    keys = np.where(inside, first[:, None] + rng.random(place.shape) * size[:, None], place)
+    return np.argsort(keys, axis=1, kind="stable")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,21 +11,22 @@ from poise.data.events import EventLog
 from poise.errors import DataError
 from poise.train import augment
 from poise.train.augment import Augmentation
-from poise.types import Indices, Offsets
+from poise.train.sequences import MASKED, Sequences, rows
+from poise.types import Offsets
 
 _WINDOW = 32  # batches whose sequences are sorted by length together: few enough to stay random, enough to fit
 
 
 @dataclass(frozen=True)
 class SequenceBatch:
-    """A batch of sequences to learn the next item from.
+    """A batch of sequences to learn from.
 
     Attributes:
-        items: int64 ``[batch, time]``, what had happened, oldest first; 0 pads at the end.
-        targets: int64 ``[batch, time]``, what happened next; 0 where there is nothing to learn.
+        sequences: what is read.
+        targets: int64 ``[batch, time]``, what is to be said at each place; 0 where there is nothing to learn.
     """
 
-    items: Offsets
+    sequences: Sequences
     targets: Offsets
 
 
@@ -43,6 +44,8 @@ class SequenceBatches:
         augmentation: how sequences are varied each time they are shown.
         seed: of the order and the augmentation.
         least_steps: how many batches an epoch has at least; a small log is passed over several times.
+        guess: the share of events that are masked, to be guessed from what is before and after them; None to say after
+            each event what comes next.
 
     Raises:
         DataError: nobody did two things, so there is no order to learn.
@@ -57,13 +60,16 @@ class SequenceBatches:
         augmentation: Augmentation,
         seed: int,
         least_steps: int = 1,
+        guess: float | None = None,
     ) -> None:
-        self.item = log.item
+        self.log = log
         self.start, self.stop = pieces(log.offsets[:-1], log.offsets[1:], max_length)
         if not len(self.start):
             raise DataError("nobody has two events: a sequence model has no order to learn; use Popularity or Content")
         self.augmentation = augmentation
         self.seed = seed
+        self.guess = guess
+        self.max_length = max_length
         self.n_targets = int((self.stop - self.start - 1).sum())
         self.steps = max(1, round(self.n_targets / batch_events))  # of one pass
         self.passes = -(-least_steps // self.steps)
@@ -79,10 +85,10 @@ class SequenceBatches:
 
     def _pass(self, number: int, first: int) -> Iterator[SequenceBatch]:
         rng = np.random.default_rng((self.seed, number))
-        rows = rng.permutation(len(self.start))
-        start, stop = augment.crop(self.start[rows], self.stop[rows], self.augmentation, rng)
+        drawn = rng.permutation(len(self.start))
+        start, stop = augment.crop(self.start[drawn], self.stop[drawn], self.augmentation, rng)
         lengths = stop - start
-        window = np.arange(len(rows)) * self.steps // (len(rows) * _WINDOW)
+        window = np.arange(len(drawn)) * self.steps // (len(drawn) * _WINDOW)
         order = np.lexsort((np.where(window % 2, -lengths, lengths), window))  # up and down: no jump between windows
         targets = np.cumsum(lengths[order] - 1)
         cuts = np.searchsorted(targets, np.arange(1, self.steps) * targets[-1] / self.steps)
@@ -93,10 +99,37 @@ class SequenceBatches:
                 yield self._batch(start[chosen], stop[chosen], np.random.default_rng((self.seed, number, step)))
 
     def _batch(self, start: Offsets, stop: Offsets, rng: np.random.Generator) -> SequenceBatch:
-        sequences = padded(self.item, start, stop)
-        inputs = augment.disturb(sequences[:, :-1], stop - start - 1, self.augmentation, rng)
-        inputs = np.where(sequences[:, 1:] > 0, inputs, 0)
-        return SequenceBatch(inputs, sequences[:, 1:])
+        if self.guess is not None:
+            return self._to_guess(rows(np.maximum(start, stop - self.max_length), stop), self.guess, rng)
+        positions = rows(start, stop - 1)
+        following = np.where(positions >= 0, positions + 1, -1)
+        after = Sequences.of(self.log, following, np.zeros_like(following))
+        sequences = Sequences.of(self.log, positions, after.times)
+        order, hidden = augment.disturb(positions.shape, stop - start - 1, self.augmentation, rng)
+        return SequenceBatch(
+            # What is put out of order is what happened, not when something happened.
+            replace(
+                sequences,
+                items=np.where(hidden, 0, np.take_along_axis(sequences.items, order, axis=1)),
+                behaviours=np.take_along_axis(sequences.behaviours, order, axis=1),
+            ),
+            after.items,
+        )
+
+    def _to_guess(self, positions: Offsets, share: float, rng: np.random.Generator) -> SequenceBatch:
+        """Mask a share of the events, or the newest one alone, as it will be when a model is asked."""
+        whole = Sequences.of(self.log, positions, np.zeros_like(positions))
+        real = positions >= 0
+        newest = real & ~np.pad(real[:, 1:], ((0, 0), (0, 1)))
+        masked = (rng.random(positions.shape) < share) & real
+        only = (rng.random((len(positions), 1)) < 1 / 8) | ~masked.any(axis=1, keepdims=True)
+        masked = np.where(only, newest, masked)
+        return SequenceBatch(
+            replace(
+                whole, items=np.where(masked, MASKED, whole.items), behaviours=np.where(masked, 0, whole.behaviours)
+            ),
+            np.where(masked, whole.items, 0),
+        )
 
 
 def pieces(start: Offsets, stop: Offsets, most: int) -> tuple[Offsets, Offsets]:
@@ -109,13 +142,3 @@ def pieces(start: Offsets, stop: Offsets, most: int) -> tuple[Offsets, Offsets]:
     back = np.arange(len(owner)) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)  # 0 for the newest piece
     end = stop[owner] - back * most
     return np.maximum(start[owner], end - most - 1), end
-
-
-def padded(values: Indices, start: Offsets, stop: Offsets) -> Offsets:
-    """Return the slices ``start[i]:stop[i]`` of a column as rows, int64 ``[n, longest]``, zeros at the end."""
-    lengths = stop - start
-    place = np.arange(max(int(lengths.max(initial=0)), 1))
-    inside = place < lengths[:, None]
-    rows = np.zeros(inside.shape, dtype=np.int64)
-    rows[inside] = values[(start[:, None] + place)[inside]]
-    return rows

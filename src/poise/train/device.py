@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Literal
 
 import torch
 
@@ -26,11 +27,25 @@ def pick_device(name: str | None = None) -> torch.device:
     return device
 
 
-def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Compute matrix products in bfloat16 where that is quicker and as good: on NVIDIA cards that know it."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return contextlib.nullcontext()
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def working_type(device: torch.device, precision: Precision) -> torch.dtype:
+    """Return the type in which a network's products are computed while it learns.
+
+    ``auto`` takes what is quicker and as good: on NVIDIA cards bfloat16, or float16 where a card does not know that; on
+    other devices float32, since layers as small as these gain nothing there.
+    """
+    if precision != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
+    """Compute matrix products in ``dtype``."""
+    return contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype=dtype)
 
 
 def low_precision(device: torch.device) -> torch.dtype:

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from poise.errors import PoiseError
 from poise.files import atomic_file
-from poise.train.device import autocast
-from poise.train.monitor import Monitor
+from poise.train.device import Precision, autocast, working_type
+from poise.train.memory import kept_memory
+from poise.train.monitor import Monitor, open_curves
+from poise.train.session import kept, watcher
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -49,6 +51,11 @@ class Training:
         average: how much of its past the running average of the weights, which is what is kept, holds on to at each
             step; 0 keeps the weights themselves.
         patience: epochs without a better validation figure after which to stop.
+        plateau: what the learning rate is multiplied with after each epoch without a better validation figure; 1 leaves
+            it as it is.
+        precision: of products, see :func:`~poise.train.device.working_type`. With float16 the loss is scaled up before
+            the gradient is taken, by as much as goes without an overflow, so that small gradients do not vanish
+            (Micikevicius et al., *Mixed Precision Training*, 2018).
         seed: of everything that chance decides.
     """
 
@@ -61,6 +68,8 @@ class Training:
     clip: float = 1.0
     average: float = 0.0
     patience: int = 3
+    plateau: float = 1.0
+    precision: Precision = "auto"
     seed: int = 0
 
 
@@ -74,6 +83,7 @@ class Progress:
         total: the sum of the current epoch's losses.
         best_epoch: the number of epochs after which the validation figure was best; without validation, the last.
         best_figure: that figure.
+        slowed: what plateaus have left of the learning rate, as a share.
         seconds: spent so far, also before the run was taken up again.
         history: an entry for each epoch: its loss, the learning rate, the seconds, and the figure if there is one.
     """
@@ -83,6 +93,7 @@ class Progress:
     total: float = 0.0
     best_epoch: int = 0
     best_figure: float = -math.inf
+    slowed: float = 1.0
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -94,8 +105,7 @@ def train(
     training: Training,
     *,
     validate: Callable[[], float] | None = None,
-    checkpoint: Path | None = None,
-    logs: Path | None = None,
+    name: str | None = None,
     label: str = "training",
 ) -> Progress:
     """Fit the weights of ``network``, which holds the best ones afterwards.
@@ -109,16 +119,18 @@ def train(
         loss: of one batch, a scalar.
         training: how to learn.
         validate: gives the figure to choose the epoch by, higher is better; the network is then in evaluation mode.
-        checkpoint: a file for the state, written once a minute and after each epoch, read if it is there, and removed
-            at the end; None for none.
-        logs: a folder for TensorBoard; None for none.
+        name: tells what is learnt from what: within :func:`~poise.train.session.keep_training` the state is kept by it,
+            written once a minute and after each epoch, read if it is there, removed at the end. None keeps nothing.
         label: what to call the run on the progress bar.
 
     Raises:
         PoiseError: the loss is no longer a number.
-        UsageError: logs are asked for and TensorBoard is not installed.
+        UsageError: curves are asked for and what draws them is not installed.
     """
     steps = len(batches)
+    keeping = None if name is None else kept()
+    checkpoint = None if keeping is None else keeping.folder / f"{name}.pt"
+    curves = None if keeping is None else open_curves(keeping.folder / f"{name}", keeping.logger)
     run = _Run(network, training, steps)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
@@ -127,8 +139,9 @@ def train(
     spent = progress.seconds
     cards = [run.device] if run.device.type == "cuda" else []
     with (
+        kept_memory(),
         torch.random.fork_rng(devices=cards),
-        Monitor(label, training.stop or training.epochs, steps, logs, progress.history) as monitor,
+        Monitor(label, training.stop or training.epochs, steps, curves, progress.history) as monitor,
     ):
         last = min(training.epochs, training.stop or training.epochs)
         while progress.epoch < last and progress.epoch - progress.best_epoch < training.patience:
@@ -142,6 +155,8 @@ def train(
             progress.seconds = spent + time.monotonic() - begun
             run.end_epoch(validate)
             monitor.epoch(progress.history[-1])
+            if validate is not None:
+                watcher()(progress.epoch, progress.history[-1]["figure"])
             if checkpoint is not None:
                 run.save(checkpoint)
                 saved = time.monotonic()
@@ -178,6 +193,8 @@ class _Run:
             {"params": [one for one in self.parameters if one.ndim <= 1], "weight_decay": 0.0},
         ]
         self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
+        self.dtype = working_type(self.device, training.precision)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
         self.progress = Progress()
         self.best = _copy(network)
@@ -187,17 +204,19 @@ class _Run:
         step = progress.epoch * self.steps + progress.step
         torch.manual_seed(training.seed * 1_000_003 + step)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(step, training.epochs * self.steps, training)
-        with autocast(self.device):
+            group["lr"] = progress.slowed * learning_rate(step, training.epochs * self.steps, training)
+        with autocast(self.device, self.dtype):
             value = loss(batch)
         if not math.isfinite(value.item()):
             raise PoiseError(
                 f"the loss is {value.item()} in step {step}: lower the learning rate, or look for wild values"
             )
         self.optimiser.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(value).backward()  # type: ignore[no-untyped-call]
+        self.scaler.unscale_(self.optimiser)
         nn.utils.clip_grad_norm_(self.parameters, training.clip)
-        self.optimiser.step()
+        self.scaler.step(self.optimiser)  # which leaves out a step with an overflow, and scales less from then on
+        self.scaler.update()
         if training.average:
             keep = min(training.average, (1 + step) / (10 + step))  # the first weights are forgotten soon
             with torch.no_grad():
@@ -217,6 +236,8 @@ class _Run:
                 progress.best_epoch = progress.epoch
                 progress.best_figure = entry.get("figure", progress.best_figure)
                 self.best = _copy(self.network)
+            else:
+                progress.slowed *= self.training.plateau
         progress.history.append({**entry, "seconds": progress.seconds})
 
     @contextmanager
@@ -236,6 +257,7 @@ class _Run:
         state = {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "average": self.average,
             "best": self.best,
             "progress": asdict(self.progress),
@@ -248,6 +270,7 @@ class _Run:
             state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
+            self.scaler.load_state_dict(state["scaler"])
         except Exception as error:  # torch raises a kind of its own for each way in which a file can be broken
             raise PoiseError(f"the checkpoint {path} is damaged or of another run: delete it and fit again") from error
         self.average, self.best = state["average"], state["best"]

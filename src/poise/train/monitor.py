@@ -1,4 +1,4 @@
-"""What can be watched while a model learns: a progress bar on the terminal, curves in TensorBoard."""
+"""What can be watched while a model learns: a progress bar on the terminal, curves in TensorBoard or W&B."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from poise.errors import UsageError
+from poise.train.session import Logger
 
 
 class Monitor:
@@ -16,20 +17,19 @@ class Monitor:
         label: what to call the run.
         epochs: how many there will be at most.
         steps: of each epoch.
-        logs: a folder for TensorBoard; None for none.
+        curves: where figures are drawn; None for nowhere.
         history: the epochs that are done already.
-
-    Raises:
-        UsageError: logs are asked for and TensorBoard is not installed.
     """
 
-    def __init__(self, label: str, epochs: int, steps: int, logs: Path | None, history: list[dict[str, float]]) -> None:
+    def __init__(
+        self, label: str, epochs: int, steps: int, curves: Curves | None, history: list[dict[str, float]]
+    ) -> None:
         from tqdm import tqdm
 
         self.label, self.epochs, self.steps = label, epochs, steps
         self.figure = max((entry["figure"] for entry in history if "figure" in entry), default=None)
         self.done = len(history)
-        self.writer: Any = None if logs is None else _writer(logs)
+        self.curves = curves
         self.bar = tqdm(total=epochs * steps, initial=self.done * steps, desc=label, delay=2, leave=False, disable=None)
 
     def step(self, epoch: int, step: int, total: float) -> None:
@@ -45,9 +45,8 @@ class Monitor:
         self.done += 1
         if "figure" in entry:
             self.figure = max(entry["figure"], -1.0 if self.figure is None else self.figure)
-        if self.writer is not None:
-            for name, value in entry.items():
-                self.writer.add_scalar(name, value, self.done)
+        if self.curves is not None:
+            self.curves.add(entry, self.done)
 
     def __enter__(self) -> Self:
         return self
@@ -56,13 +55,59 @@ class Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bar.close()
-        if self.writer is not None:
-            self.writer.close()
+        if self.curves is not None:
+            self.curves.close()
 
 
-def _writer(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise UsageError("logs are for TensorBoard, which is not installed: pip install tensorboard") from None
-    return SummaryWriter(str(folder))
+class TensorBoard:
+    """Curves for TensorBoard, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise UsageError("curves are for TensorBoard, which is not installed: pip install tensorboard") from None
+        self.writer: Any = SummaryWriter(str(folder))
+
+    def add(self, entry: dict[str, float], epoch: int) -> None:
+        """Add the figures of an epoch."""
+        for name, value in entry.items():
+            self.writer.add_scalar(name, value, epoch)
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        self.writer.close()
+
+
+class WeightsAndBiases:
+    """Curves for Weights & Biases: on its service, or in a folder where ``WANDB_MODE=offline`` is set."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            import wandb
+        except ImportError:
+            raise UsageError("curves are for Weights & Biases, which is not installed: pip install wandb") from None
+        folder.mkdir(parents=True, exist_ok=True)
+        self.run: Any = wandb.init(project="poise", name=folder.name, id=folder.name, resume="allow", dir=str(folder))
+
+    def add(self, entry: dict[str, float], epoch: int) -> None:
+        """Add the figures of an epoch."""
+        self.run.log(entry, step=epoch)
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        self.run.finish()
+
+
+Curves = TensorBoard | WeightsAndBiases
+
+
+def open_curves(folder: Path, logger: Logger) -> Curves | None:
+    """Return what draws curves of a run into ``folder``; None for the logger ``none``.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    if logger == "none":
+        return None
+    return TensorBoard(folder) if logger == "tensorboard" else WeightsAndBiases(folder)

@@ -21,6 +21,7 @@ class NegativeSampler:
     """
 
     def __init__(self, counts: Tensor, draw: Draw = "uniform") -> None:
+        self.n_items = len(counts) - 1
         self.items = torch.nonzero(counts[1:] > 0).flatten() + 1  # [n_seen]
         weights = counts[self.items].double() if draw == "popularity" else torch.ones(len(self.items)).double()
         chances = weights / weights.sum()

@@ -1,0 +1,3 @@
+"""Columns and context as model inputs: one definition, offline and live."""
+
+from poise.features.columns import ColumnFeatures as ColumnFeatures

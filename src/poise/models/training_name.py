@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.recommender import Recommender
+
+
+def training_name(model: Recommender, data: Dataset, valid: Holdout | None) -> str:
+    """Return a name for what a model learns from what, so that no checkpoint is taken for another's.
+
+    Args:
+        model: a dataclass of options; where it computes makes no difference.
+        data: what it learns from.
+        valid: what it is checked on.
+    """
+    fields: dict[str, Any] = asdict(model)  # type: ignore[call-overload]
+    options = {option: value for option, value in fields.items() if option != "device"}
+    told = json.dumps([options, data.fingerprint, None if valid is None else len(valid), model.chosen.get("epochs")])
+    return f"{model.name}-{hashlib.blake2b(told.encode(), digest_size=8).hexdigest()}"

@@ -1,0 +1,154 @@
+"""What holds for every model that reads events in order; what is of one of them alone stands in a file of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from poise.data import split
+from poise.data.dataset import Dataset
+from poise.data.index import index
+from poise.data.queries import Queries
+from poise.models import HSTU, BERT4Rec, GRU4Rec, SASRec
+from poise.models.pointwise_transducer import PointwiseTransducer
+from poise.models.recurrent import Recurrent
+from poise.models.sequence import SequenceModel
+from poise.models.transformer import Transformer
+from poise.train.sequences import EventTensors
+
+KINDS = [GRU4Rec, BERT4Rec, HSTU, SASRec]
+N_ITEMS = 20
+HOUR = 3_600_000  # milliseconds
+SMALL: dict[str, Any] = {
+    "dim": 16,
+    "dropout": 0.1,
+    "negatives": 12,
+    "batch_events": 64,
+    "learning_rate": 1e-2,
+    "max_length": 10,
+    "final": 1.0,
+}
+
+
+def _circle(n_items: int = N_ITEMS, users: int = 60, length: int = 8, *, clock: bool = False) -> Dataset:
+    """Everybody goes round the same circle of items, from different places; vectors say where each item is."""
+    people, steps = np.repeat(np.arange(users), length), np.tile(np.arange(length), users)
+    events = pl.DataFrame(
+        {
+            "user_id": [f"user {user:03}" for user in people],
+            "item_id": [f"item {item:02}" for item in (people + steps) % min(n_items, N_ITEMS)],
+            "behaviour": np.where(steps % 3, "view", "like"),
+        }
+    )
+    if clock:
+        events = events.with_columns(timestamp=pl.Series(1_700_000_000_000 + steps * (1 + people % 5) * HOUR))
+    data = index(events, pl.DataFrame({"item_id": [f"item {at:02}" for at in range(n_items)]}))
+    angle = 2 * np.pi * np.arange(n_items)[:, None] / N_ITEMS
+    turns = np.arange(1, 13)
+    vectors = np.hstack([np.cos(angle * turns), np.sin(angle * turns)]).astype(np.float32)
+    return data.with_vectors("text", np.vstack([np.zeros((1, 24), np.float32), vectors]))
+
+
+def _ask(model: SequenceModel, *histories: list[int]) -> Queries:
+    return Queries.from_histories(histories, model.item_ids)
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.__name__)
+def fitted(request: pytest.FixtureRequest) -> SequenceModel:
+    """Return each of the models in its turn, fitted on the circle without a clock."""
+    parts = split.leave_last_out(_circle())
+    epochs = 10 if request.param is BERT4Rec else 2  # it is told a fifth as much a step
+    model = request.param(**SMALL, epochs=epochs).fit(parts.train, parts.valid)
+    assert isinstance(model, SequenceModel)
+    return model
+
+
+def test_it_learns_what_comes_next(fitted: SequenceModel) -> None:
+    test = split.leave_last_out(_circle()).test
+    found = fitted.recommend(test.queries, 1).items[:, 0]
+    assert (found == test.targets.values).mean() > 0.9  # by chance it would be .08
+
+
+def test_it_looks_back_on_its_length_and_no_further(fitted: SequenceModel) -> None:
+    recent = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    scores = fitted.score(_ask(fitted, recent, [15, 16, *recent], [2, *recent[1:]]))
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
+    assert not np.allclose(scores[0], scores[2], atol=1e-4)
+
+
+def test_without_a_history_the_most_popular_come_first(fitted: SequenceModel) -> None:
+    scores = fitted.score(_ask(fitted, [], [3]))
+    np.testing.assert_allclose(scores[0], np.log1p(fitted.counts), rtol=1e-6)
+
+
+def test_an_event_is_credited_with_what_the_score_loses_without_it(fitted: SequenceModel) -> None:
+    history = [3, 17, 4, 8, 1, 9, 2, 6, 5, 11, 12, 7]  # two more than it looks back on
+    items = np.array([13, 1, 20], dtype=np.int32)
+    found = fitted.contributions(_ask(fitted, history), items)
+    assert not found[:2].any()
+    whole = fitted.score(_ask(fitted, history))[0, items]
+    for at in range(2, len(history)):
+        rest = fitted.score(_ask(fitted, history[2:at] + history[at + 1 :]))[0, items]
+        np.testing.assert_allclose(found[at], whole - rest, atol=1e-5)
+    single = fitted.contributions(_ask(fitted, [4]), items)
+    np.testing.assert_allclose(single[0], fitted.score(_ask(fitted, [4]))[0, items], atol=1e-5)
+
+
+def test_what_was_learnt_serves_another_catalogue(fitted: SequenceModel) -> None:
+    grown = fitted.with_items(_circle(N_ITEMS + 2))
+    before = fitted.score(_ask(fitted, [5, 6, 7], [9]))
+    after = grown.score(_ask(grown, [5, 6, 7], [9]))
+    np.testing.assert_allclose(after[:, : N_ITEMS + 1], before, rtol=1e-5, atol=1e-5)
+    assert (after[:, N_ITEMS + 1 :].std(axis=1) > 0).all()
+
+
+@pytest.mark.parametrize("clock", ["none", "history", "request"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_it_reads_the_times_that_it_may(kind: type[SequenceModel], clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("sequence", "bert4rec"):
+        monkeypatch.setattr(f"poise.models.{module}.LEAST_STEPS", 1)
+    data = _circle(clock=True)
+    model = kind(**SMALL, epochs=1, clock=clock).fit(data)
+    queries = data.queries(["user 007", "user 019"])
+    asked = queries.events.timestamp[queries.stop - 1] + HOUR
+    later = replace(queries, time=asked + 50 * HOUR)
+    queries = replace(queries, time=asked)
+    times = queries.events.timestamp.copy()
+    times[queries.stop - 2] -= HOUR // 2
+    closer = replace(queries, events=replace(queries.events, timestamp=times))
+    scores = model.score(queries)
+    assert np.isfinite(model.score(replace(queries, time=None))).all()
+    assert np.array_equal(scores, model.score(closer)) == (clock == "none")
+    assert np.array_equal(scores, model.score(later)) == (clock != "request")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: Recurrent(16, 2, 0.2),
+        lambda: PointwiseTransducer(16, 2, 2, 10, 0.2, "history"),
+        lambda: Transformer(16, 2, 2, 10, 0.2, "ligr"),
+        lambda: Transformer(16, 2, 2, 10, 0.2, "classic"),
+    ],
+    ids=["Recurrent", "PointwiseTransducer", "Transformer, ligr", "Transformer, classic"],
+)
+def test_what_comes_later_changes_nothing_before(body: Any) -> None:
+    torch.manual_seed(0)
+    network = body().eval()
+    x, changed = torch.randn(2, 3, 10, 16)
+    changed[:, :6] = x[:, :6]
+    times = torch.arange(10).repeat(3, 1) * HOUR
+    items = torch.ones(3, 10, dtype=torch.int64)
+    events = EventTensors(items, items, times, times)
+    other = torch.where(torch.arange(10) < 6, times, times + 9 * HOUR)
+    read = network(x, events)
+    changed_read = network(changed, EventTensors(items, items, other, other))
+    torch.testing.assert_close(read[:, :6], changed_read[:, :6])
+    assert not torch.allclose(read[:, 6:], changed_read[:, 6:], atol=0.05)
+    cut = EventTensors(*(column[:, :6] for column in (items, items, times, times)))
+    torch.testing.assert_close(read[:, :6], network(x[:, :6], cut))
