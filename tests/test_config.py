@@ -12,7 +12,7 @@ FILES = {"events": "log.csv"}
 
 def test_what_is_not_given_has_a_default():
     config = check_config({"data": FILES})
-    assert config.pipeline.models[0] == "EASE"
+    assert config.pipeline.models[0] == "SASRec"
     assert isinstance(config.text_encoder(), TextEncoder)
     assert config.policy.hide_seen
 

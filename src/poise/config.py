@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from annotated_types import Ge, Len
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from annotated_types import Ge, Gt, Le, Len
+from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
+from poise.adaptation.adapt import Adaptation
 from poise.data.clean import Cleaning
 from poise.data.dataset import Kind
 from poise.encoders.text import TextEncoder
@@ -64,7 +66,7 @@ class PipelineTable(BaseModel):
     """
 
     model_config = _STRICT
-    models: Annotated[list[str], Len(1)] = ["EASE", "ItemKNN", "Popularity", "Content"]
+    models: Annotated[list[str], Len(1)] = ["SASRec", "EASE", "ItemKNN", "Popularity", "Content"]
     retrievers: list[str] = []
     candidates: Annotated[int, Ge(1)] = 200
 
@@ -82,7 +84,7 @@ class EvaluationTable(BaseModel):
     model_config = _STRICT
     protocols: Annotated[list[Literal["leave-last-out", "global-time"]], Len(1)] = ["leave-last-out", "global-time"]
     k: Annotated[list[Annotated[int, Ge(1)]], Len(1)] = [5, 10, 20]
-    compare: list[str] = ["Random", "Popularity", "ItemKNN", "EASE", "ALS", "BPR", "Content"]
+    compare: list[str] = ["Random", "Popularity", "ItemKNN", "EASE", "ALS", "BPR", "Content", "SASRec"]
     seed: int = 0
 
 
@@ -91,10 +93,12 @@ class PolicyTable(BaseModel):
 
     Attributes:
         hide_seen: whether items that the person already did something with are left out.
+        new_items: how far items without events are lifted, see :class:`~poise.pipeline.Pipeline`.
     """
 
     model_config = _STRICT
     hide_seen: bool = True
+    new_items: Annotated[float, Ge(0), Le(1)] | None = None
 
 
 class FitTable(BaseModel):
@@ -102,10 +106,58 @@ class FitTable(BaseModel):
 
     Attributes:
         refit: whether the pipeline learns from all events, validation and test too, after it was measured.
+        curves: who draws the curves of models that learn by epochs: ``tensorboard`` in ``.poise/training``, ``wandb``,
+            or ``none``.
     """
 
     model_config = _STRICT
     refit: bool = True
+    curves: Literal["tensorboard", "wandb", "none"] = "tensorboard"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Range:
+    """Where tuning looks for the value of a numeric option.
+
+    Args:
+        low: the least value.
+        high: the largest value.
+        log: whether to look evenly on a logarithmic scale.
+        step: the distance between two values that are tried; None for any in between, whole numbers for an option that
+            takes only these.
+    """
+
+    low: FiniteFloat
+    high: FiniteFloat
+    log: bool = False
+    step: Annotated[FiniteFloat, Gt(0)] | None = None
+
+
+Space = dict[str, list[Any] | Range]
+"""Where tuning looks: by option, its choices or a range."""
+
+
+class TuneTable(BaseModel):
+    """``[tune]``: how better options of a model are looked for.
+
+    Attributes:
+        model: which one; None for the first of ``pipeline.models``.
+        search: ``bayesian`` learns from the trials so far, ``random`` draws, ``grid`` tries every combination.
+        trials: how many combinations to try at most, the present one among them; a grid is searched whole unless this
+            is given.
+        minutes: after which no further trial begins; None for no limit.
+        space: by option of the model, a list of choices or a table with ``low``, ``high``, ``log`` and ``step``; where
+            nothing is given, what suits the model.
+        seed: of the search.
+    """
+
+    model_config = _STRICT
+    model: str | None = None
+    search: Literal["bayesian", "random", "grid"] = "bayesian"
+    trials: Annotated[int, Ge(1)] = 30
+    minutes: Annotated[float, Gt(0)] | None = None
+    space: dict[str, Any] = {}
+    seed: Annotated[int, Ge(0)] = 0
 
 
 class Config(BaseModel):
@@ -115,22 +167,26 @@ class Config(BaseModel):
         name: what to call the project in reports.
         data: where events and items come from.
         encoder: the options of :class:`~poise.encoders.TextEncoder`; ``model = "none"`` for no encoder.
+        adaptation: the options of :class:`~poise.adaptation.Adaptation`; None to use the encoder as it is.
         pipeline: which models recommend.
         models: options of models, by name.
         policy: what may be shown.
         evaluation: how it is told whether they are good.
         fit: how a run is made.
+        tune: how better options of a model are looked for.
     """
 
     model_config = _STRICT
     name: str = "recommendations"
     data: Data
     encoder: dict[str, Any] = {}
+    adaptation: dict[str, Any] | None = None
     pipeline: PipelineTable = PipelineTable()
     models: dict[str, dict[str, Any]] = {}
     policy: PolicyTable = PolicyTable()
     evaluation: EvaluationTable = EvaluationTable()
     fit: FitTable = FitTable()
+    tune: TuneTable = TuneTable()
 
     def cleaning(self) -> Cleaning:
         """Return the rules for events."""
@@ -142,6 +198,10 @@ class Config(BaseModel):
             return None
         return _build(TextEncoder, self.encoder, "encoder")
 
+    def encoder_adaptation(self) -> Adaptation | None:
+        """Return how the encoder is tuned; None if the project wants it as it is."""
+        return None if self.adaptation is None else _build(Adaptation, self.adaptation, "adaptation")
+
     def model(self, name: str) -> Recommender:
         """Return an unfitted model, with the project's options."""
         from poise import models
@@ -149,23 +209,69 @@ class Config(BaseModel):
         kind: type[Recommender] = getattr(models, name)
         return _build(kind, self.models.get(name, {}), f"models.{name}")
 
-    def make_pipeline(self, without: frozenset[str] = frozenset()) -> Pipeline:
-        """Return the unfitted pipeline; the models in ``without`` are left out of it, as the data does not allow them.
+    def tuned_model(self) -> str:
+        """Return the name of the model that ``[tune]`` is about."""
+        return self.tune.model or self.pipeline.models[0]
+
+    def tune_space(self) -> Space:
+        """Return the ``space`` of ``[tune]``, its values as the model takes them; empty if none is given.
+
+        Raises:
+            UsageError: the model has no such option, or does not take such a value.
+        """
+        from poise import models
+
+        name = self.tuned_model()
+        options: dict[str, FieldInfo] = getattr(models, name).__pydantic_fields__
+        found: Space = {}
+        for option, given in self.tune.space.items():
+            where = f"tune.space.{option}"
+            if option not in options:
+                raise UsageError(
+                    f"{FILE}: tune.space: {name} has no option {option!r}.{suggest(option, list(options))} "
+                    f"Allowed: {', '.join(options)}"
+                )
+            if isinstance(given, list):
+                found[option] = _choices(options[option], given, where)
+            elif isinstance(given, dict):
+                found[option] = _range(options[option], _build(Range, given, where), where)
+            else:
+                raise UsageError(
+                    f"{FILE}: {where}: found {given!r}; allowed: a list of choices, or a range such as "
+                    "{low = 1, high = 10}"
+                )
+            if self.tune.search == "grid" and _is_continuous(found[option]):
+                raise UsageError(
+                    f"{FILE}: {where}: found a range without steps, and search = 'grid' tries every value; "
+                    "allowed: a list of choices, or a range with step"
+                )
+        return found
+
+    def make_pipeline(
+        self, without: frozenset[str] = frozenset(), fitted: Mapping[str, Recommender] | None = None
+    ) -> Pipeline:
+        """Return the unfitted pipeline.
+
+        Args:
+            without: models that are left out of it, as the data does not allow them.
+            fitted: models by name that are taken as they are, so that what they have learnt is not learnt twice.
 
         Raises:
             UsageError: no model is left.
         """
+        made = fitted or {}
         from poise.models import Blend
 
-        members = [self.model(name) for name in self.pipeline.models if name not in without]
+        members = [made.get(name) or self.model(name) for name in self.pipeline.models if name not in without]
         if not members:
             raise UsageError(
                 f"{FILE}: pipeline.models: none of {', '.join(self.pipeline.models)} can learn from this data"
             )
         return Pipeline(
             ranker=members[0] if len(members) == 1 else Blend(members=members),
-            retrievers=[self.model(name) for name in self.pipeline.retrievers if name not in without],
+            retrievers=[made.get(name) or self.model(name) for name in self.pipeline.retrievers if name not in without],
             candidates=self.pipeline.candidates,
+            new_items=self.policy.new_items,
         )
 
 
@@ -209,6 +315,7 @@ def check_config(content: Mapping[str, Any]) -> Config:
         "pipeline.retrievers": config.pipeline.retrievers,
         "evaluation.compare": config.evaluation.compare,
         "models": list(config.models),
+        "tune.model": [] if config.tune.model is None else [config.tune.model],
     }
     for key, names in named.items():
         for name in names:
@@ -219,9 +326,51 @@ def check_config(content: Mapping[str, Any]) -> Config:
                 )
     config.cleaning()
     config.text_encoder()
+    config.encoder_adaptation()
     for name in config.models:
         config.model(name)
+    config.tune_space()
     return config
+
+
+def _choices(field: FieldInfo, given: list[Any], where: str) -> list[Any]:
+    """Return the choices as the option takes them."""
+    if not given:
+        raise UsageError(f"{FILE}: {where}: found no choices; allowed: a list with at least one")
+    choices = [_option_value(field, value, f"{where}.{at}") for at, value in enumerate(given)]
+    twice = next((value for at, value in enumerate(choices) if value in choices[:at]), None)
+    if twice is not None:
+        raise UsageError(f"{FILE}: {where}: found {twice!r} twice; allowed: each choice once")
+    return choices
+
+
+def _range(field: FieldInfo, given: Range, where: str) -> Range:
+    """Return the range, checked; its ends are what the option makes of them, whole numbers if it takes only these."""
+    low = _option_value(field, given.low, f"{where}.low")
+    high = _option_value(field, given.high, f"{where}.high")
+    if isinstance(low, bool) or not isinstance(low, int | float):
+        raise UsageError(f"{FILE}: {where}: found a range; allowed: a list of choices, as the option is no number")
+    if low >= high:
+        raise UsageError(f"{FILE}: {where}: found low = {low}, high = {high}; allowed: low below high")
+    if given.log and (low <= 0 or given.step is not None):
+        said = f"low = {low}" if low <= 0 else f"step = {given.step}"
+        raise UsageError(f"{FILE}: {where}: found {said} with log; allowed: low above 0, and no step")
+    if given.step is not None and (given.step > high - low or (isinstance(low, int) and given.step % 1)):
+        kind = "a whole number" if isinstance(low, int) else "a number"
+        raise UsageError(f"{FILE}: {where}.step: found {given.step}; allowed: {kind}, at most high - low")
+    return dataclasses.replace(given, low=low, high=high)
+
+
+def _is_continuous(values: list[Any] | Range) -> bool:
+    return isinstance(values, Range) and values.step is None
+
+
+def _option_value(field: FieldInfo, value: Any, where: str) -> Any:
+    """Return a value as an option of a model takes it."""
+    try:
+        return TypeAdapter(field.rebuild_annotation()).validate_python(value)
+    except ValidationError as error:
+        raise UsageError(_explain(error, object, where)) from None
 
 
 def _build(kind: type[Made], options: Mapping[str, Any], where: str) -> Made:
@@ -246,7 +395,8 @@ def _explain(error: ValidationError, kind: type[Any], where: str) -> str:
     if first["type"] == "extra_forbidden":
         return _unknown_key(".".join([*filter(None, [where]), *path[:-1]]), path[-1], _fields(_kind_at(kind, path)))
     if first["type"] == "missing":
-        return f"{FILE}: [{key}] is missing; 'poise init' writes a file to start from"
+        hint = "; 'poise init' writes a file to start from" if kind is Config else ""
+        return f"{FILE}: [{key}] is missing{hint}"
     message = first["msg"].replace("Input should be ", "").removeprefix("Value error, ")
     return f"{FILE}: {key}: found {first['input']!r}; allowed: {message}"
 

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Ge
+import numpy.typing as npt
+from annotated_types import Ge, Le
 from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.policy.new_items import choose_lift, lifted, measure_lifts
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
 from poise.types import Floats, Indices
@@ -18,20 +20,30 @@ from poise.types import Floats, Indices
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
 class Pipeline(Recommender):
-    """Retrieve, then rank: what is fitted, saved and served as one thing.
+    """Retrieve, rank, arrange: what is fitted, saved and served as one thing.
 
     Each retriever brings its best items to a request, and the ranker orders what they brought. Without retrievers the
-    ranker orders the whole catalogue, which is right as long as it is quick enough.
+    ranker orders the whole catalogue, which is right as long as it is quick enough. Then items without events are given
+    room, see :mod:`poise.policy.new_items`.
 
     Args:
         ranker: the model that decides the order.
         retrievers: the models that bring candidates.
         candidates: how many items each retriever brings.
+        new_items: how far items without events are lifted: which share of the distance between the mean score and the
+            best one is added to theirs. None takes the most that costs at most 1 % of NDCG@10 on validation, and 0
+            without a validation part.
     """
 
     ranker: Recommender
     retrievers: list[Recommender] = field(default_factory=list)
     candidates: Annotated[int, Ge(1)] = 200
+    new_items: Annotated[float, Ge(0), Le(1)] | None = None
+
+    @property
+    def lift(self) -> float:
+        """How far new items are lifted: the option, else what was chosen on validation."""
+        return float(self.chosen.get("new_items", 0.0)) if self.new_items is None else self.new_items
 
     @property
     def name(self) -> str:
@@ -41,16 +53,24 @@ class Pipeline(Recommender):
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         for part in (*self.retrievers, self.ranker):
-            part.fit(data, valid)
+            part.fit_once(data, valid)
+        self.new = _new_items(data)
+        if self.new_items is None and valid is not None and len(self.new):
+            figures = measure_lifts(self.ranker, valid, self.new)
+            self.chosen["new_items"] = choose_lift(figures)
+            self.chosen["NDCG@10 by new_items"] = {str(lift): round(figure, 5) for lift, figure in figures.items()}
 
     def _refit(self, data: Dataset) -> None:
         for part in (*self.retrievers, self.ranker):
             part.refit(data)
+        self.new = _new_items(data)
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: minus infinity for items that no retriever brought."""
         retrieved = self._retrieve(queries)
         scores = self.ranker.score(retrieved)
+        if self.lift:
+            scores[:, self.new] += lifted(scores, self.new, self.lift)
         if self.retrievers and retrieved.candidates is not None:
             brought = np.zeros(scores.shape, dtype=np.bool_)
             brought[retrieved.candidates.rows, retrieved.candidates.values] = True
@@ -62,15 +82,40 @@ class Pipeline(Recommender):
         return self.ranker.predict(queries, items)
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
-        """See :meth:`Recommender.explain`: the ranker's reasons."""
-        return self.ranker.explain(queries, items)
+        """See :meth:`Recommender.explain`: the ranker's reasons, and that an item is new where that lifts it."""
+        explained = self.ranker.explain(queries, items)
+        is_new = np.isin(items, self.new)  # [n, k]
+        if not self.lift or not is_new.any():
+            return explained
+        scores = self.ranker.score(queries)
+        added = lifted(scores, self.new, self.lift)[:, 0]  # [n]
+        own = np.maximum(np.take_along_axis(scores, items.astype(np.int64), axis=1), 0)
+        for row, at in zip(*np.nonzero(is_new & (added > 0)[:, None]), strict=True):
+            share = float(added[row] / (added[row] + own[row, at]))
+            rest = [replace(reason, share=reason.share * (1 - share)) for reason in explained[row][at]]
+            explained[row][at] = sorted([Reason("new", share=share), *rest], key=lambda reason: -reason.share)
+        return explained
 
     def _similarity(self, items: Indices) -> Floats:
         return self.ranker._similarity(items)
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"new": self.new}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self.new = arrays["new"]
 
     def _retrieve(self, queries: Queries) -> Queries:
         if not self.retrievers:
             return queries
         depth = min(self.candidates, queries.n_items)
-        brought = np.concatenate([part.rank(queries, depth)[0].items for part in self.retrievers], axis=1)
+        brought = np.concatenate([part.retrieve(queries, depth).items for part in self.retrievers], axis=1)
         return replace(queries, candidates=Ragged.from_rows([np.unique(row[row > 0]) for row in brought]))
+
+
+def _new_items(data: Dataset) -> Indices:
+    """Return the items without events of which something is known: those with a vector."""
+    known = np.zeros(data.item_ids.size, dtype=np.bool_)
+    for vectors in data.vectors.values():
+        known |= np.any(vectors, axis=1)
+    return np.flatnonzero(known & (data.item_counts == 0)).astype(np.int32)

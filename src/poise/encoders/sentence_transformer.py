@@ -66,7 +66,7 @@ class SentenceTransformer:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """See :class:`Backend`."""
-        with _quiet():
+        with quiet():
             vectors = self._model.encode(
                 list(texts), batch_size=len(texts), show_progress_bar=False, convert_to_tensor=True
             )
@@ -88,18 +88,26 @@ class SentenceTransformer:
                 + suggest(self._name, ["minilm", "multilingual"])
             ) from error
 
-    @cached_property
-    def _model(self) -> Any:
-        with _quiet():
+    def load(self) -> Any:
+        """Load the model of the sentence-transformers library anew, with the weights as they are in its files.
+
+        Raises:
+            DataError: the files are damaged, or of no such model.
+        """
+        with quiet():
             import sentence_transformers
 
             try:
-                model = sentence_transformers.SentenceTransformer(
+                return sentence_transformers.SentenceTransformer(
                     str(self._folder), device=self._device, local_files_only=True
                 )
             except (OSError, ValueError, KeyError, RuntimeError) as error:
                 reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
                 raise DataError(f"the text encoder {self._name!r} cannot be loaded: {reason}") from error
+
+    @cached_property
+    def _model(self) -> Any:
+        model = self.load()
         if self._precision == "bfloat16" or (self._precision == "auto" and _has_bfloat16(model.device.type)):
             model = model.bfloat16()
         return model
@@ -168,7 +176,7 @@ def _files_hash(folder: Path) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the libraries from writing notices and progress bars of their own."""
     from transformers.utils import logging as transformers_logging
 

@@ -53,7 +53,7 @@ class Blend(Recommender):
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         for member in self.members:
-            member.fit(data, valid)
+            member.fit_once(data, valid)
         if self.weights is None and valid is not None and len(self.members) > 1:
             self.chosen["weights"] = choose_weights(self.members, sample(valid)).tolist()
 

@@ -21,9 +21,11 @@ from poise.data.holdout import Split
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.files import atomic_directory, write_json
 from poise.pipeline import Pipeline
+from poise.project.encoding import EncoderChoice, choose_encoder
 from poise.project.project import Project
-from poise.project.run import FORMAT, Run, write_catalogue
+from poise.project.run import ENCODER, FORMAT, Run, write_catalogue
 from poise.recommender import Recommender
+from poise.train.session import keep_training
 
 if TYPE_CHECKING:
     from poise.evaluation import Report
@@ -37,11 +39,13 @@ class Comparison:
         split: how the events were parted.
         models: the fitted models, by name, the project's pipeline last.
         report: their figures.
+        encoder: which encoder gave the vectors, if the project tunes its own; None otherwise.
     """
 
     split: Split
     models: Mapping[str, Recommender]
     report: Report
+    encoder: EncoderChoice | None = None
 
     @property
     def pipeline(self) -> tuple[str, Pipeline]:
@@ -62,7 +66,7 @@ def fit(project: Project) -> Run:
     """
     started = time.perf_counter()
     data = project.encoded()
-    comparison = compare(project, data, _protocol(project, data), ["Popularity"])
+    comparison = compare(project, data, first_protocol(project, data), ["Popularity"])
     return keep(project, data, comparison, started=started)
 
 
@@ -84,16 +88,20 @@ def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str]
     config = project.config
     cutoffs = cutoffs_for(project, data)
     split = splitting.by_name(protocol, data, hide_seen=config.policy.hide_seen)
+    encoder = choose_encoder(project, split)
+    if encoder is not None and encoder.tuned is not None:
+        split = splitting.by_name(protocol, encoder.tuned.encode_items(data), hide_seen=config.policy.hide_seen)
     fitted: dict[str, Recommender] = {}
-    for make in makers(project, split.train, names).values():
+    for make in makers(project, split.train, names, fitted).values():
         model = make()
         started = time.perf_counter()
-        model.fit(split.train, split.valid)
+        with _kept_training(project):
+            model.fit(split.train, split.valid)
         project.say(f"fitted {model.name} in {time.perf_counter() - started:.1f} s")
         fitted[f"Pipeline: {model.name}" if model.name in fitted else model.name] = model
     project.say(f"evaluating {len(fitted)} models on {len(split.test):,} requests ({split.name})")
     report = evaluate(fitted, split.test, k=cutoffs, seed=config.evaluation.seed)
-    return Comparison(split, fitted, report)
+    return Comparison(split, fitted, report, encoder)
 
 
 def cutoffs_for(project: Project, data: Dataset) -> list[int]:
@@ -109,7 +117,7 @@ def cutoffs_for(project: Project, data: Dataset) -> list[int]:
     return fitting or [data.n_items]
 
 
-def _protocol(project: Project, data: Dataset) -> str:
+def first_protocol(project: Project, data: Dataset) -> str:
     """Return the first protocol of the project that its data allows."""
     wanted = project.config.evaluation.protocols
     for protocol in wanted:
@@ -124,13 +132,19 @@ def _protocol(project: Project, data: Dataset) -> str:
     )
 
 
-def makers(project: Project, data: Dataset, names: Sequence[str] | None = None) -> dict[str, Callable[[], Recommender]]:
+def makers(
+    project: Project,
+    data: Dataset,
+    names: Sequence[str] | None = None,
+    fitted: Mapping[str, Recommender] | None = None,
+) -> dict[str, Callable[[], Recommender]]:
     """Return what makes unfitted models, by name, the project's pipeline last; those that cannot learn are left out.
 
     Args:
         project: whose options and pipeline.
         data: what they are to learn from.
         names: the models; None for those of ``[evaluation] compare``.
+        fitted: models by name that the pipeline takes as they are when it is made.
 
     Raises:
         UsageError: there is no such model.
@@ -151,7 +165,7 @@ def makers(project: Project, data: Dataset, names: Sequence[str] | None = None) 
     found: dict[str, Callable[[], Recommender]] = {
         name: partial(config.model, name) for name in chosen if name not in without
     }
-    return found | {"pipeline": partial(config.make_pipeline, without)}
+    return found | {"pipeline": partial(config.make_pipeline, without, fitted)}
 
 
 def keep(project: Project, data: Dataset, comparison: Comparison, *, started: float) -> Run:
@@ -170,6 +184,7 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
 
     config, report = project.config, comparison.report
     called, pipeline = comparison.pipeline
+    tuned = None if comparison.encoder is None else comparison.encoder.tuned
     now = datetime.now(UTC)
     facts = {
         "format": FORMAT,
@@ -186,6 +201,7 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
         "measured_on": comparison.split.name,
         "refitted_on_all_events": config.fit.refit,
         "seed": config.evaluation.seed,
+        "encoder": None if comparison.encoder is None else comparison.encoder.facts,
         "chosen_on_validation": _choices(pipeline),
         "figures": {figure: one.value for figure, one in report.estimates[called].items()},
     }
@@ -195,12 +211,22 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
         write_json(folder / "metrics.json", report.to_dict())
         if config.fit.refit:
             project.say("learning from all events, validation and test too")
-            pipeline.refit(data)
+            with _kept_training(project):
+                pipeline.refit(data if tuned is None else tuned.encode_items(data))
         pipeline.save(folder / "pipeline")
+        if tuned is not None:
+            shutil.copytree(tuned.model, folder / ENCODER)
         write_catalogue(data, folder)
         facts["seconds"] = round(time.perf_counter() - started, 1)
         write_json(folder / "run.json", facts)
     return project.run(name)
+
+
+@contextmanager
+def _kept_training(project: Project) -> Iterator[None]:
+    """Let what learns within the block keep checkpoints and curves in the project."""
+    with keep_training(project.folder / ".poise" / "training", project.config.fit.curves):
+        yield
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,18 @@ import numpy as np
 import polars as pl
 
 from poise._version import __version__
+from poise.config import check_config
 from poise.data.dataset import Dataset
 from poise.data.find import find_items, find_list
 from poise.data.queries import Queries
+from poise.encoders.text import TextEncoder
 from poise.errors import DataError
 from poise.files import read_json
 from poise.recommender import Recommender, load
 from poise.types import Offsets
 
 FORMAT = 1
+ENCODER = "encoder"  # the folder of a run with the encoder that was tuned for it
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,8 @@ class Run:
     """A fitted pipeline with all that tells what it is: loadable by itself, years later.
 
     Attributes:
-        path: its folder: ``run.json``, ``config.toml``, ``metrics.json``, ``report.html``, ``catalogue.arrow`` and
-            ``pipeline/``.
+        path: its folder: ``run.json``, ``config.toml``, ``metrics.json``, ``report.html``, ``catalogue.arrow``,
+            ``pipeline/`` and, if one was tuned, ``encoder/``.
         facts: the content of ``run.json``.
     """
 
@@ -66,6 +70,24 @@ class Run:
             DataError: it is damaged.
         """
         return load(self.path / "pipeline")
+
+    @cached_property
+    def encoder(self) -> TextEncoder | None:
+        """The encoder that gave the vectors of the items, tuned if that was better; None if there was none.
+
+        Raises:
+            DataError: the run is damaged.
+        """
+        try:
+            config = check_config(tomllib.loads((self.path / "config.toml").read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise DataError(f"the run {self.name} is damaged ({error}); fit again") from error
+        encoder = config.text_encoder()
+        if encoder is None or not (self.facts.get("encoder") or {}).get("tuned"):
+            return encoder
+        if not (self.path / ENCODER).is_dir():
+            raise DataError(f"the run {self.name} is damaged: {ENCODER}/ is missing; fit again")
+        return replace(encoder, model=str(self.path / ENCODER))
 
     @cached_property
     def _catalogue(self) -> pl.DataFrame:

@@ -1,0 +1,101 @@
+"""Which encoder reads the catalogue: the one that the project names, or the same one tuned on its catalogue and log."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from poise.adaptation import Adaptation, adapt
+from poise.data.dataset import Dataset
+from poise.data.holdout import Split
+from poise.encoders.text import TextEncoder
+from poise.errors import DataError
+from poise.project.project import Project
+
+FIGURE = "NDCG@10"
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """The encoder that was tuned and the one that it comes from, compared on validation.
+
+    Attributes:
+        tuned: the tuned one if it is better; None to go on with the frozen one.
+        figures: NDCG@10 on validation, by ``tuned`` and ``frozen``.
+        p: the probability of a difference at least as large if the two were equally good.
+    """
+
+    tuned: TextEncoder | None
+    figures: dict[str, float]
+    p: float
+
+    @property
+    def verdict(self) -> str:
+        """Which one is used, and why, in a line."""
+        shown = f"{FIGURE} {self.figures['tuned']:.4f} against {self.figures['frozen']:.4f} (p {self.p:.4f})"
+        if self.tuned is not None:
+            return f"the tuned encoder is better on validation: {shown}; it is used"
+        return f"the tuned encoder is not shown to be better on validation: {shown}; the frozen one is used"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What ``run.json`` says of it."""
+        figures = {name: round(value, 6) for name, value in self.figures.items()}
+        return {"tuned": self.tuned is not None, "on_validation": {FIGURE: figures, "p": self.p}}
+
+
+def choose_encoder(project: Project, split: Split) -> EncoderChoice | None:
+    """Tune the project's encoder on the training part of a split, and choose between the two on the validation part.
+
+    The tuned one is used only if :class:`~poise.models.Content` has a better NDCG@10 with it, by a paired test. It is
+    kept in the project, so that the same is not tuned twice.
+
+    Returns:
+        None if the project wants no tuning, or there is nothing to tune on.
+
+    Raises:
+        UsageError: the encoder cannot be tuned.
+        PoiseError: the project's folder cannot be written.
+    """
+    options, encoder = project.config.encoder_adaptation(), project.config.text_encoder()
+    if options is None or encoder is None or encoder.name not in split.train.vectors:
+        return None
+    try:
+        tuned = _tuned(project, split, encoder, options)
+    except DataError as error:
+        project.say(f"{error}; the encoder is used as it is")
+        return None
+    choice = _better(split, encoder, tuned)
+    project.say(choice.verdict)
+    return choice
+
+
+def _tuned(project: Project, split: Split, encoder: TextEncoder, options: Adaptation) -> TextEncoder:
+    described = [asdict(options), encoder.backend.identity, encoder.columns, split.train.fingerprint]
+    digest = hashlib.blake2b(json.dumps(described).encode(), digest_size=8).hexdigest()
+    kind = f"encoder-{split.name.replace(' ', '-')}"
+    folder = project.folder / ".poise" / f"{kind}-{digest}"
+    if folder.exists():
+        return replace(encoder, model=str(folder))
+    for old in folder.parent.glob(f"{kind}-*"):
+        shutil.rmtree(old, ignore_errors=True)
+    project.say(f"tuning {encoder.model} on the catalogue and the training events, {options.minutes:g} minutes at most")
+    return adapt(split.train, folder, encoder=encoder, adaptation=options)
+
+
+def _better(split: Split, frozen: TextEncoder, tuned: TextEncoder) -> EncoderChoice:
+    from poise.evaluation import evaluate
+    from poise.models import Content
+    from poise.models.validation import K, sample
+
+    valid = sample(split.valid)
+    trains: dict[str, Dataset] = {"tuned": tuned.encode_items(split.train), "frozen": split.train}
+    models = {name: Content(vectors=frozen.name).fit(train, valid) for name, train in trains.items()}
+    report = evaluate(models, valid, k=min(K, split.train.n_items), metrics=["NDCG"])
+    (comparison,) = report.significance()
+    better = comparison.best == "tuned" and comparison.real
+    figures = {name: report.estimates[name][report.primary].value for name in models}
+    return EncoderChoice(tuned if better else None, figures, comparison.p)
