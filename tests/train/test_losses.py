@@ -84,6 +84,20 @@ def test_shared_softmax_is_the_plain_one_with_its_gradients(corrected: bool) -> 
         assert (mine.grad - theirs.grad).norm() < 0.01 * theirs.grad.norm()
 
 
+@pytest.mark.parametrize("n", [1, 128, 300])
+def test_the_full_softmax_is_the_shared_one_over_all_items(n: int) -> None:
+    torch.manual_seed(0)
+    queries, every, targets = torch.randn(n, 16), torch.randn(41, 16), torch.randint(1, 41, (n,))
+    mine, theirs = ([one.clone().requires_grad_() for one in (queries, every)] for _ in range(2))
+    fast = shared_softmax(mine[0], mine[1][targets], mine[1][1:], (torch.arange(n), targets - 1))
+    slow = losses.full_softmax(theirs[0] @ theirs[1].T, targets)
+    torch.testing.assert_close(fast, slow, rtol=3e-3, atol=1e-3)
+    fast.backward()
+    slow.backward()
+    for one, other in zip(mine, theirs, strict=True):
+        assert (one.grad - other.grad).norm() < 0.01 * other.grad.norm()
+
+
 def test_in_batch_softmax_by_hand() -> None:
     queries, items = torch.eye(3), torch.tensor([[1.0, 0, 0], [0, 2.0, 0], [0, 0, 3.0]])
     chance = torch.tensor([0.5, 0.25, 0.25]).log()

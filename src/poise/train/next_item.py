@@ -58,7 +58,11 @@ def next_item_loss(
     targets = targets[asked]  # [n]
     if objective.loss == "full_softmax":
         every = vectors(torch.arange(sampler.n_items + 1, device=targets.device))
-        return losses.full_softmax(read(every[inputs])[asked] @ every.T, targets, smoothing=objective.smoothing)
+        expected = read(every[inputs])[asked]  # [n, dim]
+        if objective.smoothing:
+            return losses.full_softmax(expected @ every.T, targets, smoothing=objective.smoothing)
+        own = torch.arange(len(targets), device=targets.device), targets - 1
+        return shared_softmax(expected, every[targets], every[1:], own)
     drawn = targets[:0] if objective.loss == "in_batch" else sampler.sample(objective.negatives)  # [m]
     # One look-up for all: the gradient of each would be as large as the table.
     found = vectors(torch.cat([inputs.flatten(), targets, drawn]))
