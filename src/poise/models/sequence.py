@@ -167,7 +167,9 @@ class SequenceModel(InnerProduct):
             table, network = self._item_table(data), self._network()
         device = pick_device(self.device)
         both = nn.ModuleList([table, network]).to(device)
-        sampler = NegativeSampler(torch.from_numpy(self.counts).to(device), self.draw)
+        # In a batch, the targets of others are met as often as they are popular, however negatives are drawn elsewhere.
+        draw = "popularity" if self.loss == "in_batch" else self.draw
+        sampler = NegativeSampler(torch.from_numpy(self.counts).to(device), draw)
         part = None if valid is None else sample(valid)
 
         def validate() -> float:
