@@ -26,6 +26,7 @@ from poise.models import (
     SASRec,
     TwoTower,
 )
+from poise.models.suited import Suited
 from poise.recommender import Recommender
 
 DAY = 86_400_000  # milliseconds
@@ -151,3 +152,10 @@ def fitted(request: pytest.FixtureRequest, films: Dataset) -> Recommender:
     """Return a model that was fitted on ``films``, its choices made on validation: each in its turn."""
     split = leave_last_out(films)
     return MODELS[request.param]().fit(split.train, split.valid).refit(films)
+
+
+@pytest.fixture
+def quick_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sequence models of which nothing else is said learn in no time: for tests of what is around them."""
+    monkeypatch.setattr("poise.models.sequence.LEAST_STEPS", 2)
+    monkeypatch.setattr(Suited, "to", lambda data: Suited(max_length=20, dropout=0.5, blocks=1, epochs=1))

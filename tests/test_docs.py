@@ -169,7 +169,7 @@ class Reader:
 
 
 @pytest.mark.parametrize("page", [page for page in ENGLISH if has_examples(page)], ids=name)
-@pytest.mark.usefixtures("capsys")
+@pytest.mark.usefixtures("capsys", "quick_learning")
 def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: Dataset) -> None:
     monkeypatch.setattr(catalogue, "load", lambda _: few)
     if has_commands(page):

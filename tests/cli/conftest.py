@@ -72,3 +72,8 @@ def fitted_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_shop(tmp_path_factory.mktemp("fitted") / "shop")
     fit(Project(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _quick(quick_learning: None) -> None:
+    """What a command does around a model is tested here, not how well it learns."""
