@@ -83,6 +83,38 @@ def adapted(split: Split, data: Dataset) -> Split:
         return leave_last_out(encoder.encode_items(data))
 
 
+def summary(
+    data: str,
+    threads: int,
+    values: dict[tuple[str, str, str], list[Doubles]],
+    seconds: dict[str, list[float]],
+    chosen: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Return a row for each model and part: means over seeds, intervals over seeds and requests."""
+    rows: list[dict[str, Any]] = []
+    for name, part in dict.fromkeys((name, part) for name, part, _ in values):
+        row: dict[str, Any] = {"data": data, "model": name, "targets": part}
+        for figure in FIGURES:
+            found = np.stack(values[name, part, figure])
+            low, high = interval(found)
+            row |= {
+                "requests": found.shape[1],
+                "seeds": found.shape[0],
+                figure: round(float(found.mean()), 4),
+                f"{figure} 95 %": f"{low:.4f} to {high:.4f}",
+                f"{figure} by seed": " ".join(f"{mean:.4f}" for mean in found.mean(axis=1)),
+            }
+        spent = seconds.get(name, [])
+        row |= {
+            "fit_seconds": round(float(np.median(spent))) if spent else "",
+            "threads": threads,
+            "chosen": str(chosen.get(name, "")),
+            "peak_memory_mb": round(peak_memory_mb()),
+        }
+        rows.append(row)
+    return rows
+
+
 def main() -> None:
     from poise.evaluation import evaluate
     from poise.models import Blend
@@ -133,27 +165,7 @@ def main() -> None:
                         found = report.figures["model"][figure].values
                         values.setdefault((name + suffix, part, figure), []).append(found)
                         print(f"seed {seed}  {name}{suffix}  {part}  {figure} {found.mean():.4f}", flush=True)
-    rows: list[dict[str, Any]] = []
-    for name, part in dict.fromkeys((name, part) for name, part, _ in values):
-        row: dict[str, Any] = {"data": options.data, "model": name, "targets": part}
-        for figure in FIGURES:
-            found = np.stack(values[name, part, figure])
-            low, high = interval(found)
-            row |= {
-                "requests": found.shape[1],
-                "seeds": found.shape[0],
-                figure: round(float(found.mean()), 4),
-                f"{figure} 95 %": f"{low:.4f} to {high:.4f}",
-                f"{figure} by seed": " ".join(f"{mean:.4f}" for mean in found.mean(axis=1)),
-            }
-        spent = seconds.get(name, [])
-        row |= {
-            "fit_seconds": round(float(np.median(spent))) if spent else "",
-            "threads": options.threads,
-            "chosen": str(chosen.get(name, "")),
-            "peak_memory_mb": round(peak_memory_mb()),
-        }
-        rows.append(row)
+    rows = summary(options.data, options.threads, values, seconds, chosen)
     write_result(f"sequence_models_{options.data.replace('-', '_')}", rows)
 
 
