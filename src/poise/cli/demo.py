@@ -17,6 +17,9 @@ name = "MovieLens 100K"
 
 [data]
 dataset = "movielens-100k"
+
+[models.SASRec]
+epochs = 8  # half of what it takes by default, so that the demo is quick
 """
 _SHOWN_FIGURES = ("NDCG@10", "Recall@10", "Coverage@10", "Novelty@10")
 _USERS_SHOWN = 3
