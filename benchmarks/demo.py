@@ -1,4 +1,4 @@
-"""``poise demo`` from beginning to end, with an empty cache and with a full one. Targets: 2 minutes, 2 GB."""
+"""``poise demo`` from beginning to end, with an empty cache and with a full one. Targets: 3 minutes, 2 GB."""
 
 from __future__ import annotations
 
