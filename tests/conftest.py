@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from poise.data.dataset import Dataset
 from poise.data.index import index
 from poise.data.split import leave_last_out
+from poise.data.vocabulary import Vocabulary
 from poise.models import (
     ALS,
     BPR,
@@ -87,6 +89,20 @@ def make_films(*, n_users: int = 40, n_items: int = 24, seed: int = 0, untouched
 def films() -> Dataset:
     """Return a small log with times, values, context, a catalogue and vectors; the last user has no events."""
     return make_films()
+
+
+@pytest.fixture(scope="session")
+def grown_films(films: Dataset) -> Dataset:
+    """Return the catalogue of ``films`` with two films more, without any events: i24, a moon film, and i25, a blank."""
+    added = films.items.tail(2).with_columns(title=pl.Series(["Moon Story 24 (2004)", None]))
+    like_moons = films.vectors["text"][1::2].mean(axis=0)
+    return replace(
+        films,
+        events=films.events.select(np.zeros(films.n_events, dtype=np.bool_)),
+        item_ids=Vocabulary([*films.item_ids.series, "i24", "i25"]),
+        items=pl.concat([films.items, added.with_columns(genres=pl.Series([["moon", "night"], None]))]),
+        vectors={"text": np.vstack([films.vectors["text"], like_moons, np.zeros_like(like_moons)])},
+    )
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from poise.models import EASE, ItemKNN, Popularity
+from poise.models import EASE, Content, ItemKNN, Popularity
 from poise.pipeline import Pipeline
 from poise.recommender import load
 
@@ -34,6 +36,19 @@ def test_two_retrievers_bring_the_union(films):
     for row, *brought in zip(slates.items, *parts, strict=True):
         union = set(np.concatenate(brought).tolist()) - {0}
         assert set(row[row > 0].tolist()) == union
+
+
+def test_what_is_added_is_new_until_somebody_chooses_it(films, grown_films):
+    pipeline = Pipeline(ranker=Content(), retrievers=[Popularity()], candidates=26, new_items=1.0).fit(films)
+    grown = pipeline.with_items(grown_films)
+    assert pipeline.new.tolist() == [23]  # i22; of i23 nothing is known
+    assert grown.new.tolist() == [23, 25]
+    queries = replace(films.queries(["u00", "u02"]), item_ids=grown_films.item_ids)
+    assert set(grown.recommend(queries, 5).items[0]) >= {23, 25}
+    chosen = grown.touched(np.array([25, 4], dtype=np.int32))
+    assert (chosen.new.tolist(), grown.new.tolist()) == ([23], [23, 25])
+    assert (chosen.score(queries)[:, 25] < grown.score(queries)[:, 25]).all()
+    np.testing.assert_array_equal(chosen.score(queries)[:, :25], grown.score(queries)[:, :25])
 
 
 def test_it_is_saved_and_loaded_whole(films, tmp_path):

@@ -16,7 +16,7 @@ from poise.data.ragged import Ragged
 from poise.data.split import leave_last_out
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError
-from poise.models import ALS, EASE, Blend, ItemKNN, Popularity, Random
+from poise.models import ALS, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
 from poise.models.inner_product import InnerProduct
 from poise.recommender import Recommender, load
 
@@ -157,6 +157,66 @@ def test_another_catalogue(fitted, films):
     assert set(slates[0].items).isdisjoint({"i05", "i07", "i00", "i09", "new"})
 
 
+def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
+    queries = films.queries()
+    before = fitted.score(queries)
+    grown = fitted.with_items(grown_films)
+    assert fitted.item_ids is films.item_ids
+    np.testing.assert_array_equal(fitted.score(queries), before)
+    after = grown.score(replace(queries, item_ids=grown_films.item_ids))
+    assert after.shape == (len(queries), grown_films.item_ids.size)
+    told = np.arange(1, 23)  # of i23 nothing is known: it comes last, whatever the others are
+    np.testing.assert_allclose(after[:, told], before[:, told], rtol=1e-6, atol=1e-6)
+    assert np.isfinite(after).all()
+    if not isinstance(fitted, TwoTower) and "Random" not in str(fitted):  # the one reads columns, the other draws
+        np.testing.assert_array_equal(after[:, 24], after[:, 26])  # nothing is known of either
+    histories = [["i04", "i24", "i06"], ["i25"], []]
+    asked = Queries.from_histories([grown_films.item_ids.index(row) for row in histories], grown_films.item_ids)
+    slates = grown.recommend(asked, k=26, explain=True)
+    assert [len(slate) for slate in slates] == [23, 25, 26]
+    assert not {"i04", "i24", "i06"} & set(slates[0].items)
+    grown.save(tmp_path / "model")
+    _same(load(tmp_path / "model").recommend(asked, k=26, explain=True), slates)
+    fitted.save(tmp_path / "model")
+    _same(load(tmp_path / "model").with_items(grown_films).recommend(asked, k=26, explain=True), slates)
+    if not isinstance(fitted, Random | Popularity):
+        assert grown.similar(["i24"], k=25).items.shape == (1, 25)
+    chosen = dict(fitted.chosen)
+    assert fitted.with_items(grown_films).refit(films).score(queries).shape == before.shape
+    assert fitted.chosen == chosen
+    np.testing.assert_array_equal(fitted.score(queries), before)
+
+
+def test_a_new_item_is_recommended_by_what_it_means(fitted, grown_films):
+    grown = fitted.with_items(grown_films)
+    moons = [grown_films.item_ids.index(["i02", "i04", "i08"])]
+    asked = Queries.from_histories(moons, grown_films.item_ids)
+    place = grown.recommend(asked, k=23)[0].items.index("i24")
+    if isinstance(fitted, Content):
+        assert place < 4
+    elif isinstance(fitted, Popularity | ItemKNN | EASE):
+        assert grown.score(asked)[0, 25] == 0
+
+
+def test_a_catalogue_that_begins_otherwise(fitted, films, grown_films):
+    order = np.r_[0, 2, 1, 3 : grown_films.item_ids.size]
+    other = replace(
+        grown_films,
+        item_ids=Vocabulary(grown_films.item_ids.series.gather(order[1:] - 1)),
+        items=grown_films.items[order[1:] - 1],
+        vectors={"text": grown_films.vectors["text"][order]},
+    )
+    if isinstance(fitted, InnerProduct):
+        asked = films.queries(["u03"])
+        found = fitted.with_items(other).score(asked.reindex(other.item_ids))
+        np.testing.assert_allclose(found[:, :23], fitted.score(asked)[:, order[:23]], rtol=1e-5, atol=1e-5)
+        return
+    with pytest.raises(DataError, match="put new items last"):
+        fitted.with_items(other)
+    with pytest.raises(DataError, match="put new items last"):
+        fitted.with_items(replace(films, item_ids=Vocabulary(films.item_ids.series.head(3))))
+
+
 def test_similar_items(fitted, films):
     asked = ["i04", "i22", "i23"]  # i22 was never touched; of i23 nothing at all is known
     if isinstance(fitted, Random | Popularity):
@@ -213,6 +273,7 @@ def test_not_fitted(make_model, films, tmp_path):
         lambda: model.similar(["i04"]),
         lambda: model.save(tmp_path / "model"),
         lambda: model.refit(films),
+        lambda: model.with_items(films),
     ):
         with pytest.raises(NotFittedError, match="fit"):
             ask()
@@ -362,7 +423,10 @@ def test_a_model_of_ones_own(films, tmp_path):
 
     try:
         Alphabet(reverse=True).fit(films).save(tmp_path / "model")
-        slate = load(tmp_path / "model").recommend(films.queries(["u40"]), k=2, explain=True)[0]
+        again = load(tmp_path / "model")
+        with pytest.raises(UsageError, match="Alphabet cannot take new items"):
+            again.with_items(films)
+        slate = again.recommend(films.queries(["u40"]), k=2, explain=True)[0]
         assert slate.items == ["i23", "i22"]
         assert slate.reasons == [[], []]
     finally:

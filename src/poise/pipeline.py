@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import copy
 from dataclasses import field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from poise.data.ragged import Ragged
 from poise.policy.new_items import choose_lift, lifted, measure_lifts
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
-from poise.types import Floats, Indices
+from poise.types import Floats, Indices, Offsets
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -64,6 +65,18 @@ class Pipeline(Recommender):
         for part in (*self.retrievers, self.ranker):
             part.refit(data)
         self.new = _new_items(data)
+
+    def _grow(self, data: Dataset) -> None:
+        added = self._count_added(data)
+        self.new = np.append(self.new, _told(data, np.arange(data.item_ids.size - added, data.item_ids.size)))
+        self.ranker = self.ranker.with_items(data)
+        self.retrievers = [retriever.with_items(data) for retriever in self.retrievers]
+
+    def touched(self, items: Indices) -> Self:
+        """Return the same pipeline, in which ``items`` are no longer new: somebody has chosen them."""
+        changed = copy.copy(self)
+        changed.new = np.setdiff1d(self.new, items).astype(np.int32)
+        return changed
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: minus infinity for items that no retriever brought."""
@@ -115,7 +128,12 @@ class Pipeline(Recommender):
 
 def _new_items(data: Dataset) -> Indices:
     """Return the items without events of which something is known: those with a vector."""
-    known = np.zeros(data.item_ids.size, dtype=np.bool_)
+    return _told(data, np.flatnonzero(data.item_counts == 0))
+
+
+def _told(data: Dataset, items: Offsets) -> Indices:
+    """Return those of ``items`` that have a vector."""
+    told = np.zeros(len(items), dtype=np.bool_)
     for vectors in data.vectors.values():
-        known |= np.any(vectors, axis=1)
-    return np.flatnonzero(known & (data.item_counts == 0)).astype(np.int32)
+        told |= np.any(vectors[items], axis=1)
+    return items[told].astype(np.int32)

@@ -46,16 +46,26 @@ def verbs(data: Dataset, queries: Queries, row: int) -> dict[int, str]:
     log = queries.events
     of_row = slice(int(queries.start[row]), int(queries.stop[row]))
     names = data.behaviour_ids.series.to_list()
-    liked_from = _median(data.events.value)
+    liked_from = median_value(data.events.value)
     said = {}
     for item, code, value in zip(log.item[of_row], log.behaviour[of_row], log.value[of_row], strict=True):
-        verb = _PAST.get(names[code - 1].lower().replace(" ", "_"), "chose")
-        if verb == "rated" and value >= liked_from:
-            verb = "liked"
-        said[int(item)] = verb
+        said[int(item)] = verb(names[code - 1], float(value), liked_from)
     return said
 
 
-def _median(value: Floats) -> float:
+def verb(behaviour: str, value: float, liked_from: float) -> str:
+    """Return what somebody did with an item, in the past tense.
+
+    Args:
+        behaviour: its name in the log.
+        value: of the event; NaN if it has none.
+        liked_from: the rating from which they liked it; NaN where there are no ratings.
+    """
+    said = _PAST.get(behaviour.lower().replace(" ", "_"), "chose")
+    return "liked" if said == "rated" and value >= liked_from else said
+
+
+def median_value(value: Floats) -> float:
+    """Return the median of the values that events have, NaN if none has one: from there on a rating counts as liking."""
     known = value[~np.isnan(value)]
     return float(np.median(known)) if len(known) else float("nan")

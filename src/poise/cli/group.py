@@ -19,6 +19,10 @@ _COMMANDS = {
     "tune": "Look for better options of a model.",
     "recommend": "Recommend to a user, or to somebody with a given history.",
     "similar": "Show the items that are most like one.",
+    "serve": "Serve recommendations over HTTP, live.",
+    "keys": "API keys of the server: make, list, revoke.",
+    "runs": "List, compare, promote and roll back runs.",
+    "learn": "Learn from what has happened since, and serve it if it is no worse.",
     "data": "Data sets that Poise knows by name.",
 }
 

@@ -39,12 +39,13 @@ _COMMON: Mapping[str, tuple[str, ...]] = {
         *("timestamp", "ts", "time", "timestampms", "timestamps", "unixtime", "unixreviewtime", "unixtimestamp"),
         *("eventtime", "eventtimestamp", "ratedat", "datetime", "createdat", "createtime", "creationtime", "created"),
         *("date", "eventdate", "orderdate", "invoicedate", "purchasedate", "transactiondate", "transactiontime"),
-        *("tdat", "reviewdate", "reviewtime", "day", "when"),
+        *("tdat", "reviewdate", "reviewtime", "sentat", "day", "when"),
     ),
     "title": (
         *("title", "name", "movietitle", "productname", "producttitle", "itemname", "itemtitle", "prodname"),
         *("booktitle", "trackname", "songname", "songtitle", "articletitle", "headline", "videotitle", "gamename"),
         *("filmtitle", "displayname", "label", "originaltitle"),
+        "comment",  # Gorse's: what people are to know an item by in its dashboard
     ),
 }
 CANONICAL: Mapping[Table, tuple[str, ...]] = {
@@ -58,6 +59,8 @@ _REQUIRED: Mapping[Table, tuple[str, ...]] = {
     "items": ("item_id",),
     "users": ("user_id",),
 }
+_AVAILABLE = ("available", "isavailable")
+_HIDDEN = ("ishidden", "hidden")
 _RATINGS = {"rating", "score", "stars", "overall", "ratingvalue", "bookrating"}
 
 
@@ -108,6 +111,22 @@ def resolve(columns: Sequence[str], table: Table, given: Mapping[str, str] | Non
         if canonical not in found:
             raise DataError(_missing(canonical, columns, table))
     return found
+
+
+def availability(columns: Sequence[str]) -> tuple[str, bool] | None:
+    """Tell which column of a catalogue says whether an item may be recommended.
+
+    Args:
+        columns: the names that were found.
+
+    Returns:
+        its name, and whether it is true for items that may; None if there is no such column.
+    """
+    for names, if_true in ((_AVAILABLE, True), (_HIDDEN, False)):
+        found = next((name for name in columns if _plain(name) in names), None)
+        if found is not None:
+            return found, if_true
+    return None
 
 
 def is_rating(name: str) -> bool:

@@ -18,10 +18,10 @@ _SEPARATORS = "|;,"
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "\\n", "unknown")
 _IMAGE = r"(?i)\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:\?.*)?$"
 _TEXT_NAMES = re.compile(
-    r"(^|_| )(title|name|headline|description|summary|plot|overview|text|abstract|body|content)s?$", re.I
+    r"(^|[_ .])(title|name|headline|description|summary|plot|overview|text|abstract|body|content)s?$", re.I
 )
-_LIST_NAMES = re.compile(r"(^|_| )(genres|categories|tags|keywords|cast|actors|authors|topics|labels|features)$", re.I)
-_CODE_NAMES = re.compile(r"(^|_| )(id|ids|code|zip|zipcode|postcode|sku|asin|isbn|ean|phone)$|[a-z](Id|ID|Code)$")
+_LIST_NAMES = re.compile(r"(^|[_ .])(genres|categories|tags|keywords|cast|actors|authors|topics|labels|features)$", re.I)
+_CODE_NAMES = re.compile(r"(^|[_ .])(id|ids|code|zip|zipcode|postcode|sku|asin|isbn|ean|phone)$|[a-z](Id|ID|Code)$")
 
 
 def guess(frame: pl.DataFrame) -> dict[str, Kind]:
@@ -35,6 +35,17 @@ def guess(frame: pl.DataFrame) -> dict[str, Kind]:
         ``| ; ,``), ``number`` or ``image`` (paths or addresses of pictures).
     """
     return {column.name: _guess(column) for column in frame.get_columns() if not _is_vector(column)}
+
+
+def flatten(frame: pl.DataFrame) -> pl.DataFrame:
+    """Make a column of each field of columns that hold objects: ``labels.brand`` and ``labels.colour`` of ``labels``."""
+    while structs := [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct) and dtype.fields]:
+        for name in structs:
+            fields = [f"{name}.{field.name}" for field in frame.schema[name].fields]
+            if taken := set(fields) & set(frame.columns):
+                raise DataError(f"there are two columns {min(taken)!r}: one of that name, and one inside {name!r}")
+            frame = frame.with_columns(pl.col(name).struct.rename_fields(fields)).unnest(name)
+    return frame
 
 
 def normalise(

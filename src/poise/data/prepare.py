@@ -197,7 +197,7 @@ def _catalogue(
     intake.refuse(~pl.col(key).is_last_distinct(), f"{table}: the same {key} stands again further down, which counts")
     if not intake.frame.height:
         raise DataError(f"the {table} have no row with an id")
-    frame = intake.frame
+    frame = kinds_of.flatten(intake.frame)
     columns, found = kinds_of.normalise(frame.drop(ROW, key), kinds or {}, table)
     for column in columns.get_columns():
         if found[column.name] == "number":

@@ -19,6 +19,7 @@ _MOMENT = (
     r"(?:[T\s]+(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d+))?)?)?"
     r"\s*(?<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?$"
 )
+_NAMED_ZONE = r"([+-]\d{4}) [A-Z]{2,5}$"  # Go writes 2024-05-31 18:30:00 +0200 CEST: the name says nothing new
 
 
 def to_milliseconds(column: pl.Series) -> pl.Series:
@@ -100,7 +101,7 @@ def _scatter(values: pl.Series, where: pl.Series) -> pl.Series:
 
 def _from_notation(column: pl.Series) -> pl.Series:
     """Read dates and times by their parts, so that one pattern serves all the notations in use."""
-    parts = column.str.extract_groups(_MOMENT).struct.unnest()
+    parts = column.str.replace(_NAMED_ZONE, "$1").str.extract_groups(_MOMENT).struct.unnest()
     hour, minute, second = (pl.col(part).cast(pl.Int64).fill_null(0) for part in ("hour", "minute", "second"))
     day = pl.format("{}-{}-{}", "year", pl.col("month").str.zfill(2), pl.col("day").str.zfill(2))
     date = day.str.to_date("%Y-%m-%d", strict=False)

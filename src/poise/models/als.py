@@ -60,6 +60,9 @@ class ALS(Additive):
         self._gram = self._penalised_gram()
         self._choose_decay(valid)
 
+    def _grow(self, data: Dataset) -> None:
+        self.vectors = np.pad(self.vectors, ((0, self._count_added(data)), (0, 0)))
+
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
         return self._fold_in(queries) @ self.vectors.T

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 from annotated_types import Len
 from pydantic.dataclasses import dataclass
 
@@ -56,24 +57,29 @@ class Blend(Recommender):
             member.fit_once(data, valid)
         if self.weights is None and valid is not None and len(self.members) > 1:
             self.chosen["weights"] = choose_weights(self.members, sample(valid)).tolist()
+        self.known = data.item_ids.size
 
     def _refit(self, data: Dataset) -> None:
         for member in self.members:
             member.refit(data)
+        self.known = data.item_ids.size
+
+    def _grow(self, data: Dataset) -> None:
+        self.members = [member.with_items(data) for member in self.members]
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
         total = np.zeros((len(queries), queries.item_ids.size), dtype=np.float32)
         for member, share in zip(self.members, self.shares, strict=True):
             if share:
-                total += np.float32(share) * calibrate(member.score(queries))
+                total += np.float32(share) * calibrate(member.score(queries), self.known)
         return total
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """See :meth:`Recommender.explain`: what each event adds through all members, by the part that each brings."""
         rows = np.arange(len(queries))[:, None]
         parts = [
-            (member, np.maximum(share * calibrate(member.score(queries))[rows, items], 0))  # [n, k]
+            (member, np.maximum(share * calibrate(member.score(queries), self.known)[rows, items], 0))  # [n, k]
             for member, share in zip(self.members, self.shares, strict=True)
             if share
         ]
@@ -88,11 +94,17 @@ class Blend(Recommender):
             if not share:
                 continue
             try:
-                of_member = calibrate(member._similarity(items))
+                of_member = calibrate(member._similarity(items), self.known)
             except UsageError:
                 continue  # popularity, say, knows nothing of similarity
             total = of_member * np.float32(share) if total is None else total + of_member * np.float32(share)
         return super()._similarity(items) if total is None else total
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"known": np.array([self.known])}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self.known = int(arrays["known"][0]) if "known" in arrays else self.item_ids.size
 
 
 def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, Floats]]) -> list[list[Reason]]:

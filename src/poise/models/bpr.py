@@ -60,6 +60,11 @@ class BPR(Additive):
         self.bias: Floats = np.ascontiguousarray(model.item_factors[:, -1])  # [n_items + 1]
         self._choose_decay(valid)
 
+    def _grow(self, data: Dataset) -> None:
+        added = self._count_added(data)
+        self.vectors = np.pad(self.vectors, ((0, added), (0, 0)))
+        self.bias = np.pad(self.bias, (0, added))
+
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
         weights = queries.matrix(self.recency)

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
+from poise.errors import DataError
 from poise.models.additive import Additive
 from poise.models.vectors import unit
 from poise.recommender import OPTIONS
@@ -35,9 +36,20 @@ class Content(Additive):
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         found = np.asarray(data.vectors[self.vectors], dtype=np.float32)
-        known = np.any(found, axis=1)
-        self.directions = unit(np.where(known[:, None], found - found[known].mean(axis=0), 0))  # [n_items + 1, dim]
+        self.mean: Floats | None = _mean(found)
+        self.directions = _directions(found, self.mean)  # [n_items + 1, dim]
         self._choose_decay(valid)
+
+    def _grow(self, data: Dataset) -> None:
+        added = self._count_added(data)
+        if self.vectors not in data.vectors:
+            raise DataError(f"{data.name!r} has no vectors {self.vectors!r}, which this model reads: add them first")
+        known = data.item_ids.size - added
+        found = data.vectors[self.vectors]
+        if self.mean is None:  # the version of Poise that fitted it did not keep it
+            self.mean = _mean(np.asarray(found[:known], dtype=np.float32))
+        new = _directions(np.asarray(found[known:], dtype=np.float32), self.mean)
+        self.directions = np.concatenate([self.directions, new])
 
     def obstacle(self, data: Dataset) -> str | None:
         """See :meth:`Recommender.obstacle`: items without vectors."""
@@ -64,7 +76,19 @@ class Content(Additive):
         return self.directions[items] @ self.directions.T
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {"directions": self.directions}
+        arrays = {"directions": self.directions}
+        return arrays if self.mean is None else {**arrays, "mean": self.mean}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self.directions = arrays["directions"]
+        self.mean = arrays.get("mean")
+
+
+def _mean(vectors: Floats) -> Floats:
+    """Return what the items have in common, float32 ``[dim]``; a zero row has no meaning and does not count."""
+    return np.asarray(vectors[np.any(vectors, axis=1)].mean(axis=0))
+
+
+def _directions(vectors: Floats, mean: Floats) -> Floats:
+    """Return what tells each item from that, at length 1; a zero row stays zero."""
+    return unit(np.where(np.any(vectors, axis=1, keepdims=True), vectors - mean, 0))

@@ -60,17 +60,32 @@ class EASE(Additive):
             "use ItemKNN or ALS"
         )
 
+    def _grow(self, data: Dataset) -> None:
+        self._count_added(data)  # the matrix is too large to be copied: where it ends, no item has weights
+
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
-        return np.asarray(queries.matrix(self.recency) @ self.weights)
+        known = len(self.weights)
+        scores = np.zeros((len(queries), queries.item_ids.size), dtype=np.float32)
+        scores[:, :known] = queries.matrix(self.recency)[:, :known] @ self.weights
+        return scores
 
     def contributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.contributions`."""
         history = query.history(0)
-        return self.weights[history][:, items] * self._history_weights(query)[:, None]  # [n_history, k]
+        between = self._weights_of(history, query.item_ids.size)[:, items]  # [n_history, k]
+        return between * self._history_weights(query)[:, None]
 
     def _similarity(self, items: Indices) -> Floats:
-        return self.weights[items]
+        return self._weights_of(items, self.item_ids.size)
+
+    def _weights_of(self, items: Indices, width: int) -> Floats:
+        """Return the weights from ``items`` to every item, float32 ``[n, width]``, a new array."""
+        known = len(self.weights)
+        weights = np.zeros((len(items), width), dtype=np.float32)
+        met = items < known
+        weights[met, :known] = self.weights[items[met]]
+        return weights
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"weights": self.weights}

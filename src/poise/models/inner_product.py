@@ -13,7 +13,7 @@ from poise.data.dataset import Dataset
 from poise.data.queries import Queries
 from poise.models.neighbours import Neighbours
 from poise.models.vectors import cosine_scores
-from poise.recommender import OPTIONS, Recommender
+from poise.recommender import OPTIONS, Recommender, begins_with
 from poise.slates import Reason, Slates
 from poise.top_k import top_k
 from poise.types import Floats, Indices, Mask, Offsets
@@ -64,13 +64,30 @@ class InnerProduct(Recommender):
             self._set_neighbours(Neighbours.build(self.table.cpu().numpy()[items], items))
         return super()._fitted(data)
 
-    def _move_neighbours(self, other: InnerProduct, old: Offsets) -> None:
-        """Take over another model's index; ``old``, ``[n_items + 1]``, is each item's index there, 0 for new ones."""
-        if other.neighbours is not None:
-            new = np.zeros(len(other.counts), dtype=np.int32)
-            new[old] = np.arange(len(old))
-            new[0] = 0
-            self._set_neighbours(other.neighbours.moved(new[other.neighbours.items]))
+    def _old_indices(self, data: Dataset) -> Offsets:
+        """Return the index that each item of another catalogue has in this one, int64 ``[n_items + 1]``; 0 for none."""
+        if begins_with(data.item_ids, self.item_ids):
+            return np.pad(np.arange(self.item_ids.size), (0, len(data.item_ids) - len(self.item_ids)))
+        return np.concatenate([[0], self.item_ids.index(data.item_ids.series)])
+
+    def _move_vectors(self, old: Offsets, new_vectors: Tensor) -> None:
+        """Move to another catalogue.
+
+        Args:
+            old: int64 ``[n_items + 1]``, the index that each of its items has in the present one; 0 for new ones.
+            new_vectors: ``[n_new, dim]``, the vectors of the new ones, in their order.
+        """
+        import torch
+
+        counts, neighbours = self.counts, self.neighbours
+        table = self.table[torch.from_numpy(old).to(self.table.device)]
+        table[torch.from_numpy(new_items(old)).to(table.device)] = new_vectors
+        self._set_vectors(table, np.where(old > 0, counts[old], 0))
+        if neighbours is not None:
+            moved = np.zeros(len(counts), dtype=np.int32)
+            moved[old] = np.arange(len(old))
+            moved[0] = 0
+            self._set_neighbours(neighbours.moved(moved[neighbours.items]))
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: products of what is expected and the items.
@@ -151,6 +168,15 @@ class InnerProduct(Recommender):
         self._set_vectors(torch.from_numpy(arrays["table"]).to(device), arrays["counts"])
         if "neighbours" in arrays:
             self._set_neighbours(Neighbours.from_array(arrays["neighbours"], arrays["neighbours.items"]))
+
+
+def new_items(old: Offsets) -> Offsets:
+    """Return the items of a catalogue that have no index in the one before, int64 ``[n_new]``.
+
+    Args:
+        old: int64 ``[n_items + 1]``, what index each item has there; 0 for none.
+    """
+    return np.flatnonzero(old[1:] == 0) + 1
 
 
 def under(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

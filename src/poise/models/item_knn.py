@@ -53,6 +53,13 @@ class ItemKNN(Additive):
         self.means = mean_values(data.events.item, data.events.value, data.item_ids.size)
         self._choose_decay(valid)
 
+    def _grow(self, data: Dataset) -> None:
+        added = self._count_added(data)
+        old, size = self.similarities, data.item_ids.size
+        pointers = np.pad(old.indptr, (0, added), mode="edge")
+        self.similarities = sparse.csr_array((old.data, old.indices, pointers), shape=(size, size))
+        self.means = np.pad(self.means, (0, added), constant_values=self.means[0])  # that of padding is the overall one
+
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
         return (queries.matrix(self.recency) @ self.similarities).toarray()  # type: ignore[no-any-return]

@@ -62,6 +62,11 @@ class Popularity(Recommender):
         self.scores = np.log1p(counts).astype(np.float32)  # [n_scenarios + 1, n_items + 1]
         self.means = mean_values(log.item, log.value, width)
 
+    def _grow(self, data: Dataset) -> None:
+        added = self._count_added(data)
+        self.scores = np.pad(self.scores, ((0, 0), (0, added)))
+        self.means = np.pad(self.means, (0, added), constant_values=self.means[0])  # that of padding is the overall one
+
     def obstacle(self, data: Dataset) -> str | None:
         """See :meth:`Recommender.obstacle`: no clock, or no such context column."""
         if self.half_life is not None and not data.events.has_time:

@@ -27,6 +27,9 @@ class Random(Recommender):
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         pass
 
+    def _grow(self, data: Dataset) -> None:
+        self._count_added(data)  # a draw goes on where that for the old items ended
+
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: uniform draws from 0 to 1."""
         rows = [np.random.default_rng([self.seed, user]) for user in queries.user.tolist()]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from dataclasses import asdict, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
-from poise.models.inner_product import InnerProduct, under
+from poise.models.inner_product import InnerProduct, new_items, under
 from poise.models.suited import Suited
 from poise.models.training_name import training_name
 from poise.models.validation import mean_ndcg, sample
@@ -314,34 +313,18 @@ class SequenceModel(InnerProduct):
         lost[-n:] = scores[0] - (scores[1:] if n > 1 else 0)  # [n, k]
         return lost
 
-    def with_items(self, data: Dataset) -> Self:
-        """Return the same model for another catalogue: new items are ranked by what their content means, at once.
-
-        Args:
-            data: a data set with the same kinds of vectors; items that the model knows keep what it has learnt of them.
-
-        Raises:
-            DataError: a kind of vectors that the model reads is missing.
-        """
+    def _grow(self, data: Dataset) -> None:
         import torch
 
-        self._require_fitted()
-        meaning = np.zeros((data.item_ids.size, self.dim), dtype=np.float32)
+        old = self._old_indices(data)
+        new = new_items(old)
+        meaning = np.zeros((len(new), self.dim), dtype=np.float32)
         if self.adapt is not None:
             if missing := [name for name in self.subspaces if name not in data.vectors]:
                 raise DataError(f"{data.name!r} has no vectors {missing[0]!r}, which this model reads: add them first")
-            projected = [
-                self.subspaces[name].project(np.asarray(data.vectors[name], np.float32)) for name in self.subspaces
-            ]
-            meaning = np.hstack(projected) @ self.adapt.T
-        old = np.concatenate([[0], self.item_ids.index(data.item_ids.series)])  # [n_items + 1], 0 for new
-        model = copy.copy(self)
-        table = torch.from_numpy(meaning).to(self.table)
-        table[old > 0] = self.table[torch.from_numpy(old[old > 0])]
-        model._set_vectors(table, np.where(old > 0, self.counts[old], 0))
-        model._move_neighbours(self, old)
-        model.item_ids = data.item_ids
-        return model
+            found = {name: np.asarray(data.vectors[name][new], dtype=np.float32) for name in self.subspaces}
+            meaning = np.hstack([space.project(found[name]) for name, space in self.subspaces.items()]) @ self.adapt.T
+        self._move_vectors(old, torch.from_numpy(meaning).to(self.table))
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import copy
 import json
-from dataclasses import field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from dataclasses import field, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,10 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged, gather_slices
+from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
 from poise.features import ColumnFeatures
-from poise.models.inner_product import InnerProduct, under
+from poise.models.inner_product import InnerProduct, new_items, under
 from poise.models.training_name import training_name
 from poise.models.validation import mean_ndcg, sample
 from poise.recommender import OPTIONS
@@ -277,29 +277,21 @@ class TwoTower(InnerProduct):
         lost[-len(read) :] = scores[0] - scores[1:]  # [n_history, k]
         return lost
 
-    def with_items(self, data: Dataset) -> Self:
-        """Return the same model for another catalogue: new items are ranked by content and columns, at once.
-
-        Args:
-            data: a data set with the same kinds of vectors and columns; items that the model knows stay as they are.
-
-        Raises:
-            DataError: a kind of vectors that the model reads is missing.
-        """
+    def _grow(self, data: Dataset) -> None:
         import torch
 
-        self._require_fitted()
-        old = np.concatenate([[0], self.item_ids.index(data.item_ids.series)])  # [n_items + 1], 0 for new
-        meaning, columns = self._content(data)
-        model = copy.copy(self)
+        old = self._old_indices(data)
+        new = new_items(old)
+        added = replace(
+            data,
+            item_ids=Vocabulary(data.item_ids.series.gather(new - 1)),
+            items=data.items[new - 1] if data.items.width else data.items,
+            vectors={name: vectors[np.append(0, new)] for name, vectors in data.vectors.items()},
+        )
+        meaning, columns = self._content(added)
         with torch.no_grad():
-            own = self.table.new_zeros(data.item_ids.size, self.dim)
-            table = _item_vectors(self.towers.items, own, meaning, columns)
-        table[old > 0] = self.table[torch.from_numpy(old[old > 0])]
-        model._set_vectors(table, np.where(old > 0, self.counts[old], 0))
-        model._move_neighbours(self, old)
-        model.item_ids = data.item_ids
-        return model
+            own = self.table.new_zeros(added.item_ids.size, self.dim)
+            self._move_vectors(old, _item_vectors(self.towers.items, own, meaning, columns)[1:])
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = super()._arrays()

@@ -3,16 +3,21 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poise.config import Config, read_config
 from poise.data.dataset import Dataset
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.project.run import Run
 
+if TYPE_CHECKING:
+    from poise.store import Store
+
+LOADED = "catalogue"  # the setting of the store that is there once data has been copied into it
 Say = Callable[[str], None]
 """Takes a line that tells what is going on."""
 
@@ -42,6 +47,54 @@ class Project:
     def runs_folder(self) -> Path:
         """Where runs are kept."""
         return self.folder / "runs"
+
+    def open_store(self, location: str | None = None) -> Store:
+        """Open the live log, a new and empty one where there is none.
+
+        Args:
+            location: a file, from the project folder on, or ``postgresql://...``; None for what ``[serve] store`` says.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        from poise.store import Store
+
+        chosen = location or self.config.serve.store
+        return Store.open(chosen if "://" in chosen else self._path(chosen), self.config.name)
+
+    def fill_store(self, location: str | None = None) -> Store:
+        """Open the live log, and copy the project's data into it if it has none yet.
+
+        Raises:
+            StoreError: it cannot be opened or written.
+            DataError: a file or a column is not what it was said to be.
+        """
+        store = self.open_store(location)
+        if store.setting(LOADED) is None:
+            data = self._of_files()
+            self.say(f"copying {data.n_events:,} events and {data.n_items:,} items into {self.store_name(location)}")
+            store.load(data)
+        return store
+
+    def store_name(self, location: str | None = None) -> str:
+        """Return what to call the live log in messages, without the password in an address."""
+        return re.sub(r"://[^@/]*@", "://", location or self.config.serve.store)
+
+    def forget_data(self) -> None:
+        """Delete the copies of the data that were kept for speed: somebody who is in them was erased."""
+        for old in (self.folder / ".poise").glob("data-*"):
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _live(self) -> Dataset | None:
+        """Return what the live log holds; None where there is no live log yet."""
+        chosen = self.config.serve.store
+        if "://" not in chosen and not self._path(chosen).exists():
+            return None
+        with self.open_store() as store:
+            if store.setting(LOADED) is None:
+                return None
+            self.say(f"reading the live log {self.store_name()}")
+            return store.dataset()
 
     def read(self) -> Dataset:
         """Read and clean the data anew, and write what was refused to ``quarantine.parquet``.
@@ -76,11 +129,18 @@ class Project:
         return data
 
     def data(self) -> Dataset:
-        """Return the data, from the project's cache if neither the files nor their description have changed.
+        """Return the data: of the live log once there is one, else of the files.
+
+        What was read of files is taken from the project's cache if neither they nor their description have changed.
 
         Raises:
             DataError: a file or a column is not what it was said to be.
+            StoreError: the live log cannot be read.
         """
+        live = self._live()
+        return self._of_files() if live is None else live
+
+    def _of_files(self) -> Dataset:
         if self.config.data.dataset is not None:
             return self.read()  # the catalogue has a cache of its own
         kept = self.folder / ".poise" / f"data-{self._sources_fingerprint()}"

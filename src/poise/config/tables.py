@@ -1,0 +1,174 @@
+"""The tables of ``poise.toml``, each with what may stand in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Len
+from pydantic import BaseModel, ConfigDict, FiniteFloat
+
+from poise.data.dataset import Kind
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(BaseModel):
+    """``[data]``: a data set that Poise knows by name, or files.
+
+    Attributes:
+        dataset: a name, such as ``movielens-100k``.
+        events: a file, folder or pattern, from the project folder on.
+        items: the catalogue, the same way.
+        users: what is known of users, the same way.
+        columns: canonical name to the column's name, for events.
+        item_columns: the same for items.
+        user_columns: the same for users.
+        item_kinds: what columns of the items hold, where the guess is wrong.
+        names: what the columns of files without a header are called, by table.
+        cleaning: which events are fit to learn from.
+    """
+
+    model_config = _STRICT
+    dataset: str | None = None
+    events: str | None = None
+    items: str | None = None
+    users: str | None = None
+    columns: dict[str, str] = {}
+    item_columns: dict[str, str] = {}
+    user_columns: dict[str, str] = {}
+    item_kinds: dict[str, Kind] = {}
+    names: dict[Literal["events", "items", "users"], list[str]] = {}
+    cleaning: dict[str, Any] = {}
+
+
+class PipelineTable(BaseModel):
+    """``[pipeline]``: which models recommend.
+
+    Attributes:
+        models: one that ranks, or several whose blend does, with weights that validation chooses.
+        retrievers: models that bring candidates; none to rank the whole catalogue.
+        candidates: how many items each retriever brings.
+    """
+
+    model_config = _STRICT
+    models: Annotated[list[str], Len(1)] = ["SASRec", "EASE", "ItemKNN", "Popularity", "Content"]
+    retrievers: list[str] = []
+    candidates: Annotated[int, Ge(1)] = 200
+
+
+class EvaluationTable(BaseModel):
+    """``[evaluation]``: how it is told whether they are good.
+
+    Attributes:
+        protocols: how to part the events; the first one chooses models and options.
+        k: the numbers of places that figures look at.
+        compare: the models that the pipeline is compared with.
+        seed: of all draws.
+    """
+
+    model_config = _STRICT
+    protocols: Annotated[list[Literal["leave-last-out", "global-time"]], Len(1)] = ["leave-last-out", "global-time"]
+    k: Annotated[list[Annotated[int, Ge(1)]], Len(1)] = [5, 10, 20]
+    compare: list[str] = ["Random", "Popularity", "ItemKNN", "EASE", "ALS", "BPR", "Content", "SASRec"]
+    seed: int = 0
+
+
+class PolicyTable(BaseModel):
+    """``[policy]``: what may be shown.
+
+    Attributes:
+        hide_seen: whether items that the person already did something with are left out.
+        new_items: how far items without events are lifted, see :class:`~poise.pipeline.Pipeline`.
+    """
+
+    model_config = _STRICT
+    hide_seen: bool = True
+    new_items: Annotated[float, Ge(0), Le(1)] | None = None
+
+
+class FitTable(BaseModel):
+    """``[fit]``: how a run is made.
+
+    Attributes:
+        refit: whether the pipeline learns from all events, validation and test too, after it was measured.
+        curves: who draws the curves of models that learn by epochs: ``tensorboard`` in ``.poise/training``, ``wandb``,
+            or ``none``.
+    """
+
+    model_config = _STRICT
+    refit: bool = True
+    curves: Literal["tensorboard", "wandb", "none"] = "tensorboard"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Range:
+    """Where tuning looks for the value of a numeric option.
+
+    Args:
+        low: the least value.
+        high: the largest value.
+        log: whether to look evenly on a logarithmic scale.
+        step: the distance between two values that are tried; None for any in between, whole numbers for an option that
+            takes only these.
+    """
+
+    low: FiniteFloat
+    high: FiniteFloat
+    log: bool = False
+    step: Annotated[FiniteFloat, Gt(0)] | None = None
+
+
+Space = dict[str, list[Any] | Range]
+"""Where tuning looks: by option, its choices or a range."""
+
+
+class TuneTable(BaseModel):
+    """``[tune]``: how better options of a model are looked for.
+
+    Attributes:
+        model: which one; None for the first of ``pipeline.models``.
+        search: ``bayesian`` learns from the trials so far, ``random`` draws, ``grid`` tries every combination.
+        trials: how many combinations to try at most, the present one among them; a grid is searched whole unless this
+            is given.
+        minutes: after which no further trial begins; None for no limit.
+        space: by option of the model, a list of choices or a table with ``low``, ``high``, ``log`` and ``step``; where
+            nothing is given, what suits the model.
+        seed: of the search.
+    """
+
+    model_config = _STRICT
+    model: str | None = None
+    search: Literal["bayesian", "random", "grid"] = "bayesian"
+    trials: Annotated[int, Ge(1)] = 30
+    minutes: Annotated[float, Gt(0)] | None = None
+    space: dict[str, Any] = {}
+    seed: Annotated[int, Ge(0)] = 0
+
+
+class ServeTable(BaseModel):
+    """``[serve]``: how recommendations are served.
+
+    Attributes:
+        store: where the live log is: a file, from the project folder on, or ``postgresql://...``.
+        budget: seconds that the pipeline may take for a request before a simpler answer is given.
+        batch: requests that are scored together, at most.
+        queue: requests that may wait to be scored; beyond, they are refused with 429.
+        explore: for people of whom nothing is known, the share of places that go to items drawn from the catalogue.
+        half_life: days after which an event counts half for what is popular.
+        most_body: bytes of a body, at most.
+        rate: requests a second that one key, or one address where there are no keys, may make on average; 0 for no
+            limit.
+        learn_every: minutes after which the run learns from new events; 0 for never.
+    """
+
+    model_config = _STRICT
+    store: str = "live.sqlite"
+    budget: Annotated[float, Gt(0)] = 0.25
+    batch: Annotated[int, Ge(1)] = 32
+    queue: Annotated[int, Ge(1)] = 256
+    explore: Annotated[float, Ge(0), Le(1)] = 0.2
+    half_life: Annotated[float, Gt(0)] = 7.0
+    most_body: Annotated[int, Ge(1_000)] = 16_000_000
+    rate: Annotated[float, Ge(0)] = 0.0
+    learn_every: Annotated[float, Ge(0)] = 0.0

@@ -1,0 +1,92 @@
+"""Who may do what, and how often."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from poise.serve.problems import ForbiddenError, TooManyError, UnauthorizedError
+from poise.store.records import Key
+from poise.store.store import Store
+
+SCOPES = ("read", "write", "admin")
+OPEN = Key("open", "anybody", SCOPES, 0)
+TRUSTED_FOR = 5.0  # seconds that a key is not looked up again, so that one that is revoked works no longer than that
+REMEMBERED = 10_000
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+@dataclass(slots=True)
+class _Bucket:
+    left: float
+    at: float
+
+
+class Access:
+    """Checks keys and limits rates.
+
+    Args:
+        store: that has the keys.
+        is_open: whether anybody may do anything, as on a developer's own machine without keys.
+        rate: requests a second for one key or address, on average; 0 for no limit.
+    """
+
+    def __init__(self, store: Store, *, is_open: bool, rate: float) -> None:
+        self.store, self.is_open, self.rate = store, is_open, rate
+        self._known: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
+        self._salt = secrets.token_bytes(16)
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def check(self, request: Request, scope: str) -> Key:
+        """Return the key of a request that may do what ``scope`` says.
+
+        Raises:
+            UnauthorizedError: there is no key, or nobody knows it.
+            ForbiddenError: it is not for that.
+            TooManyError: it is used too often.
+        """
+        key = OPEN if self.is_open else self._key(request, scope)
+        if scope not in key.scopes:
+            raise ForbiddenError(f"the key {key.key_id} is not for that: it needs the scope {scope!r}")
+        if self.rate:
+            self._limit(key.key_id if key is not OPEN else request.client.host if request.client else "")
+        return key
+
+    def _key(self, request: Request, scope: str) -> Key:
+        header = request.headers.get("authorization", "")
+        token = header[7:] if header[:7].lower() == "bearer " else ""
+        if not token and scope == "write" and request.url.path == "/v1/events":
+            token = request.query_params.get("key", "")  # sendBeacon cannot set a header
+        if not token:
+            raise UnauthorizedError("give an API key: Authorization: Bearer KEY", headers=_CHALLENGE)
+        name = hmac.digest(self._salt, token.encode(), "sha256")
+        found = self._known.get(name)
+        if found is not None and time.monotonic() - found[1] < TRUSTED_FOR:
+            return found[0]
+        key = self.store.check_key(token)
+        if key is None:
+            raise UnauthorizedError("the API key is not known, or was revoked", headers=_CHALLENGE)
+        self._known[name] = (key, time.monotonic())
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return key
+
+    def _limit(self, who: str) -> None:
+        now = time.monotonic()
+        bucket = self._buckets.setdefault(who, _Bucket(2 * self.rate, now))
+        self._buckets.move_to_end(who)
+        bucket.left = min(bucket.left + (now - bucket.at) * self.rate, 2 * self.rate)
+        bucket.at = now
+        while len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
+        if bucket.left < 1:
+            wait = max(1, round((1 - bucket.left) / self.rate))
+            raise TooManyError(
+                f"more than {self.rate:g} requests a second; try again", headers={"Retry-After": str(wait)}
+            )
+        bucket.left -= 1

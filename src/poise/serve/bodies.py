@@ -1,0 +1,128 @@
+"""Reading bodies: whole or line by line, as large as allowed, each entry checked for itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from poise.serve.problems import BadRequestError, MalformedError, TooLargeError
+from poise.serve.wire import MOST_AT_ONCE, Refusal
+
+Entry = TypeVar("Entry")
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """Return the whole body.
+
+    Raises:
+        TooLargeError: it has more than ``most`` bytes.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > most:
+        raise TooLargeError(f"the body has {int(declared):,} bytes; at most {most:,} are taken: send several")
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise TooLargeError(f"the body has more than {most:,} bytes: send several")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def decode(decoder: msgspec.json.Decoder[Entry], body: bytes) -> Entry:
+    """Return what a body says.
+
+    Raises:
+        MalformedError: it is no JSON.
+        BadRequestError: it is not of the form that is due.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise BadRequestError(explain(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"the body is no JSON: {explain(error)}") from None
+
+
+def explain(error: Exception) -> str:
+    """Return what is wrong, in one line."""
+    return " ".join(str(error).split())
+
+
+class Batch(Generic[Entry]):
+    """Reads one entry, or many in a list under a name, and tells what is wrong with which.
+
+    Args:
+        kind: of the entries.
+        name: of the list.
+    """
+
+    def __init__(self, kind: type[Entry], name: str) -> None:
+        self.name = name
+        self.one = msgspec.json.Decoder(kind)
+        names = {"entries": name}
+        many: Any = list
+        listed = msgspec.defstruct("Listed", [("entries", many[kind])], rename=names, forbid_unknown_fields=True)
+        raw = msgspec.defstruct("Raw", [("entries", list[msgspec.Raw])], rename=names, forbid_unknown_fields=True)
+        self.all = msgspec.json.Decoder(listed)
+        self.each = msgspec.json.Decoder(raw)
+        self._is_many = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+    def read(self, body: bytes) -> tuple[list[tuple[int, Entry]], list[Refusal]]:
+        """Return the good entries with their places, and why others were refused.
+
+        Raises:
+            MalformedError: the body is no JSON.
+            BadRequestError: it is no object, holds too many entries, or the only one is wrong.
+        """
+        try:
+            fields = self._is_many.decode(body)
+        except msgspec.ValidationError as error:
+            raise BadRequestError(
+                f"the body is an object: one entry, or many under {self.name!r}. {explain(error)}"
+            ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedError(f"the body is no JSON: {explain(error)}") from None
+        if self.name not in fields:
+            return [(0, decode(self.one, body))], []
+        try:
+            entries: list[Entry] = self.all.decode(body).entries  # type: ignore[attr-defined]
+            self._check_many(len(entries))
+            return list(enumerate(entries)), []
+        except (msgspec.ValidationError, msgspec.DecodeError):
+            parts: list[Any] = decode(self.each, body).entries  # type: ignore[attr-defined]
+        self._check_many(len(parts))
+        good, refused = [], []
+        for at, part in enumerate(parts):
+            try:
+                good.append((at, self.one.decode(part)))
+            except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+                refused.append(Refusal(at, explain(error)))
+        return good, refused
+
+    def _check_many(self, many: int) -> None:
+        if many > MOST_AT_ONCE:
+            raise BadRequestError(f"{self.name} holds {many:,} entries; at most {MOST_AT_ONCE:,} are taken at once")
+
+
+async def read_lines(request: Request, most: int) -> AsyncIterator[tuple[int, bytes]]:
+    """Yield the lines of a body with their numbers from 0, as they come; empty ones are left out.
+
+    Raises:
+        TooLargeError: a line has more than ``most`` bytes.
+    """
+    rest, number = b"", 0
+    async for part in request.stream():
+        rest += part
+        *lines, rest = rest.split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield number, line
+            number += 1
+        if len(rest) > most:
+            raise TooLargeError(f"line {number + 1} has more than {most:,} bytes")
+    if rest.strip():
+        yield number, rest

@@ -1,0 +1,336 @@
+"""The live engine: it always has an answer, and knows what happened a second ago."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from poise.config import ServeTable
+from poise.data.vocabulary import Vocabulary
+from poise.errors import PoiseError
+from poise.policy.exploration import popular_and_drawn
+from poise.recommender import Recommender
+from poise.serve.batcher import Batcher, TooSlowError
+from poise.serve.live import Live
+from poise.serve.measures import Measures
+from poise.serve.people import History
+from poise.serve.problems import BadRequestError, NotFoundError, TooManyError
+from poise.serve.served import Asked, Ranked, Served, rank_batch
+from poise.serve.times import milliseconds
+from poise.serve.wire import HistoryEvent, ItemOut, ReasonOut, RecommendationIn, SlateOut, Stage
+from poise.slates import Reason
+from poise.store.records import Event, Impression
+from poise.types import Mask
+from poise.wording import verb
+
+CACHED = 10_000  # people whose last slate is kept
+REST = 2.0  # seconds that a stage which failed several times in a row is left alone
+FAILURES = 3
+EXPLAINED_WITHIN = 2.0  # seconds
+NOBODY = History.of([], Vocabulary([]), {})
+_NO_ITEMS = np.empty(0, dtype=np.int32)
+
+
+class Engine:
+    """Answers requests for one project, by the best stage that is up to it: ranker, retrieval, popular, cached.
+
+    Args:
+        live: the state that follows the store.
+        options: of serving.
+        measures: where to count.
+        shared: whether other processes write to the same store, so that each request has to look.
+    """
+
+    def __init__(self, live: Live, options: ServeTable, measures: Measures, *, shared: bool) -> None:
+        self.live, self.options, self.measures, self.shared = live, options, measures, shared
+        self.ranker: Batcher[Asked, Ranked] = Batcher(
+            self._rank, most=options.batch, queue=options.queue, budget=options.budget
+        )
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="retrieval")
+        self._why = ThreadPoolExecutor(1, thread_name_prefix="explaining")
+        self._slates: OrderedDict[str, Ranked] = OrderedDict()
+        self._failed: dict[str, tuple[int, float]] = {}
+        self._rng = np.random.default_rng()
+        self._warm_up()
+
+    async def recommend(self, asked: RecommendationIn, served: Served | None = None) -> SlateOut:
+        """Return what to show.
+
+        Args:
+            asked: who asks, and of what.
+            served: the run to ask; None for the one that is served.
+
+        Raises:
+            BadRequestError: it names both a user and a history, or a column that is not there.
+            NotFoundError: there is no such first page.
+            TooManyError: too many requests wait.
+        """
+        if asked.user_id is not None and asked.history is not None:
+            raise BadRequestError("give either user_id or history, not both")
+        if self.shared:
+            await self._try_to_follow()
+        served = served or self.live.served
+        now = int(time.time() * 1000)
+        allowed = self._allowed(served, asked)
+        history = await self._history(served, asked, now)
+        shown = await self._shown_before(asked)
+        index = served.catalogue.item_ids.index
+        exclude = index([*asked.exclude, *shown]) if asked.exclude or shown else np.empty(0, dtype=np.int32)
+        one = Asked(history, asked.k, now, allowed, exclude[exclude > 0], served)
+        stage, ranked, probabilities = await self._answer(one, asked.user_id)
+        reasons = await self._explain(one, stage, ranked, probabilities) if asked.explain else None
+        request_id = asked.request_id if asked.offset and asked.request_id else secrets.token_hex(12)
+        items = self._items(one, ranked, probabilities, reasons)
+        slate = SlateOut(request_id, served.name, served.model, stage, items)
+        self.measures.slates.labels(stage).inc()
+        self._log(slate, asked, now)
+        return slate
+
+    async def _answer(self, one: Asked, user_id: str | None) -> tuple[Stage, Ranked, Sequence[float]]:
+        if not len(one.history.items):
+            return self._simple(one, user_id)
+        stages: tuple[tuple[Stage, Any], ...] = (("ranker", self._ask_ranker), ("retrieval", self._ask_retriever))
+        for stage, ask in stages:
+            if self._resting(stage):
+                self.measures.fallbacks.labels(stage, "resting").inc()
+                continue
+            start = time.perf_counter()
+            try:
+                ranked = await ask(one)
+            except TooManyError:
+                raise
+            except (TooSlowError, TimeoutError):
+                self._note_failure(stage, "slow")
+            except Exception as error:  # whatever a model does, there is an answer
+                self._note_failure(stage, type(error).__name__)
+            else:
+                self.measures.stages.labels(stage).observe(time.perf_counter() - start)
+                self._failed.pop(stage, None)
+                if len(ranked.items):
+                    self._remember(user_id, ranked)
+                    return stage, ranked, [1.0] * len(ranked.items)
+                break  # nothing is left that may be shown
+        return self._simple(one, user_id)
+
+    async def _ask_ranker(self, one: Asked) -> Ranked:
+        return await self.ranker.ask(one)
+
+    async def _ask_retriever(self, one: Asked) -> Ranked:
+        model = one.served.retriever
+        if model is None:
+            raise TooSlowError
+        work = asyncio.get_running_loop().run_in_executor(self._aside, _first, one, model)
+        return await asyncio.wait_for(work, self.options.budget)
+
+    def _simple(self, one: Asked, user_id: str | None) -> tuple[Stage, Ranked, Sequence[float]]:
+        """Return what is popular, or, where even that cannot be told, what was last shown."""
+        try:
+            return self._popular(one)
+        except Exception as error:
+            self._note_failure("popular", type(error).__name__)
+        kept = self._slates.get(user_id or "")
+        if kept is None or (len(kept.items) and kept.items.max() >= len(one.allowed)):
+            return "cached", Ranked(_NO_ITEMS, _NO_ITEMS.astype(np.float32)), []
+        real = one.allowed[kept.items] & ~np.isin(kept.items, one.exclude)
+        items, scores = kept.items[real][: one.k], kept.scores[real][: one.k]
+        return "cached", Ranked(items, scores), [1.0] * len(items)
+
+    def _remember(self, user_id: str | None, ranked: Ranked) -> None:
+        """Keep the last slate of a person, and under no name the last one of all."""
+        for name in {user_id or "", ""}:
+            self._slates[name] = ranked
+            self._slates.move_to_end(name)
+        while len(self._slates) > CACHED:
+            self._slates.popitem(last=False)
+
+    def _popular(self, one: Asked) -> tuple[Stage, Ranked, Sequence[float]]:
+        start = time.perf_counter()
+        allowed = one.allowed.copy()
+        allowed[one.exclude] = False
+        if one.served.hide_seen:
+            allowed[one.history.items] = False
+        scores = self.live.trends.scores(one.served.catalogue.item_ids)
+        items, values, chances = popular_and_drawn(scores, allowed, one.k, self.options.explore, self._rng)
+        self.measures.stages.labels("popular").observe(time.perf_counter() - start)
+        return "popular", Ranked(items, values), chances.tolist()
+
+    def _rank(self, asked: Sequence[Asked]) -> Sequence[Ranked]:
+        self.measures.batch.observe(len(asked))
+        return rank_batch(asked)
+
+    async def _explain(
+        self, one: Asked, stage: Stage, ranked: Ranked, probabilities: Sequence[float]
+    ) -> list[list[Reason]]:
+        """Return why each item is there, or nothing where that takes too long."""
+        if stage in ("popular", "cached"):
+            return [_why_popular(chance) if stage == "popular" else [] for chance in probabilities]
+        served = one.served
+        model = served.pipeline if stage == "ranker" else served.retriever
+        assert model is not None
+        start = time.perf_counter()
+        work = asyncio.get_running_loop().run_in_executor(self._why, served.explain, one, ranked.items, model)
+        try:
+            return await asyncio.wait_for(work, EXPLAINED_WITHIN)
+        except Exception as error:
+            self.measures.fallbacks.labels("explanation", type(error).__name__).inc()
+            return [[] for _ in probabilities]
+        finally:
+            self.measures.stages.labels("explanation").observe(time.perf_counter() - start)
+
+    def _items(
+        self, one: Asked, ranked: Ranked, probabilities: Sequence[float], why: list[list[Reason]] | None
+    ) -> list[ItemOut]:
+        catalogue = one.served.catalogue
+        ids, titles = catalogue.item_ids.ids(ranked.items), catalogue.titles
+        shown = ranked.items.tolist()
+        if why is None:
+            return [
+                ItemOut(item_id, titles[item], round(score, 6), probability)
+                for item_id, item, score, probability in zip(
+                    ids, shown, ranked.scores.tolist(), probabilities, strict=True
+                )
+            ]
+        said = self._verbs(one)
+        return [
+            ItemOut(
+                item_id,
+                titles[item],
+                round(score, 6),
+                probability,
+                [ReasonOut(reason.kind, round(reason.share, 4), reason.text(titles, said)) for reason in reasons],
+            )
+            for item_id, item, score, probability, reasons in zip(
+                ids, shown, ranked.scores.tolist(), probabilities, why, strict=True
+            )
+        ]
+
+    def _verbs(self, one: Asked) -> dict[int, str]:
+        history = one.history
+        return {
+            item: verb(name, value, one.served.liked_from)
+            for item, name, value in zip(history.items.tolist(), history.names, history.values.tolist(), strict=True)
+        }
+
+    def _allowed(self, served: Served, asked: RecommendationIn) -> Mask:
+        allowed = served.catalogue.select(asked.filters)
+        if asked.candidates is None:
+            return allowed
+        wanted = np.zeros(len(allowed), dtype=np.bool_)
+        wanted[served.catalogue.item_ids.index(asked.candidates)] = True
+        return allowed & wanted
+
+    async def _history(self, served: Served, asked: RecommendationIn, now: int) -> History:
+        if asked.history is not None:
+            events = [_event(one, now) for one in asked.history]
+            return History.of(events, served.catalogue.item_ids, served.behaviours)
+        if asked.user_id is None:
+            return NOBODY
+        people, item_ids = self.live.people, served.catalogue.item_ids
+        known = people.known(asked.user_id, item_ids)
+        if known is not None:
+            return known
+        try:
+            async with asyncio.timeout(self.options.budget):
+                return await asyncio.to_thread(people.history, asked.user_id, item_ids, served.behaviours)
+        except (PoiseError, TimeoutError) as error:
+            self.measures.fallbacks.labels("store", type(error).__name__).inc()
+            return NOBODY
+
+    async def _shown_before(self, asked: RecommendationIn) -> list[str]:
+        """Return what the pages before showed. They may have been written by another process, a moment ago."""
+        if not asked.offset:
+            return []
+        if asked.request_id is None:
+            raise BadRequestError("offset goes with the request_id of the first page, so that no item is shown twice")
+        for wait in (0.0, 0.05, 0.2):
+            await asyncio.sleep(wait)
+            pages = await asyncio.to_thread(self.live.store.impression, asked.request_id)
+            before = [item for page in pages if page.offset < asked.offset for item in page.items]
+            if pages and pages[0].user_id != asked.user_id:
+                break
+            if pages:
+                return before[: asked.offset]
+        raise NotFoundError(
+            f"there is no request {asked.request_id!r} of this user: ask for the first page, offset 0, first"
+        )
+
+    def _log(self, slate: SlateOut, asked: RecommendationIn, now: int) -> None:
+        try:
+            self.live.store.add_impressions(
+                [
+                    Impression(
+                        request_id=slate.request_id,
+                        offset=asked.offset,
+                        user_id=asked.user_id,
+                        time=now,
+                        scenario=asked.scenario,
+                        run=slate.run,
+                        stage=slate.stage,
+                        items=[item.item_id for item in slate.items],
+                        scores=[item.score for item in slate.items],
+                        probabilities=[item.probability for item in slate.items],
+                    )
+                ]
+            )
+        except PoiseError:
+            self.measures.unlogged.inc()
+
+    async def _try_to_follow(self) -> None:
+        try:
+            async with asyncio.timeout(self.options.budget):
+                await self.live.follow()
+        except (PoiseError, TimeoutError) as error:
+            self.measures.fallbacks.labels("store", type(error).__name__).inc()
+
+    def _resting(self, stage: str) -> bool:
+        failures, since = self._failed.get(stage, (0, 0.0))
+        return failures >= FAILURES and time.monotonic() - since < REST
+
+    def _note_failure(self, stage: str, why: str) -> None:
+        self.measures.fallbacks.labels(stage, why).inc()
+        self._failed[stage] = (self._failed.get(stage, (0, 0.0))[0] + 1, time.monotonic())
+
+    def forget(self, user_id: str) -> None:
+        """Keep nothing of a user."""
+        self._slates.pop(user_id, None)
+        self._slates.pop("", None)
+
+    def _warm_up(self) -> None:
+        """Score something, so that the first request does not pay for what is set up on first use."""
+        served = self.live.served
+        n = min(len(served.base.item_ids), 50)
+        items = np.arange(1, n + 1, dtype=np.int32)
+        zeros = np.zeros(n)
+        history = History(items, np.ones(n, np.uint8), zeros.astype(np.float32), zeros.astype(np.int64), ["view"] * n)
+        one = Asked(history, 1, 0, served.catalogue.available, _NO_ITEMS, served)
+        rank_batch([one])
+        if served.retriever is not None:
+            served.rank([one], served.retriever)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self.ranker.close()
+        self._aside.shutdown(wait=False, cancel_futures=True)
+        self._why.shutdown(wait=False, cancel_futures=True)
+
+
+def _why_popular(chance: float) -> list[Reason]:
+    return [Reason("popular" if chance == 1 else "random")]
+
+
+def _first(one: Asked, model: Recommender) -> Ranked:
+    return one.served.rank([one], model)[0]
+
+
+def _event(one: str | HistoryEvent, now: int) -> Event:
+    if isinstance(one, str):
+        return Event(user_id="", item_id=one, behaviour="view", value=None, time=now)
+    moment = milliseconds(one.timestamp, now)
+    return Event(user_id="", item_id=one.item_id, behaviour=one.behaviour, value=one.value, time=moment)

@@ -1,0 +1,88 @@
+"""Events come in: checked one by one, durable when acknowledged, and known to the next request."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from poise.serve.answers import as_json, settled
+from poise.serve.bodies import Batch, decode, explain, read_body, read_lines
+from poise.serve.problems import BadRequestError
+from poise.serve.tenant import Tenant
+from poise.serve.times import milliseconds
+from poise.serve.wire import Accepted, EventIn, Refusal
+from poise.store.records import Added, Event
+
+MOST_REFUSALS = 1_000  # that are told of, of an import
+IMPORTED_AT_ONCE = 5_000
+_BATCH = Batch(EventIn, "events")
+
+
+async def post_events(request: Request, tenant: Tenant) -> Response:
+    """Take in one event or many."""
+    body = await read_body(request, tenant.options.most_body)
+    entries, refused = _BATCH.read(body)
+    single = not refused and len(entries) == 1
+    events, late = _events(entries)
+    if late and single:
+        raise BadRequestError(late[0].reason)
+    added = await _add(tenant, events)
+    refused = sorted([*refused, *late], key=lambda one: one.index)
+    tenant.measures.events.labels("refused").inc(len(refused))
+    return as_json(Accepted(added.accepted, refused, added.duplicates))
+
+
+async def import_events(request: Request, tenant: Tenant) -> Response:
+    """Take in events, one a line, as they come."""
+    accepted = duplicates = 0
+    refused: list[Refusal] = []
+    waiting: list[tuple[int, EventIn]] = []
+
+    async def flush() -> None:
+        nonlocal accepted, duplicates
+        events, late = _events(waiting)
+        refused.extend(late)
+        added = await _add(tenant, events)
+        accepted += added.accepted
+        duplicates += added.duplicates
+        waiting.clear()
+
+    async for number, line in read_lines(request, tenant.options.most_body):
+        try:
+            waiting.append((number, decode(_BATCH.one, line)))
+        except Exception as error:
+            refused.append(Refusal(number, explain(error)))
+        if len(waiting) >= IMPORTED_AT_ONCE:
+            await flush()
+    await flush()
+    tenant.measures.events.labels("refused").inc(len(refused))
+    return as_json(Accepted(accepted, refused[:MOST_REFUSALS], duplicates))
+
+
+def _events(entries: list[tuple[int, EventIn]]) -> tuple[list[Event], list[Refusal]]:
+    now = int(time.time() * 1000)
+    events, refused = [], []
+    for at, one in entries:
+        try:
+            moment = milliseconds(one.timestamp, now)
+        except BadRequestError as error:
+            refused.append(Refusal(at, str(error)))
+            continue
+        events.append(
+            Event(one.user_id, one.item_id, one.behaviour, one.value, moment, one.event_id, one.context, one.request_id)
+        )
+    return events, refused
+
+
+async def _add(tenant: Tenant, events: list[Event]) -> Added:
+    if not events:
+        return Added(0, 0)
+    start = time.perf_counter()
+    added: Added = await settled(tenant.store.add_events(events))
+    tenant.measures.stages.labels("store").observe(time.perf_counter() - start)
+    await tenant.live.follow()
+    tenant.measures.events.labels("accepted").inc(added.accepted)
+    tenant.measures.events.labels("duplicate").inc(added.duplicates)
+    return added

@@ -1,0 +1,66 @@
+"""What is popular now: counts of events in which an old one weighs less, kept up with every event."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from poise.data.vocabulary import Vocabulary
+from poise.types import Doubles
+
+DAY = 86_400_000  # milliseconds
+AGAINST = ("skip", "dislike", "hide", "unlike")  # behaviours that do not make an item popular
+_TIE = 1e-3  # what having been popular at any time counts beside being popular now
+_MOST = 500.0  # half-lives that a weight may lie from the reference, far from what a float can hold
+
+
+class Trends:
+    """Decayed counts by item. An event weighs half as much as one that is ``half_life`` days younger.
+
+    Weights are kept relative to one moment, so that nothing has to be multiplied as time goes by. What was popular at
+    any time breaks ties, which matters when a log is taken up again after a long pause.
+
+    Args:
+        half_life: in days.
+    """
+
+    def __init__(self, half_life: float) -> None:
+        self.half_life = half_life
+        self._reference: int | None = None
+        self._weights: dict[str, tuple[float, int]] = {}  # of an item: decayed, and plain
+        self._item_ids: Vocabulary | None = None
+        self._lately: Doubles = np.zeros(1)
+        self._ever: Doubles = np.zeros(1)
+
+    def add(self, events: Iterable[tuple[str, str, int, int]]) -> None:
+        """Count events: item, behaviour, time in milliseconds, how many."""
+        lookup = {} if self._item_ids is None else self._item_ids._lookup
+        for item_id, behaviour, moment, count in events:
+            if behaviour in AGAINST:
+                continue
+            if self._reference is None:
+                self._reference = moment
+            age = (moment - self._reference) / (self.half_life * DAY)
+            weight = count * math.exp2(min(max(age, -_MOST), _MOST))
+            decayed, plain = self._weights.get(item_id, (0.0, 0))
+            self._weights[item_id] = decayed + weight, plain + count
+            if (at := lookup.get(item_id, 0)) != 0:
+                self._lately[at], self._ever[at] = self._weights[item_id]
+
+    def scores(self, item_ids: Vocabulary) -> Doubles:
+        """Return how popular each item of a catalogue is, float64 ``[n_items + 1]``, relative to the most popular."""
+        if item_ids is not self._item_ids:
+            lookup = item_ids._lookup
+            self._lately, self._ever = np.zeros((2, item_ids.size))
+            for item_id, weights in self._weights.items():
+                at = lookup.get(item_id, 0)
+                self._lately[at], self._ever[at] = weights
+            self._lately[0] = self._ever[0] = 0
+            self._item_ids = item_ids
+        return _share(self._lately) + _TIE * _share(np.log1p(self._ever))
+
+
+def _share(weights: Doubles) -> Doubles:
+    return weights / max(float(weights.max()), 1e-300)

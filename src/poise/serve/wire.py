@@ -1,0 +1,270 @@
+"""What stands in requests and answers. The OpenAPI document is made of these same types."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+MOST_AT_ONCE = 10_000  # events, items or users in one body
+MOST_SHOWN = 200  # items in one answer
+EARLIEST, LATEST = 100_000_000_000, 4_102_444_800_000  # 1973 and 2100, in milliseconds
+
+Id = Annotated[
+    str,
+    Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$", description="Any text without control signs."),
+]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Count = Annotated[int, Meta(ge=1, le=MOST_SHOWN)]
+Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
+Text = Annotated[str, Meta(max_length=20_000, pattern=r"^[^\x00]*$")]
+Moment = Annotated[int, Meta(ge=EARLIEST, le=LATEST, description="Milliseconds since 1970, UTC.")]
+Stage = Literal["ranker", "retrieval", "popular", "cached"]
+Value = Text | Number | bool | Annotated[list[Text], Meta(max_length=1_000)] | None
+Context = Annotated[dict[Name, Text | Number | bool | None], Meta(max_length=50)]
+Content = Annotated[dict[Name, Value], Meta(max_length=200)]
+
+
+class Body(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A body that may hold what it names and nothing else."""
+
+
+class EventIn(Body):
+    """Somebody did something with an item."""
+
+    user_id: Id
+    item_id: Id
+    behaviour: Name = "view"
+    value: Number | None = None
+    timestamp: Moment | datetime | None = None
+    event_id: Id | None = None
+    context: Context | None = None
+    request_id: Id | None = None
+
+
+class ItemIn(Body):
+    """An item of the catalogue."""
+
+    item_id: Id
+    content: Content = {}
+    available: bool = True
+
+
+class ItemPatch(Body):
+    """What changes of an item: content is merged, null takes a column out."""
+
+    content: Content | UnsetType = UNSET
+    available: bool | UnsetType = UNSET
+
+
+class UserIn(Body):
+    """What is known of a user."""
+
+    user_id: Id
+    content: Content = {}
+
+
+class UserPatch(Body):
+    """What changes of a user: content is merged, null takes a column out."""
+
+    content: Content | UnsetType = UNSET
+
+
+class HistoryEvent(Body):
+    """Something that somebody without an id did."""
+
+    item_id: Id
+    behaviour: Name = "view"
+    value: Number | None = None
+    timestamp: Moment | datetime | None = None
+
+
+class Filter(Body, rename={"is_in": "in", "least": "min", "most": "max"}):
+    """What an item must be like, by one column of the catalogue."""
+
+    column: Name
+    is_in: Annotated[list[Text | Number | bool], Meta(min_length=1, max_length=1_000)] | UnsetType = UNSET
+    not_in: Annotated[list[Text | Number | bool], Meta(min_length=1, max_length=1_000)] | UnsetType = UNSET
+    least: Number | UnsetType = UNSET
+    most: Number | UnsetType = UNSET
+
+
+class RecommendationIn(Body):
+    """Who asks for recommendations, and of what."""
+
+    user_id: Id | None = None
+    history: Annotated[list[Id | HistoryEvent], Meta(max_length=1_000)] | None = None
+    k: Count = 10
+    scenario: Name | None = None
+    context: Context | None = None
+    candidates: Annotated[list[Id], Meta(min_length=1, max_length=MOST_AT_ONCE)] | None = None
+    filters: Annotated[list[Filter], Meta(max_length=20)] = []
+    exclude: Annotated[list[Id], Meta(max_length=MOST_AT_ONCE)] = []
+    offset: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    request_id: Id | None = None
+    explain: bool = False
+    run: Name | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """Why one entry of a body was not taken."""
+
+    index: int
+    reason: str
+
+
+class Accepted(Struct, frozen=True):
+    """What became of the entries of a body."""
+
+    accepted: int
+    refused: list[Refusal]
+    duplicates: int = 0
+
+
+class ReasonOut(Struct, frozen=True):
+    """Why an item stands in a slate."""
+
+    kind: Literal["history", "popular", "random", "new"]
+    share: float
+    text: str
+
+
+class ItemOut(Struct, frozen=True, omit_defaults=True):
+    """An item that is shown."""
+
+    item_id: str
+    title: str
+    score: float
+    probability: float
+    reasons: list[ReasonOut] | UnsetType = UNSET
+
+
+class SlateOut(Struct, frozen=True):
+    """What is shown, and what chose it."""
+
+    request_id: str
+    run: str
+    model: str
+    stage: Stage
+    items: list[ItemOut]
+
+
+class FoundItem(Struct, frozen=True):
+    """An item that was found."""
+
+    item_id: str
+    title: str
+    score: float
+
+
+class Found(Struct, frozen=True):
+    """Items that were found, best first."""
+
+    items: list[FoundItem]
+
+
+class CatalogueItem(Struct, frozen=True):
+    """An item as the catalogue has it."""
+
+    item_id: str
+    content: dict[str, Any]
+    available: bool
+
+
+class ItemPage(Struct, frozen=True):
+    """A part of the catalogue, and where the next one begins."""
+
+    items: list[CatalogueItem]
+    next: str | None
+
+
+class KnownUser(Struct, frozen=True):
+    """What is known of a user."""
+
+    user_id: str
+    content: dict[str, Any]
+
+
+class UserPage(Struct, frozen=True):
+    """A part of the users, and where the next one begins."""
+
+    users: list[KnownUser]
+    next: str | None
+
+
+class Done(Struct, frozen=True):
+    """What somebody did with an item."""
+
+    item_id: str
+    title: str
+    behaviour: str
+    timestamp: int
+    value: float | None
+
+
+class Interest(Struct, frozen=True):
+    """What somebody likes more than others do."""
+
+    column: str
+    label: str
+    share: float
+    times_average: float
+
+
+class ProfileOut(Struct, frozen=True):
+    """What the system believes of a user."""
+
+    user_id: str
+    events: int
+    history: list[Done]
+    interests: list[Interest]
+    words: str
+    content: dict[str, Any]
+
+
+class Shown(Struct, frozen=True):
+    """An item that was shown, and what came of it."""
+
+    item_id: str
+    score: float
+    probability: float
+    feedback: list[str]
+
+
+class RequestOut(Struct, frozen=True):
+    """What was answered to a request, and what people did with it."""
+
+    request_id: str
+    user_id: str | None
+    run: str
+    stage: str
+    timestamp: int
+    items: list[Shown]
+
+
+class ReceiptOut(Struct, frozen=True):
+    """What was erased, and which fitted models still hold it."""
+
+    receipt_id: str
+    user_id: str
+    erased: dict[str, int]
+    runs_holding_the_user: list[str]
+
+
+class Health(Struct, frozen=True):
+    """Whether the server lives, and what it serves."""
+
+    status: str
+    run: str | None = None
+    reason: str | None = None
+
+
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """An error, by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Refusal] | UnsetType = UNSET

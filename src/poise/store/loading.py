@@ -1,0 +1,108 @@
+"""A data set into the store, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from poise.data.dataset import Dataset
+from poise.progress import track
+from poise.store.catalogue import put_items, put_users
+from poise.store.coerce import KNOWN
+from poise.store.errors import StoreError
+from poise.store.notes import put_setting, setting
+from poise.store.records import Item, User
+from poise.store.rows import INSERT_EVENTS, dump, without_nulls
+from poise.store.writer import Transaction
+
+CATALOGUE = "catalogue"  # the setting that remembers what cannot be told from the rows
+
+_ROWS = 10_000  # in one version, so that a follower can take them in parts
+
+
+def load(transaction: Transaction, data: Dataset) -> int:
+    """Insert all items, users and events of a data set, in the order of its vocabularies and of its log.
+
+    All is done in the one transaction, in several versions.
+
+    Raises:
+        StoreError: a data set was loaded before.
+    """
+    if setting(transaction.connection, transaction.project, CATALOGUE) is not None:
+        raise StoreError("a data set was loaded into this store before: choose another store, or another project")
+    items, users = _storable(data.items), _storable(data.users)
+    context = _storable(data.events.context)
+    put_setting(transaction, CATALOGUE, _catalogue(data, items, users, context))
+    for ids, contents in _parts(data.item_ids.series, items):
+        transaction.raise_version()
+        put_items(transaction, [Item(*pair) for pair in zip(ids, contents, strict=True)])
+    for ids, contents in _parts(data.user_ids.series, users):
+        transaction.raise_version()
+        put_users(transaction, [User(*pair) for pair in zip(ids, contents, strict=True)])
+    for start in track(range(0, data.n_events, _ROWS), "loading", unit="0,000 events"):
+        transaction.raise_version()
+        rows = _event_rows(transaction, data, context, slice(start, start + _ROWS))
+        INSERT_EVENTS.run(transaction.connection, rows)
+    return data.n_events
+
+
+def _catalogue(data: Dataset, items: pl.DataFrame, users: pl.DataFrame, context: pl.DataFrame) -> dict[str, Any]:
+    def types(table: pl.DataFrame) -> dict[str, str]:
+        return {column: str(dtype) for column, dtype in table.schema.items()}
+
+    return {
+        "name": data.name,
+        "title_column": data.title_column,
+        "behaviours": data.behaviour_ids.series.to_list(),
+        "has_time": data.events.has_time,
+        "item_kinds": dict(data.item_kinds),
+        "user_kinds": dict(data.user_kinds),
+        "item_columns": types(items),
+        "user_columns": types(users),
+        "context_columns": types(context),
+    }
+
+
+def _storable(table: pl.DataFrame) -> pl.DataFrame:
+    """Bring columns to types that JSON can hold and that are remembered; NaN becomes null."""
+    columns = []
+    for column in table.get_columns():
+        if str(column.dtype) not in KNOWN:
+            strings = isinstance(column.dtype, pl.List | pl.Array)
+            column = column.cast(pl.List(pl.String) if strings else pl.String)  # noqa: PLW2901
+        columns.append(column.fill_nan(None) if column.dtype.is_float() else column)
+    return pl.DataFrame(columns)
+
+
+def _parts(ids: pl.Series, table: pl.DataFrame) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
+    for start in range(0, len(ids), _ROWS):
+        part = ids[start : start + _ROWS].to_list()
+        rows = table[start : start + _ROWS].to_dicts() if table.width else [{}] * len(part)
+        yield part, rows
+
+
+def _event_rows(transaction: Transaction, data: Dataset, context: pl.DataFrame, part: slice) -> list[tuple[Any, ...]]:
+    log = data.events
+    users, items, behaviours = (
+        vocabulary.series.gather(codes[part].astype(np.int64) - 1)
+        for vocabulary, codes in (
+            (data.user_ids, log.user),
+            (data.item_ids, log.item),
+            (data.behaviour_ids, log.behaviour),
+        )
+    )
+    values = pl.Series(log.value[part]).fill_nan(None)
+    contexts = _contexts(context[part]) if context.width else [None] * len(users)
+    times = log.timestamp[part].tolist()
+    size = len(times)
+    nothing = [None] * size
+    own = [transaction.project] * size, [transaction.version] * size
+    return list(zip(*own, users, items, behaviours, values, times, nothing, contexts, nothing, strict=True))
+
+
+def _contexts(table: pl.DataFrame) -> list[str | None]:
+    rows = (without_nulls(row) for row in table.to_dicts())
+    return [dump(row) if row else None for row in rows]

@@ -1,0 +1,153 @@
+"""The store as a data set, to learn from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sqlalchemy import Connection, Select, select
+
+from poise.data import kinds as kinds_of
+from poise.data.dataset import Dataset, Kind
+from poise.data.index import RESERVED, index
+from poise.data.vocabulary import Vocabulary
+from poise.store import coerce
+from poise.store.database import Database
+from poise.store.following import version
+from poise.store.loading import CATALOGUE
+from poise.store.notes import setting
+from poise.store.tables import events, items, users
+
+_AT_ONCE = 50_000  # rows
+
+_EVENTS = {
+    "user_id": pl.String,
+    "item_id": pl.String,
+    "behaviour": pl.String,
+    "value": pl.Float32,
+    "timestamp": pl.Int64,
+}
+
+
+def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
+    """Read the events, items and users of one moment, and the version of it.
+
+    A data set that was loaded comes out as it went in. Items and users that were put later follow in order of arrival,
+    then those that only the events speak of, sorted; deleted items are there as long as events speak of them. Columns
+    that the loaded data had keep their kinds, and a value that does not fit is null; what other columns hold is guessed.
+
+    Raises:
+        DataError: there are no events.
+        StoreError: the database cannot be read.
+    """
+    with database.snapshot() as connection:
+        upto = version(connection, project)
+        known = setting(connection, project, CATALOGUE) or {}
+        log = _events(connection, project, known)
+        item_rows = _tuples(
+            connection,
+            select(items.c.item_id, items.c.content, items.c.deleted)
+            .where(items.c.project == project)
+            .order_by(items.c.id),
+        )
+        user_rows = _tuples(
+            connection,
+            select(users.c.user_id, users.c.content).where(users.c.project == project).order_by(users.c.id),
+        )
+        used = set(log["item_id"].unique()) if log.height else set()
+        item_table, item_kinds = _table(
+            "items", ((row[0], row[1]) for part in item_rows for row in part if not row[2] or row[0] in used), known
+        )
+        user_table, user_kinds = _table("users", (row for part in user_rows for row in part), known)
+    data = index(
+        log,
+        item_table,
+        user_table,
+        item_kinds=item_kinds,
+        user_kinds=user_kinds,
+        title_column=known.get("title_column") or ("title" if "title" in item_table.columns else None),
+        name=known.get("name", "live"),
+    )
+    return _as_loaded(data, known.get("behaviours", [])), upto
+
+
+def _events(connection: Connection, project: int, known: Mapping[str, Any]) -> pl.DataFrame:
+    rows = _tuples(
+        connection,
+        select(
+            events.c.user_id,
+            events.c.item_id,
+            events.c.behaviour,
+            events.c.value,
+            events.c.time,
+            events.c.context,
+        )
+        .where(events.c.project == project)
+        .order_by(events.c.version, events.c.id),  # the order of arrival, as the index has it
+    )
+    parts, contexts = [], []
+    for part in rows:
+        *columns, context = zip(*part, strict=True)
+        parts.append(pl.DataFrame([pl.Series(name, values, dtype=dtype) for (name, dtype), values in zip(_EVENTS.items(), columns, strict=True)]))
+        contexts.append(context)
+    log = pl.concat(parts) if parts else pl.DataFrame(schema=_EVENTS)
+    if not known.get("has_time", True):
+        log = log.drop("timestamp")
+    remembered = known.get("context_columns", {})
+    if not remembered and all(one is None for part in contexts for one in part):
+        return log
+    table = coerce.frame([None if one is None else json.loads(one) for part in contexts for one in part], remembered)
+    return pl.concat([log, table.rename({name: f"context_{name}" for name in RESERVED if name in table.columns})], how="horizontal")
+
+
+def _table(table: str, rows: Iterator[Sequence[Any]], known: Mapping[str, Any]) -> tuple[pl.DataFrame, dict[str, Kind]]:
+    """Make the items or the users, with their columns in the form of their kinds, and the kinds."""
+    key = "item_id" if table == "items" else "user_id"
+    ids, contents = [], []
+    for outer, content in rows:
+        ids.append(outer)
+        contents.append(json.loads(content))
+    remembered = known.get(f"{key[:-3]}_columns", {})
+    kinds: dict[str, Kind] = dict(known.get(f"{key[:-3]}_kinds", {}))
+    columns = coerce.frame(contents, remembered).drop(key, strict=False)
+    new = columns.drop(list(remembered))
+    if new.width:
+        formed, guessed = kinds_of.normalise(new, {}, table)
+        columns = pl.concat([columns.select(list(remembered)), formed], how="horizontal")
+        kinds |= guessed
+    return columns.insert_column(0, pl.Series(key, ids, dtype=pl.String)), kinds
+
+
+def _as_loaded(data: Dataset, behaviours: Sequence[str]) -> Dataset:
+    """Give behaviours the codes that they had when they were loaded, and new ones those behind."""
+    found = data.behaviour_ids.series.to_list()
+    names = [*behaviours, *(name for name in found if name not in behaviours)]
+    items, users = (table if table.width else pl.DataFrame() for table in (data.items, data.users))
+    data = replace(data, items=items, users=users)
+    if names == found:
+        return data
+    ids = Vocabulary(names)
+    code = np.concatenate([[0], ids.index(found)]).astype(np.uint8)
+    return replace(
+        data, behaviour_ids=ids, events=replace(data.events, behaviour=code[data.events.behaviour])
+    )
+
+
+def _tuples(connection: Connection, question: Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """Yield rows as the driver gives them, many at a time, without an object for each."""
+    compiled = question.compile(connection)
+    values = compiled.params
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        cursor, parameters = driver.cursor(), [values[name] for name in compiled.positiontup or ()]
+    else:  # a cursor with a name stays with the server and hands over only what is fetched
+        cursor, parameters = driver.cursor("poise_rows"), values
+    with closing(cursor):
+        cursor.execute(str(compiled), parameters)
+        while part := cursor.fetchmany(_AT_ONCE):
+            yield part

@@ -1,0 +1,174 @@
+"""What goes into the store and comes out of it. Times are milliseconds since 1970 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Somebody did something with an item.
+
+    Attributes:
+        user_id: who.
+        item_id: with what.
+        behaviour: what they did, such as ``view``.
+        value: how much, such as a rating; None if nothing was said.
+        time: when.
+        event_id: by which it is known when it is sent again; None for an event that cannot be told from another.
+        context: where and how it happened: strings, numbers and booleans by name.
+        request_id: of the recommendation that it answers.
+    """
+
+    user_id: str
+    item_id: str
+    behaviour: str
+    value: float | None
+    time: int
+    event_id: str | None = None
+    context: Mapping[str, Any] | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item of the catalogue: its columns by name, and whether it may be recommended."""
+
+    item_id: str
+    content: Mapping[str, Any]
+    available: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """What is known of a user: columns by name."""
+
+    user_id: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """One page of one answer to a request.
+
+    Attributes:
+        request_id: of the request; further pages of it have the same.
+        offset: how many items of the request were shown on pages before.
+        user_id: to whom; None for a history without a name.
+        time: when.
+        scenario: where it was shown, such as ``home``.
+        run: which fitted pipeline answered.
+        stage: how far it came: ``ranker``, ``retrieval``, ``popular`` or ``cached``.
+        items: the ids that were shown, the best first.
+        scores: of each.
+        probabilities: with which each was shown.
+    """
+
+    request_id: str
+    offset: int
+    user_id: str | None
+    time: int
+    scenario: str | None
+    run: str
+    stage: str
+    items: list[str]
+    scores: list[float]
+    probabilities: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """How many events of a batch are now durable for the first time, and how many were known."""
+
+    accepted: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The receipt of an erasure.
+
+    Attributes:
+        receipt_id: what to call it by.
+        subject: a salted hash of the user's id, so that who knows the id can find the receipt, and nobody else the id.
+        time: when.
+        counts: how many rows of each kind were erased.
+        runs: the fitted pipelines that still hold what was learnt from the user.
+    """
+
+    receipt_id: str
+    subject: str
+    time: int
+    counts: dict[str, int]
+    runs: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key, without its secret.
+
+    Attributes:
+        key_id: the part of the token that may be shown.
+        name: what people call it.
+        scopes: what it allows.
+        created: when.
+        revoked: since when it is not valid; None for a valid one.
+    """
+
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created: int
+    revoked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A line of the audit log: who did what, and when."""
+
+    time: int
+    actor: str
+    act: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """What became of what a run has shown.
+
+    Attributes:
+        requests: how many it answered; further pages of one do not count.
+        shown: how many items it showed.
+        answered: to how many requests there is feedback.
+        clicks: how many events name a request of the run.
+    """
+
+    requests: int
+    shown: int
+    answered: int
+    clicks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is new since a version: whole versions, in order.
+
+    Attributes:
+        version: up to which everything is here; ask for what is newer than this the next time.
+        events: that were added and not erased since, in order of arrival.
+        items: that were added or changed, as they are now.
+        deleted_items: ids of items that were deleted.
+        users: that were added or changed, as they are now.
+        erased: how many users were erased.
+        settings: that were set, by name.
+    """
+
+    version: int
+    events: list[Event] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    deleted_items: list[str] = field(default_factory=list)
+    users: list[User] = field(default_factory=list)
+    erased: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, select
+
+from poise.data.dataset import Dataset
+from poise.store import catalogue, erasure, following, keys, loading, log, notes, reading, shown
+from poise.store.database import Database
+from poise.store.errors import explained
+from poise.store.migrate import migrate
+from poise.store.records import (
+    Act,
+    Added,
+    Changes,
+    Erasure,
+    Event,
+    Impression,
+    Item,
+    Key,
+    RunFigures,
+    User,
+)
+from poise.store.tables import projects
+from poise.store.writer import Transaction, Writer
+
+Answer = TypeVar("Answer")
+
+
+class Store:
+    """The live log of one project: events, items, users, what was shown, settings, keys, receipts of erasures.
+
+    What writes returns a future: when it is done, the data is on the disk. All writes go through one thread, which
+    commits together what waits; callbacks of the futures run in it and must be quick. What reads does so at once, from
+    any thread. Several stores, in several processes too, may be open on one database; projects do not see each other.
+
+    A future that fails holds a :class:`poise.store.StoreError` (the database cannot be written to now) or a
+    :class:`poise.errors.DataError` (the values are such as no database takes); every method that reads may raise a
+    ``StoreError``. Make one with :meth:`open`.
+    """
+
+    def __init__(self, database: Database, project: int, salt: bytes, *, capacity: int) -> None:
+        self._database = database
+        self._project = project
+        self._salt = salt
+        self._writer = Writer(database, project, capacity)
+
+    @classmethod
+    def open(cls, url: str | Path, project: str = "default", *, capacity: int = 200_000) -> Store:
+        """Open a store; the database file, its tables and the project are made if they are not there.
+
+        Args:
+            url: the path of a SQLite file, or ``postgresql://user:password@host/database``.
+            project: whose data to see.
+            capacity: how many rows may wait to be written.
+
+        Raises:
+            StoreError: the database cannot be opened, or a newer version wrote it.
+            UsageError: it is another kind of URL.
+        """
+        database = Database(url)
+        try:
+            migrate(database)
+            number, salt = _project(database, project)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, number, salt, capacity=capacity)
+
+    def close(self) -> None:
+        """Write what waits, and close the database."""
+        self._writer.close()
+        self._database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Writing
+
+    @property
+    def pending(self) -> int:
+        """How many rows wait to be written."""
+        return self._writer.pending
+
+    def add_events(self, events: Sequence[Event]) -> Future[Added]:
+        """Add events, each once: one whose ``event_id`` is known, or stands twice here, is counted as a duplicate.
+
+        Raises:
+            StoreFull: too many rows wait to be written.
+        """
+        return self._writer.submit(lambda transaction: log.add(transaction, events), len(events))
+
+    def put_items(self, items: Sequence[Item]) -> Future[int]:
+        """Insert items or replace those that are known; gives how many."""
+        return self._writer.submit(lambda transaction: catalogue.put_items(transaction, items), len(items))
+
+    def put_users(self, users: Sequence[User]) -> Future[int]:
+        """Insert users or replace those that are known; gives how many."""
+        return self._writer.submit(lambda transaction: catalogue.put_users(transaction, users), len(users))
+
+    def patch_item(
+        self, item_id: str, content: Mapping[str, Any] | None = None, available: bool | None = None
+    ) -> Future[Item | None]:
+        """Merge ``content`` into an item's, a null removing its key; gives the item, None if it is not known."""
+        return self._writer.submit(lambda transaction: catalogue.patch_item(transaction, item_id, content, available))
+
+    def patch_user(self, user_id: str, content: Mapping[str, Any]) -> Future[User | None]:
+        """Merge ``content`` into a user's, a null removing its key; gives the user, None if it is not known."""
+        return self._writer.submit(lambda transaction: catalogue.patch_user(transaction, user_id, content))
+
+    def delete_item(self, item_id: str) -> Future[bool]:
+        """Delete an item; its events stay. Gives whether there was such an item."""
+        return self._writer.submit(lambda transaction: catalogue.delete_item(transaction, item_id))
+
+    def add_impressions(self, impressions: Sequence[Impression]) -> Future[int]:
+        """Write down what was shown, within some hundredths of a second; gives how many pages were new.
+
+        Raises:
+            StoreFull: too many rows wait to be written.
+        """
+        return self._writer.submit(
+            lambda transaction: shown.add_impressions(transaction, impressions),
+            len(impressions),
+            versioned=False,
+            waits=True,
+        )
+
+    def erase_user(self, user_id: str, runs: Sequence[str], actor: str) -> Future[Erasure]:
+        """Delete all that is known of a user but a receipt. See :func:`poise.store.erasure.erase`.
+
+        Args:
+            user_id: whom to forget.
+            runs: the runs that were fitted with the user's events, for the receipt.
+            actor: who wants it, for the audit log.
+        """
+        return self._writer.submit(lambda transaction: erasure.erase(transaction, user_id, self._salt, runs, actor))
+
+    def set(self, name: str, value: Any) -> Future[None]:  # noqa: A003
+        """Keep a JSON value under a name; followers hear of it."""
+        return self._writer.submit(lambda transaction: notes.put_setting(transaction, name, value))
+
+    def add_audit(self, actor: str, act: str, detail: Mapping[str, Any]) -> Future[None]:
+        """Write down what somebody did. A user should stand in ``detail`` as :meth:`subject` calls them."""
+        return self._writer.submit(
+            lambda transaction: notes.write_audit(transaction, actor, act, dict(detail)), versioned=False
+        )
+
+    def load(self, data: Dataset) -> int:
+        """Take over a data set: all of it or, if anything goes wrong, nothing. Returns the number of events.
+
+        Raises:
+            StoreError: a data set was loaded before, or the database cannot be written to.
+        """
+        return self._writer.submit(
+            lambda transaction: loading.load(transaction, data), data.n_events, alone=True
+        ).result()
+
+    # Reading
+
+    def version(self) -> int:
+        """Return the version: it is raised with every write that followers must hear of."""
+        return self._read(following.version)
+
+    def changes(self, since: int, limit: int = 10_000) -> Changes:
+        """Return what is newer than the version ``since``; quick when that is nothing.
+
+        Args:
+            since: the ``version`` of the changes, or of the snapshot, that were seen last.
+            limit: about how many events, items and users to return; a version is never cut.
+        """
+        return self._read(following.changes, since, limit)
+
+    def history(self, user_id: str, limit: int = 200) -> list[Event]:
+        """Return the newest ``limit`` events of a user, the oldest first, by time and then order of arrival."""
+        return self._read(log.history, user_id, limit)
+
+    def feedback(self, request_id: str) -> list[Event]:
+        """Return the events that answer a request, in order of arrival."""
+        return self._read(log.feedback, request_id)
+
+    def counts_by_day(self, since: int = 0) -> list[tuple[str, str, int, int]]:
+        """Count events from the time ``since`` on: item, behaviour, days since 1970, how many."""
+        return self._read(log.counts_by_day, since)
+
+    def item(self, item_id: str) -> Item | None:
+        """Return an item; None if it is not known, or was deleted."""
+        return self._read(catalogue.item, item_id)
+
+    def items(self, after: str | None = None, limit: int = 100) -> list[Item]:
+        """Return items that are not deleted, in the order of their ids, from the one behind ``after`` on."""
+        return self._read(catalogue.items_page, after, limit)
+
+    def all_items(self) -> Iterator[Item]:
+        """Yield the items that are not deleted, in the order of the vocabulary."""
+        return catalogue.all_items(self._database, self._project)
+
+    def deleted_items(self) -> list[str]:
+        """Return the ids of the items that were deleted."""
+        return self._read(catalogue.deleted_items)
+
+    def user(self, user_id: str) -> User | None:
+        """Return what is known of a user; None if that is nothing."""
+        return self._read(catalogue.user, user_id)
+
+    def users(self, after: str | None = None, limit: int = 100) -> list[User]:
+        """Return users in the order of their ids, from the one behind ``after`` on."""
+        return self._read(catalogue.users_page, after, limit)
+
+    def impression(self, request_id: str) -> list[Impression]:
+        """Return the pages of a request, in order."""
+        return self._read(shown.pages, request_id)
+
+    def shown(self, user_id: str, limit: int = 20) -> list[Impression]:
+        """Return the newest ``limit`` pages that a user was shown, the newest first."""
+        return self._read(shown.shown_to, user_id, limit)
+
+    def run_figures(self) -> dict[str, RunFigures]:
+        """Return by run what it has shown, and how often that was answered."""
+        return self._read(shown.run_figures)
+
+    def setting(self, name: str) -> Any | None:
+        """Return the value that was set last; None if none was."""
+        return self._read(notes.setting, name)
+
+    def audit(self, limit: int = 100) -> list[Act]:
+        """Return the newest lines of the audit log, the newest first."""
+        return self._read(notes.read_audit, limit)
+
+    def erasures(self) -> list[Erasure]:
+        """Return the receipts of all erasures, the oldest first."""
+        return self._read(erasure.every)
+
+    def subject(self, user_id: str) -> str:
+        """Return what to call a user in logs: a salted hash, the same for the same user of this project."""
+        return erasure.subject(user_id, self._salt)
+
+    def dataset(self) -> Dataset:
+        """Return everything as a data set. See :func:`poise.store.reading.read_dataset`.
+
+        Raises:
+            DataError: there are no events.
+        """
+        return self.snapshot()[0]
+
+    def snapshot(self) -> tuple[Dataset, int]:
+        """Return everything as a data set, and the version up to which it goes."""
+        return reading.read_dataset(self._database, self._project)
+
+    # Keys
+
+    def keys(self) -> list[Key]:
+        """Return all API keys, the oldest first, without their secrets."""
+        return self._read(keys.every)
+
+    def create_key(self, name: str, scopes: Sequence[str]) -> tuple[Key, str]:
+        """Make an API key; returns it with its token, which is shown now and never again."""
+        key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+        key = self._writer.submit(
+            lambda transaction: keys.create(transaction, name, scopes, key_id, secret), versioned=False
+        ).result()
+        return key, keys.token(key_id, secret)
+
+    def revoke_key(self, key_id: str) -> bool:
+        """Make an API key invalid; False if there is no valid one of this id."""
+        return self._writer.submit(lambda transaction: keys.revoke(transaction, key_id), versioned=False).result()
+
+    def check_key(self, token: str) -> Key | None:
+        """Return the valid key that a token belongs to, else None, in a time that tells nothing of the secret."""
+        return self._read(keys.check, token)
+
+    def _read(self, question: Callable[..., Answer], *arguments: Any) -> Answer:
+        return self._database.read(lambda connection: question(connection, self._project, *arguments))
+
+
+def _project(database: Database, name: str) -> tuple[int, bytes]:
+    """Return the number and the salt of a project, which is made if it is not there."""
+
+    def find(connection: Connection) -> tuple[int, bytes] | None:
+        row = connection.execute(select(projects.c.id, projects.c.salt).where(projects.c.name == name)).one_or_none()
+        return None if row is None else (row[0], bytes(row[1]))
+
+    found = database.read(find)
+    if found is None:
+        with explained(database.label), database.connect_to_write() as connection, connection.begin():
+            connection.execute(
+                database.insert(projects).on_conflict_do_nothing(),
+                {"name": name, "version": 0, "salt": secrets.token_bytes(32)},
+            )
+            found = find(connection)
+    assert found is not None
+    return found

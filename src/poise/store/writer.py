@@ -1,0 +1,285 @@
+"""One thread that writes: whatever waits is committed together."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.exc import DBAPIError
+
+from poise.store.database import Database
+from poise.store.errors import StoreError, StoreFull, explain, is_gone, is_locked
+from poise.store.tables import projects, writers
+
+Answer = TypeVar("Answer")
+
+_TOGETHER = 5_000  # rows in one transaction, beyond which further jobs wait for the next
+_LINGER = 0.02  # seconds that jobs which nobody waits for may wait for company
+
+_logger = logging.getLogger(__name__)
+
+
+_RAISE = (
+    update(projects)
+    .where(projects.c.id == bindparam("project"))
+    .values(version=projects.c.version + 1)
+    .returning(projects.c.version)
+)
+
+
+class _Unknown(StoreError):
+    """The server was lost in the middle of a commit and has not come back."""
+
+
+@dataclass
+class Transaction:
+    """What a job writes with.
+
+    Attributes:
+        connection: in a transaction.
+        database: whose connection it is.
+        project: the number of the project.
+        version: that the rows of this transaction carry; 0 where no job of it makes a version.
+    """
+
+    connection: Connection
+    database: Database
+    project: int
+    version: int = 0
+    truncate: bool = False  # whether what it overwrote must leave SQLite's write-ahead log too
+
+    def raise_version(self) -> None:
+        """Go on to the next version.
+
+        The row stays locked until the commit, so that versions become visible in their order and without a gap.
+        """
+        self.version = self.connection.execute(_RAISE, {"project": self.project}).scalar_one()
+
+
+@dataclass
+class _Job(Generic[Answer]):
+    run: Callable[[Transaction], Answer]
+    rows: int
+    versioned: bool
+    waits: bool
+    alone: bool
+    future: Future[Answer] = field(default_factory=Future)
+
+
+class Writer:
+    """Takes jobs from any thread and runs them in its own, many in one transaction.
+
+    Args:
+        database: where to write.
+        project: the number of the project.
+        capacity: how many rows may wait.
+    """
+
+    def __init__(self, database: Database, project: int, capacity: int) -> None:
+        self._database = database
+        self._project = project
+        self._capacity = capacity
+        self._jobs: deque[_Job[Any]] = deque()
+        self._changed = threading.Condition()
+        self._pending = 0
+        self._urgent = 0  # jobs that somebody waits for
+        self._closing = False
+        self._connection: Connection | None = None
+        self._truncate = False
+        self._name = secrets.token_hex(8)
+        self._thread = threading.Thread(target=self._work, name="poise-store-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def pending(self) -> int:
+        """How many rows wait, those included that are just being written."""
+        return self._pending
+
+    def submit(
+        self,
+        run: Callable[[Transaction], Answer],
+        rows: int = 1,
+        *,
+        versioned: bool = True,
+        waits: bool = False,
+        alone: bool = False,
+    ) -> Future[Answer]:
+        """Have ``run`` called in a transaction of the writer.
+
+        Args:
+            run: writes, and returns what the future gives once that is durable. It may be called a second time, if the
+                first transaction failed.
+            rows: about how many rows it writes.
+            versioned: whether followers must hear of it.
+            waits: whether it may wait for others a little, since nobody waits for it.
+            alone: whether it must have a transaction of its own.
+
+        Raises:
+            StoreFull: too much waits already.
+            StoreError: the store was closed.
+        """
+        job = _Job(run, max(rows, 1), versioned, waits, alone)
+        with self._changed:
+            if self._closing:
+                raise StoreError("the store was closed: open it again")
+            if self._pending and self._pending + job.rows > self._capacity:
+                raise StoreFull(
+                    f"{self._pending:,} rows wait to be written to the store and no more than {self._capacity:,} may: "
+                    "send them again in a moment"
+                )
+            self._jobs.append(job)
+            self._pending += job.rows
+            self._urgent += not waits
+            self._changed.notify()
+        return job.future
+
+    def close(self) -> None:
+        """Write what waits, and end the thread."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _work(self) -> None:
+        while jobs := self._take():
+            started = [job for job in jobs if job.future.set_running_or_notify_cancel()]
+            try:
+                if started:
+                    self._write(started)
+            finally:
+                with self._changed:
+                    self._pending -= sum(job.rows for job in jobs)
+        self._disconnect()
+
+    def _take(self) -> list[_Job[Any]]:
+        """Wait for jobs and return those that go into the next transaction; none when all is done."""
+        with self._changed:
+            while not self._jobs and not self._closing:
+                self._changed.wait()
+            if not self._urgent and not self._closing:
+                self._changed.wait_for(lambda: self._urgent or self._closing, timeout=_LINGER)
+            taken: list[_Job[Any]] = []
+            rows = 0
+            while self._jobs and rows < _TOGETHER and not (taken and (taken[-1].alone or self._jobs[0].alone)):
+                job = self._jobs.popleft()
+                taken.append(job)
+                rows += job.rows
+                self._urgent -= not job.waits
+            return taken
+
+    def _write(self, jobs: Sequence[_Job[Any]]) -> None:
+        try:
+            answers = self._transact(jobs)
+        except Exception as error:
+            if len(jobs) == 1 or isinstance(error, _Unknown):
+                self._fail(jobs, error)
+            else:
+                self._one_by_one(jobs)
+        else:
+            for job, answer in zip(jobs, answers, strict=True):
+                job.future.set_result(answer)
+        if self._truncate:
+            self._checkpoint()
+
+    def _one_by_one(self, jobs: Sequence[_Job[Any]]) -> None:
+        for at, job in enumerate(jobs):
+            try:
+                answers = self._transact([job])
+            except Exception as error:
+                self._fail([job], error)
+                if is_gone(error) or is_locked(error):  # the rest would wait as long, each, and in vain
+                    self._fail(jobs[at + 1 :], error)
+                    return
+            else:
+                job.future.set_result(answers[0])
+
+    def _fail(self, jobs: Sequence[_Job[Any]], error: Exception) -> None:
+        for job in jobs:
+            told = explain(error, self._database.label)
+            if told is not error:
+                told.__cause__ = error
+            job.future.set_exception(told)
+
+    def _transact(self, jobs: Sequence[_Job[Any]]) -> list[Any]:
+        """Run jobs in one transaction, on a new connection if the old one was found broken."""
+        fresh = self._connection is None
+        try:
+            return self._attempt(jobs)
+        except DBAPIError as error:
+            if fresh or not is_gone(error):
+                raise
+            return self._attempt(jobs)
+
+    def _attempt(self, jobs: Sequence[_Job[Any]]) -> list[Any]:
+        try:
+            if self._connection is None:
+                self._connection = self._database.connect_to_write()
+            transaction = Transaction(self._connection, self._database, self._project)
+            begun = self._connection.begin()
+            if any(job.versioned for job in jobs):
+                transaction.raise_version()
+            answers = [job.run(transaction) for job in jobs]
+            if transaction.version and not self._database.is_sqlite:
+                self._sign(transaction)
+        except BaseException:
+            self._disconnect()
+            raise
+        try:
+            begun.commit()
+        except Exception as error:
+            self._disconnect()
+            if not (transaction.version and is_gone(error) and self._has_signed(transaction.version)):
+                raise
+        self._truncate |= transaction.truncate
+        return answers
+
+    def _sign(self, transaction: Transaction) -> None:
+        """Write down whose version it is: if the server is lost just when it commits, its answer is lost too."""
+        statement = self._database.insert(writers).values(
+            project=self._project, writer=self._name, version=transaction.version
+        )
+        transaction.connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["project", "writer"], set_={"version": statement.excluded.version}
+            )
+        )
+
+    def _has_signed(self, version: int) -> bool:
+        """Tell whether the transaction that made ``version`` was committed."""
+        mine = select(writers.c.version).where(writers.c.project == self._project, writers.c.writer == self._name)
+        lock = select(projects.c.id).where(projects.c.id == self._project).with_for_update()
+        try:
+            with self._database.connect_to_write() as connection, connection.begin():
+                connection.execute(lock)  # waits for the transaction, should it still be on its way
+                return connection.execute(mine).scalar() == version
+        except Exception as error:
+            raise _Unknown(
+                f"the store {self._database.label} was lost while it committed, and may or may not have kept this: "
+                "start the server and send it again with the same event_id"
+            ) from error
+
+    def _checkpoint(self) -> None:
+        """Move the write-ahead log into the file and empty it; again after the next commit if readers stand in the way."""
+        try:
+            if self._connection is not None:
+                driver: Any = self._connection.connection.driver_connection  # SQLAlchemy would begin a transaction
+                busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._truncate = bool(busy)
+        except sqlite3.Error as error:
+            _logger.warning("the store %s keeps its write-ahead log for now: %s", self._database.label, error)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                connection.close()  # rolls back
