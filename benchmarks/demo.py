@@ -19,7 +19,7 @@ def main() -> None:
         for cache in ("empty", "full"):
             start = time.perf_counter()
             process = subprocess.Popen(
-                [sys.executable, "-m", "poise", "demo", "--folder", f"{folder}/{cache}"],
+                [sys.executable, "-m", "poise", "demo", "--no-serve", "--folder", f"{folder}/{cache}"],
                 env=environment,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

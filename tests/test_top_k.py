@@ -15,6 +15,10 @@ SCORES = arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2, m
 @settings(max_examples=300, deadline=None)
 @given(SCORES, st.integers(1, 15), st.integers(0, 3))
 def test_agrees_with_a_full_sort(scores, k, seed):
+    _check(scores, k, seed)
+
+
+def _check(scores, k, seed=0):
     before = scores.copy()
     columns, values = top_k(scores, k, seed=seed)
     np.testing.assert_array_equal(scores, before)
@@ -32,6 +36,17 @@ def test_agrees_with_a_full_sort(scores, k, seed):
         np.testing.assert_array_equal(scores[row, chosen], best)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(60, 700), st.sampled_from([1, 2, 3, 40]))
+def test_wide_rows_agree_with_a_full_sort(seed, k, width, levels):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, levels, size=(5, width)).astype(np.float32)
+    scores[1, rng.random(width) < 0.98] = -np.inf
+    scores[2] = -np.inf
+    scores[3] = rng.random(width)
+    _check(scores, k)
+
+
 @pytest.mark.parametrize("width", [8, 3])  # wider than k, so that chance decides who gets in; and only the order
 def test_equals_are_drawn_alike(width):
     scores = np.zeros((4_000, width), dtype=np.float32)
@@ -44,6 +59,15 @@ def test_equals_are_drawn_alike(width):
         expected = drawn.sum() / len(drawn)
         chi_square = ((drawn - expected) ** 2 / expected).sum()
         assert chi_square < 25  # for 6 degrees of freedom, 1 in 3,000
+
+
+def test_equals_of_a_wide_row_are_drawn_alike():
+    scores = np.zeros((6_000, 300), dtype=np.float32)
+    scores[:, ::50] = 1  # 6 columns
+    columns, _ = top_k(scores, 3)
+    drawn = np.bincount(columns.ravel(), minlength=300)
+    assert drawn.sum() == drawn[::50].sum()
+    assert ((drawn[::50] - 3_000) ** 2 / 3_000).sum() < 25
 
 
 def test_a_tie_above_the_border_is_in_random_order():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from poise.types import Floats, Indices
+from poise.types import Floats, Indices, Offsets
+
+_GROUPS = 16  # for each place: with more, fewer columns are left to look at, and more groups
+_NARROWED_FROM = 4  # columns a group
 
 
 def top_k(scores: Floats, k: int, *, seed: int = 0) -> tuple[Indices, Floats]:
@@ -29,6 +32,11 @@ def top_k(scores: Floats, k: int, *, seed: int = 0) -> tuple[Indices, Floats]:
     if not n or not depth:
         return columns, values
     rng = np.random.default_rng(seed)
+    narrowed = _narrow(scores, depth)
+    if narrowed is not None:
+        scores = np.take_along_axis(scores, narrowed, axis=1)
+        scores[narrowed < 0] = -np.inf
+        width = scores.shape[1]
     if depth < width:
         best = np.argpartition(scores, width - depth - 1, axis=1)[:, width - depth - 1 :]  # the k best and the next
         chosen = np.take_along_axis(scores, best, axis=1)
@@ -44,7 +52,30 @@ def top_k(scores: Floats, k: int, *, seed: int = 0) -> tuple[Indices, Floats]:
         best = np.broadcast_to(np.arange(width), (n, width))
         chosen = scores
     order = np.lexsort((rng.random(chosen.shape), -chosen), axis=1)
-    columns[:, :depth] = np.take_along_axis(best, order, axis=1)
+    best = np.take_along_axis(best, order, axis=1)
+    columns[:, :depth] = best if narrowed is None else np.take_along_axis(narrowed, best, axis=1)
     values[:, :depth] = np.take_along_axis(chosen, order, axis=1)
     columns[values == -np.inf] = 0
     return columns, values
+
+
+def _narrow(scores: Floats, depth: int) -> Offsets | None:
+    """Return the columns of each row that can be among the best, int64 ``[n, most]``; -1 fills; None for all.
+
+    The columns are dealt into groups. As many groups as there are places have a best score of ``least`` or more, so
+    whatever scores less cannot have a place, and all that scores as much as the last place is still there.
+    """
+    n, width = scores.shape
+    groups = _GROUPS * depth
+    size = width // groups
+    if size < _NARROWED_FROM:
+        return None
+    best = scores[:, : groups * size].reshape(n, size, groups).max(axis=1)  # [n, groups]
+    rest = width - groups * size
+    np.maximum(best[:, :rest], scores[:, groups * size :], out=best[:, :rest])
+    least = np.partition(best, groups - depth, axis=1)[:, groups - depth]
+    row, column = np.divmod(np.flatnonzero(~(scores < least[:, None])), width)
+    counts = np.bincount(row, minlength=n)
+    found = np.full((n, counts.max()), -1)
+    found[row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)] = column
+    return found

@@ -1,6 +1,6 @@
 import pytest
 
-from poise.data.columns import guess, resolve
+from poise.data.columns import availability, guess, resolve
 from poise.errors import DataError, UsageError
 
 
@@ -10,6 +10,12 @@ from poise.errors import DataError, UsageError
         ("userId movieId rating timestamp", "userId movieId - rating timestamp"),
         ("UserId ItemId FeedbackType Timestamp", "UserId ItemId FeedbackType - Timestamp"),
         ("USER_ID ITEM_ID TIMESTAMP EVENT_TYPE EVENT_VALUE", "USER_ID ITEM_ID EVENT_TYPE EVENT_VALUE TIMESTAMP"),
+        ("FeedbackType UserId ItemId Value Timestamp Comment", "UserId ItemId FeedbackType Value Timestamp"),
+        ("feedback_type,user_id,item_id,time_stamp", "user_id item_id feedback_type - time_stamp"),
+        (
+            "USER_ID ITEM_ID TIMESTAMP EVENT_TYPE EVENT_VALUE IMPRESSION RECOMMENDATION_ID",
+            "USER_ID ITEM_ID EVENT_TYPE EVENT_VALUE TIMESTAMP",
+        ),
         ("timestamp visitorid event itemid transactionid", "visitorid itemid event - timestamp"),
         ("reviewerID asin overall unixReviewTime reviewTime", "reviewerID asin - overall unixReviewTime"),
         ("session_id track_id played_at ts", "session_id track_id - - ts"),
@@ -21,7 +27,36 @@ from poise.errors import DataError, UsageError
 def test_guesses_of_common_logs(columns, expected):
     names = ("user_id", "item_id", "behaviour", "value", "timestamp")
     wanted = {name: found for name, found in zip(names, expected.split(), strict=True) if found != "-"}
-    assert guess(columns.split()) == wanted
+    assert guess(columns.replace(",", " ").split()) == wanted
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "expected"),
+    [
+        ("items", "ItemId IsHidden Categories Timestamp Labels Comment", {"item_id": "ItemId", "title": "Comment"}),
+        ("items", "item_id is_hidden categories time_stamp labels description", {"item_id": "item_id"}),
+        ("items", "ITEM_ID CREATION_TIMESTAMP CATEGORY_L1 PRICE DESCRIPTION GENRES", {"item_id": "ITEM_ID"}),
+        ("items", "ITEM_ID TITLE COMMENT", {"item_id": "ITEM_ID", "title": "TITLE"}),
+        ("users", "UserId Labels Subscribe Comment", {"user_id": "UserId"}),
+        ("users", "USER_ID AGE GENDER", {"user_id": "USER_ID"}),
+    ],
+)
+def test_guesses_of_catalogues_of_gorse_and_personalize(table, columns, expected):
+    assert guess(columns.split(), table) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("ItemId IsHidden Labels", ("IsHidden", False)),
+        ("item_id is_hidden", ("is_hidden", False)),
+        ("id available", ("available", True)),
+        ("id Is_Available hidden", ("Is_Available", True)),
+        ("id title", None),
+    ],
+)
+def test_which_column_says_that_an_item_may_be_recommended(columns, expected):
+    assert availability(columns.split()) == expected
 
 
 def test_items_and_users_may_call_their_key_id():

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from poise.data.kinds import guess, normalise
+from poise.data.kinds import flatten, guess, normalise
 from poise.errors import DataError, UsageError
 
 N = 40
@@ -75,3 +75,19 @@ def test_records_within_cells_become_text():
     columns, kinds = normalise(pl.DataFrame({"maker": [{"name": "é"}], "parts": [[{"n": 1}]]}), {})
     assert columns.rows() == [('{"name": "é"}', ['{"n": 1}'])]
     assert kinds == {"maker": "text", "parts": "categories"}
+
+
+def test_fields_of_objects_become_columns():
+    objects = pl.DataFrame(
+        {"labels": [{"genre": ["x"], "made": {"year": 1999}}, None], "price": [1, 2], "none": [{}, {}]}
+    )
+    flat = flatten(objects)
+    assert flat.drop("none", strict=False).to_dict(as_series=False) == {
+        "labels.genre": [["x"], None],
+        "labels.made.year": [1999, None],
+        "price": [1, 2],
+    }
+    many = pl.DataFrame({"sizes": [{f"size {number}": 1 for number in range(101)}]})
+    assert flatten(many).columns == ["sizes"]
+    with pytest.raises(DataError, match=r"two columns 'a.b': one of that name, and one inside 'a'"):
+        flatten(pl.DataFrame({"a": [{"b": 1}], "a.b": [2]}))

@@ -172,3 +172,10 @@ def test_data_that_cannot_be_used(events, options, message):
 def test_what_is_no_frame():
     with pytest.raises(UsageError, match="the events are a list; give a polars or pandas frame"):
         prepare([("a", "x")])
+
+
+def test_objects_in_a_catalogue_are_columns_and_a_catalogue_may_be_ids_alone():
+    events = pl.DataFrame({"user": ["a"], "item": ["x"]})
+    data = prepare(events, pl.DataFrame({"id": ["x"], "labels": [{"genres": ["sea"], "year": 1999}]}))
+    assert data.item_kinds == {"labels.genres": "categories", "labels.year": "number"}
+    assert prepare(events, pl.DataFrame({"id": ["x", "y"]})).n_items == 2

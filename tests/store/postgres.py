@@ -39,7 +39,9 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self._run("initdb", "-D", str(self.data), "-U", "poise", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
+        self._run(
+            "initdb", "-D", str(self.data), "-U", "poise", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"
+        )
 
     @property
     def url(self) -> str:

@@ -48,6 +48,14 @@ def report_option(default: str) -> Callable[[Command], Command]:
     )
 
 
+def pairs(ctx: click.Context, option: click.Parameter, text: str | None) -> dict[str, str]:
+    """Read an option of the form ``user_id=NAME, item_id=NAME``; a callback for click."""
+    parts = [part.partition("=") for part in (text or "").split(",") if part.strip()]
+    if not all(sign and canonical.strip() for canonical, sign, _ in parts):
+        raise click.BadParameter(f"{text!r} is not of the form 'user_id=NAME, item_id=NAME'")
+    return {canonical.strip(): name.strip() for canonical, _, name in parts}
+
+
 def say(line: str) -> None:
     """Tell what is going on, on standard error, so that results can be piped."""
     click.secho(line, err=True, dim=True)

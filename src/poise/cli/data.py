@@ -1,13 +1,29 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from poise.cli.common import json_option, print_json, print_table
+from poise.cli.common import json_option, pairs, print_json, print_table, project_option, say
+from poise.errors import PoiseError, UsageError
+
+if TYPE_CHECKING:
+    from poise.data.columns import Table
+    from poise.project import Project
+
+_WORDS = {
+    "accepted": "accepted",
+    "duplicates": "there already",
+    "refused": "refused",
+    "erased": "passed over: of people who were erased",
+}
 
 
 @click.group("data")
 def command() -> None:
-    """Data sets that Poise knows by name: list them, fetch them."""
+    """Data sets that Poise knows by name, and files into the live log."""
 
 
 @command.command("list")
@@ -41,3 +57,72 @@ def fetch(name: str, as_json: bool) -> None:
     click.echo(f"columns of items: {', '.join(data.items.columns)}")
     click.echo(f"columns of users: {', '.join(data.users.columns)}")
     click.echo(f'use it in poise.toml:  [data]  dataset = "{name}"')
+
+
+@command.command("import")
+@click.option("--events", type=click.Path(path_type=Path), help="A file, folder or pattern with events.")
+@click.option("--items", type=click.Path(path_type=Path), help="One with items of the catalogue.")
+@click.option("--users", type=click.Path(path_type=Path), help="One with what is known of users.")
+@click.option("--columns", callback=pairs, help="Columns of the events, as 'user_id=NAME, item_id=NAME'.")
+@click.option("--item-columns", callback=pairs, help="Columns of the items, as 'item_id=NAME, title=NAME'.")
+@click.option("--user-columns", callback=pairs, help="Columns of the users, as 'user_id=NAME'.")
+@project_option
+@click.option("--store", help="The live log, if not the one that poise.toml names.")
+@json_option
+def import_(
+    events: Path | None,
+    items: Path | None,
+    users: Path | None,
+    columns: dict[str, str],
+    item_columns: dict[str, str],
+    user_columns: dict[str, str],
+    folder: Path,
+    store: str | None,
+    as_json: bool,
+) -> None:
+    """Put files into the live log; also exports of Gorse and of Amazon Personalize, as they are.
+
+    Events that are there already are not added again: a file can be imported twice, and an import that was interrupted
+    can be run again. Items and users replace those of the same id. A server that is running takes it all in at once.
+    """
+    from poise.project import Project
+    from poise.project.importing import import_files
+
+    given: dict[Table, Path | None] = {"events": events, "items": items, "users": users}
+    sources = {table: path for table, path in given.items() if path is not None}
+    if not sources:
+        raise UsageError("say what to import: --events FILE, --items FILE, --users FILE")
+    project = Project(folder, say=say)
+    _require_other_events(project, events)
+    with project.fill_store(store) as opened:
+        try:
+            done = import_files(
+                opened,
+                sources,
+                columns={"events": columns, "items": item_columns, "users": user_columns},
+                item_kinds=project.config.data.item_kinds,
+                cleaning=project.config.cleaning(),
+            )
+        except KeyboardInterrupt:
+            raise PoiseError("interrupted: a part is in the live log; run it again, nothing is added twice") from None
+        counts: dict[str, dict[str, int]] = {table: asdict(one) for table, one in done.counts.items()}
+        opened.add_audit("command line", "import", counts).result()
+    quarantine = project.folder / "quarantine-import.parquet"
+    if done.quarantine:
+        done.quarantine.save(quarantine)
+        say(f"refused {len(done.quarantine):,} rows, kept with the reasons in {quarantine}:")
+        for refusal in done.quarantine.summary():
+            say(f"  {refusal.rows:,} × {refusal.reason}")
+    if as_json:
+        print_json({**counts, "quarantine": str(quarantine) if done.quarantine else None})
+        return
+    for table, one in counts.items():
+        told = (f"{one[name]:,} {words}" for name, words in _WORDS.items() if one[name])
+        click.echo(", ".join([f"{table}: {one['read']:,} read", *told]))
+
+
+def _require_other_events(project: Project, events: Path | None) -> None:
+    """Refuse the project's own events, which the live log has anyway."""
+    own = project.config.data.events
+    if events is not None and own is not None and (project.folder / own).resolve() == events.resolve():
+        raise UsageError(f"{events} is what poise.toml names as this project's events: the live log has them by itself")

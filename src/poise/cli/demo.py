@@ -8,6 +8,7 @@ import numpy as np
 
 from poise.cli.common import say
 from poise.cli.recommend import show
+from poise.cli.serve import start
 from poise.config import FILE
 from poise.errors import UsageError
 
@@ -33,11 +34,13 @@ _USERS_SHOWN = 3
     show_default=True,
     help="Where to make the project.",
 )
-def command(folder: Path) -> None:
-    """From real data to recommendations, with no set-up.
+@click.option("--serve/--no-serve", "serves", default=True, show_default=True, help="Whether to end by serving it.")
+@click.option("--port", default=8000, show_default=True, help="Where to serve; 0 for any port that is free.")
+def command(folder: Path, serves: bool, port: int) -> None:
+    """From real data to live recommendations, with no set-up.
 
     Fetches MovieLens 100K, looks it over, reads what the films are about, fits and compares all models, keeps the best
-    as a run, and shows what three people would be recommended, and why.
+    as a run, shows what three people would be recommended, and why, and serves it with a page to try it on.
     """
     from poise.data.doctor import examine
     from poise.data.doctor.page import report as doctor_report
@@ -80,7 +83,11 @@ def command(folder: Path) -> None:
     click.echo("try:")
     click.echo(f"  poise recommend -p {folder} --history 'Toy Story, Aladdin'")
     click.echo(f"  poise similar -p {folder} 'Star Wars'")
+    click.echo(f"  poise serve -p {folder}")
     click.echo("with your own files: poise init")
+    if serves:
+        _step("5. Live")
+        start((folder,), port=port)
 
 
 def _step(title: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poise.cli.common import say
+from poise.cli.common import pairs, say
 from poise.config import FILE, check_config
 from poise.errors import UsageError
 
@@ -15,20 +15,13 @@ if TYPE_CHECKING:
     from poise.data.columns import Table
 
 
-def _pairs(ctx: click.Context, option: click.Parameter, text: str | None) -> dict[str, str]:
-    parts = [part.partition("=") for part in (text or "").split(",") if part.strip()]
-    if not all(sign and canonical.strip() for canonical, sign, _ in parts):
-        raise click.BadParameter(f"{text!r} is not of the form 'user_id=NAME, item_id=NAME'")
-    return {canonical.strip(): name.strip() for canonical, _, name in parts}
-
-
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
 @click.option("--events", help="The file, folder or pattern with the events, if the guess is wrong; from FOLDER on.")
 @click.option("--items", help="The one with the catalogue.")
 @click.option("--users", help="The one with what is known of users.")
-@click.option("--columns", callback=_pairs, help="Columns of the events, as 'user_id=NAME, item_id=NAME'.")
-@click.option("--item-columns", callback=_pairs, help="Columns of the catalogue, as 'item_id=NAME, title=NAME'.")
+@click.option("--columns", callback=pairs, help="Columns of the events, as 'user_id=NAME, item_id=NAME'.")
+@click.option("--item-columns", callback=pairs, help="Columns of the catalogue, as 'item_id=NAME, title=NAME'.")
 @click.option("--dataset", help="A data set that Poise knows by name, in place of files; see 'poise data list'.")
 @click.option("--force", is_flag=True, help="Replace the poise.toml that is there.")
 def command(

@@ -219,9 +219,9 @@ class Calls:
         """Return the items that are most like one."""
         return (yield from self._find(wire.path("v1", "items", item_id, "similar"), {"k": k}))
 
-    def popular(self, k: int = 10, scenario: str | None = None) -> Steps[list[Found]]:
-        """Return what is popular, everywhere or in a scenario."""
-        return (yield from self._find("/v1/popular", {"k": k, "scenario": scenario}))
+    def popular(self, k: int = 10) -> Steps[list[Found]]:
+        """Return what is popular now."""
+        return (yield from self._find("/v1/popular", {"k": k}))
 
     def search(self, words: str, k: int = 10) -> Steps[list[Found]]:
         """Return the items that ``words`` describe."""

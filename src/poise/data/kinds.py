@@ -14,13 +14,16 @@ from poise.data.dataset import Kind
 from poise.errors import DataError, UsageError, suggest
 
 _SAMPLE = 5_000
+_FIELDS = 100  # of an object, at most, to be taken for columns
 _SEPARATORS = "|;,"
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "\\n", "unknown")
 _IMAGE = r"(?i)\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:\?.*)?$"
 _TEXT_NAMES = re.compile(
     r"(^|[_ .])(title|name|headline|description|summary|plot|overview|text|abstract|body|content)s?$", re.I
 )
-_LIST_NAMES = re.compile(r"(^|[_ .])(genres|categories|tags|keywords|cast|actors|authors|topics|labels|features)$", re.I)
+_LIST_NAMES = re.compile(
+    r"(^|[_ .])(genres|categories|tags|keywords|cast|actors|authors|topics|labels|features)$", re.I
+)
 _CODE_NAMES = re.compile(r"(^|[_ .])(id|ids|code|zip|zipcode|postcode|sku|asin|isbn|ean|phone)$|[a-z](Id|ID|Code)$")
 
 
@@ -38,10 +41,13 @@ def guess(frame: pl.DataFrame) -> dict[str, Kind]:
 
 
 def flatten(frame: pl.DataFrame) -> pl.DataFrame:
-    """Make a column of each field of columns that hold objects: ``labels.brand`` and ``labels.colour`` of ``labels``."""
-    while structs := [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct) and dtype.fields]:
+    """Make a column of each field of columns that hold objects: ``labels.brand`` and ``labels.colour`` of ``labels``.
+
+    Objects with so many different fields that these must be data, not names of columns, stay as they are.
+    """
+    while structs := [name for name, dtype in frame.schema.items() if _is_small_object(dtype)]:
         for name in structs:
-            fields = [f"{name}.{field.name}" for field in frame.schema[name].fields]
+            fields = [f"{name}.{field}" for field in frame[name].struct.fields]
             if taken := set(fields) & set(frame.columns):
                 raise DataError(f"there are two columns {min(taken)!r}: one of that name, and one inside {name!r}")
             frame = frame.with_columns(pl.col(name).struct.rename_fields(fields)).unnest(name)
@@ -154,6 +160,10 @@ def _separator(values: pl.Series) -> str | None:
         if len(parts) and parts.n_unique() <= 0.6 * len(parts) and words <= 3:  # type: ignore[operator]
             return separator
     return None
+
+
+def _is_small_object(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Struct) and 0 < len(dtype.fields) <= _FIELDS
 
 
 def _is_vector(column: pl.Series) -> bool:

@@ -58,9 +58,9 @@ def prepare(
     """
     cleaning = cleaning or Cleaning()
     quarantine = Quarantine()
-    item_table, item_kinds = _catalogue("items", items, item_columns, item_kinds, quarantine)
-    user_table, user_kinds = _catalogue("users", users, user_columns, None, quarantine)
-    log = _events(to_polars(events, "events"), columns, quarantine)
+    item_table, item_kinds = take_catalogue("items", items, item_columns, item_kinds, quarantine)
+    user_table, user_kinds = take_catalogue("users", users, user_columns, None, quarantine)
+    log = take_events(to_polars(events, "events"), columns, quarantine)
     n_read = log.raw.height
     if item_table is not None and not log.frame["item_id"].is_in(item_table["item_id"].implode()).any():
         raise DataError(_strangers(log, item_table))
@@ -135,7 +135,17 @@ def _intake(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, qu
     return intake
 
 
-def _events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Intake:
+def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Intake:
+    """Find the columns of a log, make ids, times and values of them, and refuse rows for which that cannot be.
+
+    Args:
+        raw: the log as it was read.
+        given: which column is which, see :func:`prepare`.
+        quarantine: where refused rows go.
+
+    Raises:
+        DataError: a column is missing, or most of it is not what it should be.
+    """
     log = _intake("events", raw, given, quarantine)
     log.identify("user_id")
     log.identify("item_id")
@@ -181,14 +191,28 @@ def _values(log: Intake) -> None:
     log.refuse(pl.col("value").is_infinite(), "value is not finite")
 
 
-def _catalogue(
+def take_catalogue(
     table: Table,
     given: Any | None,
     mapping: Mapping[str, str] | None,
     kinds: Mapping[str, Kind] | None,
     quarantine: Quarantine,
 ) -> tuple[pl.DataFrame | None, dict[str, Kind]]:
-    """Make the items or the users: one row an id, every column of a known kind."""
+    """Make the items or the users: one row an id, every column of a known kind.
+
+    Args:
+        table: which of them.
+        given: the frame; None if there is none.
+        mapping: which column is which, see :func:`prepare`.
+        kinds: what columns hold, where the guess is wrong.
+        quarantine: where refused rows go.
+
+    Returns:
+        the table, its id first, and the kinds of the other columns.
+
+    Raises:
+        DataError: there is no column of ids, no row with an id, or a column is not of its kind.
+    """
     if given is None:
         return None, {}
     key = "item_id" if table == "items" else "user_id"
@@ -206,7 +230,7 @@ def _catalogue(
                 rows = frame.filter(emptied)[ROW]
                 reason = f"{table}: text where a number is due ({column.name}); the cell was emptied, the row kept"
                 quarantine.refuse(table, intake.raw[rows], rows + 1, reason)
-    return columns.insert_column(0, frame[key]), found
+    return pl.DataFrame([frame[key], *columns.get_columns()]), found
 
 
 def _strangers(log: Intake, items: pl.DataFrame) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -135,6 +136,9 @@ class Queries:
 
     def batches(self, size: int) -> Iterator[Queries]:
         """Yield the requests in order, ``size`` at a time."""
+        if 0 < len(self) <= size:
+            yield self
+            return
         for first in range(0, len(self), size):
             yield self.take(np.arange(first, min(first + size, len(self))))
 
@@ -153,7 +157,7 @@ class Queries:
         return positions, Ragged(self.events.item[positions], offsets)
 
     def matrix(self, decay: float = 1.0) -> sparse.csr_array:
-        """Return who did something with what, float32 ``[n, n_items + 1]``.
+        """Return who did something with what, float32 ``[n, n_items + 1]``; it is shared, and must not be changed.
 
         An entry is ``decay`` to the power of the number of events that came after it: 1 for the newest event. An item
         that stands in a history several times counts by its newest event.
@@ -161,6 +165,16 @@ class Queries:
         Args:
             decay: in (0, 1]; 1 gives the plain binary matrix.
         """
+        if decay not in self._matrices:
+            self._matrices[decay] = self._weigh(decay)
+        return self._matrices[decay]
+
+    @cached_property
+    def _matrices(self) -> dict[float, sparse.csr_array]:
+        """By decay: the models that a slate is blended of ask for the same ones."""
+        return {}
+
+    def _weigh(self, decay: float) -> sparse.csr_array:
         _, items = self.histories()
         age = np.repeat(items.offsets[1:], items.lengths) - 1 - np.arange(len(items.values))
         weights = np.power(np.float32(decay), age, dtype=np.float32)

@@ -76,8 +76,8 @@ class ALS(Additive):
             chosen = self.vectors[weights.indices[of_row]]  # [n_history, factors]
             more = self.confidence * weights.data[of_row]
             systems[row] = self._gram + (chosen * more[:, None]).T @ chosen
-        weights.data = 1 + self.confidence * weights.data
-        return np.linalg.solve(systems, (weights @ self.vectors)[:, :, None])[:, :, 0]
+        counted = sparse.csr_array((1 + self.confidence * weights.data, weights.indices, weights.indptr), weights.shape)
+        return np.linalg.solve(systems, (counted @ self.vectors)[:, :, None])[:, :, 0]
 
     def contributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.contributions`."""

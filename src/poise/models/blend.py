@@ -40,6 +40,7 @@ class Blend(Recommender):
     weights: list[float] | None = None
 
     def __post_init__(self) -> None:
+        self.known: int | None = None  # columns by which scores are calibrated; all, until the catalogue grows
         if self.weights is None:
             return
         usable = min(self.weights, default=0) >= 0 and 0 < sum(self.weights) < np.inf
@@ -57,23 +58,26 @@ class Blend(Recommender):
             member.fit_once(data, valid)
         if self.weights is None and valid is not None and len(self.members) > 1:
             self.chosen["weights"] = choose_weights(self.members, sample(valid)).tolist()
-        self.known = data.item_ids.size
+        self.known = None
 
     def _refit(self, data: Dataset) -> None:
         for member in self.members:
             member.refit(data)
-        self.known = data.item_ids.size
+        self.known = None
 
     def _grow(self, data: Dataset) -> None:
         self.members = [member.with_items(data) for member in self.members]
+        self.known = self.known or self.item_ids.size
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
-        total = np.zeros((len(queries), queries.item_ids.size), dtype=np.float32)
+        import torch
+
+        total = torch.zeros(len(queries), queries.item_ids.size)
         for member, share in zip(self.members, self.shares, strict=True):
             if share:
-                total += np.float32(share) * calibrate(member.score(queries), self.known)
-        return total
+                total.add_(torch.from_numpy(calibrate(member.score(queries), self.known)), alpha=float(share))
+        return total.numpy()
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """See :meth:`Recommender.explain`: what each event adds through all members, by the part that each brings."""
@@ -101,10 +105,10 @@ class Blend(Recommender):
         return super()._similarity(items) if total is None else total
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {"known": np.array([self.known])}
+        return {} if self.known is None else {"known": np.array([self.known])}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self.known = int(arrays["known"][0]) if "known" in arrays else self.item_ids.size
+        self.known = int(arrays["known"][0]) if "known" in arrays else None
 
 
 def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, Floats]]) -> list[list[Reason]]:

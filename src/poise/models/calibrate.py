@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from poise.types import Floats
+
+_AT_ONCE = 100_000  # scores, that stay in the cache between one step and the next
 
 
 def calibrate(scores: Floats, known: int | None = None) -> Floats:
@@ -15,12 +15,18 @@ def calibrate(scores: Floats, known: int | None = None) -> Floats:
         known: how many columns the mean and the deviation are taken from, padding included, so that what is added to a
             catalogue changes nothing for what was there; None for all.
     """
-    real = scores[:, 1:]
-    mean = scores[:, 1:known].mean(axis=1, keepdims=True)
-    real -= mean
-    spread = scores[:, 1:known].std(axis=1, keepdims=True)
-    # Of scores that are equal but for rounding no differences must be made.
-    real *= np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6 * np.abs(mean))
-    np.copyto(real, np.sign(real) * np.log1p(np.abs(real)))
+    import torch
+
+    rows = max(1, _AT_ONCE // scores.shape[1])
+    for first in range(0, len(scores), rows):
+        part = torch.from_numpy(scores[first : first + rows])
+        mean = part[:, 1:known].mean(dim=1, keepdim=True)
+        part.sub_(mean)
+        measured = part[:, 1:known]
+        spread = torch.linalg.vector_norm(measured, dim=1, keepdim=True) / measured.shape[1] ** 0.5
+        # Of scores that are equal but for rounding no differences must be made.
+        part.mul_(torch.where(spread > 1e-6 * mean.abs(), 1 / spread, 0))
+        drawn = part.abs().add_(1).log_()
+        part.sign_().mul_(drawn)
     scores[:, 0] = 0
     return scores

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,12 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
 from poise.models.additive import Additive
-from poise.models.vectors import unit
+from poise.models.vectors import columns, unit, weighted_sums
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -37,7 +40,7 @@ class Content(Additive):
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         found = np.asarray(data.vectors[self.vectors], dtype=np.float32)
         self.mean: Floats | None = _mean(found)
-        self.directions = _directions(found, self.mean)  # [n_items + 1, dim]
+        self._set_directions(_directions(found, self.mean))
         self._choose_decay(valid)
 
     def _grow(self, data: Dataset) -> None:
@@ -49,7 +52,11 @@ class Content(Additive):
         if self.mean is None:  # the version of Poise that fitted it did not keep it
             self.mean = _mean(np.asarray(found[:known], dtype=np.float32))
         new = _directions(np.asarray(found[known:], dtype=np.float32), self.mean)
-        self.directions = np.concatenate([self.directions, new])
+        self._set_directions(np.concatenate([self.directions, new]))
+
+    def _set_directions(self, directions: Floats) -> None:
+        self.directions = directions  # [n_items + 1, dim]
+        self._columns: Tensor | None = None
 
     def obstacle(self, data: Dataset) -> str | None:
         """See :meth:`Recommender.obstacle`: items without vectors."""
@@ -63,7 +70,13 @@ class Content(Additive):
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: cosines."""
-        return unit(queries.matrix(self.recency) @ self.directions) @ self.directions.T
+        import torch
+
+        if self._columns is None:
+            self._columns = columns(torch.from_numpy(self.directions))
+        people = unit(weighted_sums(queries.matrix(self.recency), self.directions))  # [n, dim]
+        with torch.inference_mode():
+            return (torch.from_numpy(people) @ self._columns).numpy()
 
     def contributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.contributions`."""
@@ -80,7 +93,7 @@ class Content(Additive):
         return arrays if self.mean is None else {**arrays, "mean": self.mean}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self.directions = arrays["directions"]
+        self._set_directions(arrays["directions"])
         self.mean = arrays.get("mean")
 
 

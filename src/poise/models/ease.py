@@ -14,6 +14,7 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
 from poise.models.additive import Additive
+from poise.models.vectors import weighted_sums
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
@@ -65,10 +66,9 @@ class EASE(Additive):
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
-        known = len(self.weights)
-        scores = np.zeros((len(queries), queries.item_ids.size), dtype=np.float32)
-        scores[:, :known] = queries.matrix(self.recency)[:, :known] @ self.weights
-        return scores
+        scores = weighted_sums(queries.matrix(self.recency), self.weights)
+        added = queries.item_ids.size - len(self.weights)
+        return np.pad(scores, ((0, 0), (0, added))) if added else scores
 
     def contributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.contributions`."""

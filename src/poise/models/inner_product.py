@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
 from poise.models.neighbours import Neighbours
-from poise.models.vectors import cosine_scores
+from poise.models.vectors import columns, cosine_scores
 from poise.recommender import OPTIONS, Recommender, begins_with
 from poise.slates import Reason, Slates
 from poise.top_k import top_k
@@ -119,10 +119,8 @@ class InnerProduct(Recommender):
 
     def _products(self, expected: Tensor) -> Tensor:
         """Return the product of each of ``expected``, ``[n, dim]``, with each item, ``[n, n_items + 1]``."""
-        if len(self.table) >= INDEXED_FROM:
-            return expected @ self.table.T
-        if self._columns is None:  # for few requests a product with columns that lie together takes half the time
-            self._columns = self.table.T.contiguous()  # [dim, n_items + 1]
+        if self._columns is None:
+            self._columns = columns(self.table)
         return expected @ self._columns
 
     def retrieve(self, queries: Queries, k: int, *, explain: bool = False) -> Slates:

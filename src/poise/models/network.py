@@ -13,7 +13,8 @@ class Network(nn.Module):
         dim: the length of a vector.
         behaviours: see :class:`~poise.models.event_inputs.EventInputs`.
         clock: the same.
-        body: reads vectors of events ``[batch, time, dim]`` with the events, and gives as many vectors.
+        body: reads vectors of events ``[batch, time, dim]`` with the events, and gives as many vectors, or one a row
+            where it is asked for one place of each.
     """
 
     def __init__(self, dim: int, behaviours: int, clock: Clock, body: nn.Module) -> None:
@@ -21,7 +22,13 @@ class Network(nn.Module):
         self.inputs = EventInputs(dim, behaviours, clock)
         self.body = body
 
-    def forward(self, items: Tensor, events: EventTensors) -> Tensor:
-        """Return ``[batch, time, dim]`` for the vectors of the events' items, of the same shape."""
-        read: Tensor = self.body(self.inputs(items, events), events)
+    def forward(self, items: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
+        """Return what is expected, ``[batch, time, dim]``, or ``[batch, 1, dim]`` where one place of each is asked for.
+
+        Args:
+            items: the vectors of the events' items, ``[batch, time, dim]``.
+            events: the events.
+            place: int64 ``[batch]``, the place of each row that alone is asked for; None for all.
+        """
+        read: Tensor = self.body(self.inputs(items, events), events, place)
         return read

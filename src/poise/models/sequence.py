@@ -122,7 +122,8 @@ class SequenceModel(InnerProduct):
         """Return the network that turns vectors of events ``[batch, time, dim]`` and the events into as many vectors.
 
         Its first argument is what the events' items and other inputs are together, its second an
-        :class:`~poise.train.sequences.EventTensors`.
+        :class:`~poise.train.sequences.EventTensors`, its third the place of each row, int64 ``[batch]``, that alone is
+        asked for: it then returns ``[batch, 1, dim]``. None asks for all.
         """
 
     def obstacle(self, data: Dataset) -> str | None:
@@ -287,8 +288,8 @@ class SequenceModel(InnerProduct):
                     when = np.hstack([following, when[:, -1:]])
                 events = self._asked(Sequences.of(queries.events, some, when)).to(self.table.device)
                 last = (events.real.sum(dim=1) - 1).clamp(min=0)
-                read = self.network(self.table[events.items.clamp(min=0)], events)  # [n, time, dim]
-                expected[torch.from_numpy(chosen)] = read[torch.arange(len(chosen), device=read.device), last]
+                read = self.network(self.table[events.items.clamp(min=0)], events, last)  # [n, 1, dim]
+                expected[torch.from_numpy(chosen)] = read[:, 0]
         return expected
 
     def contributions(self, query: Queries, items: Indices) -> Floats:

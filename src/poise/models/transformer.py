@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from poise.models.places import only
 from poise.train.dropout import Dropout
 from poise.train.sequences import MASKED, EventTensors
 
@@ -27,15 +28,21 @@ class Attention(nn.Module):
         self.out = nn.Linear(dim, dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
-        """Return what each event makes of those that it sees, ``[batch, time, dim]``.
+    def forward(self, x: Tensor, seen: Tensor | None = None, asking: Tensor | None = None) -> Tensor:
+        """Return what events make of those that they see, ``[batch, n_asking, dim]``.
 
         Args:
-            x: of the same shape.
+            x: the events, ``[batch, time, dim]``.
             seen: bool ``[batch, 1, 1, time]``, the events that all see; None for itself and those before it.
+            asking: the events that look at them, ``[batch, n_asking, dim]``; None for all of them.
         """
         batch, time, dim = x.shape
-        query, key, value = self.project(x).view(batch, time, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        if asking is None:
+            query, key, value = self._heads(self.project(x), 3)
+        else:  # to whom nobody looks need not ask
+            weight, bias = self.project.weight, self.project.bias
+            (query,) = self._heads(functional.linear(asking, weight[:dim], bias[:dim]), 1)
+            key, value = self._heads(functional.linear(x, weight[dim:], bias[dim:]), 2)
         if self.training and self.dropout.dropped:  # the library drops weights by a slow draw on a processor
             if seen is None:
                 seen = torch.ones(time, time, dtype=torch.bool, device=x.device).tril()
@@ -43,7 +50,12 @@ class Attention(nn.Module):
             mixed = self.dropout(logits.masked_fill(~seen, -torch.inf).softmax(dim=-1)) @ value
         else:
             mixed = functional.scaled_dot_product_attention(query, key, value, seen, is_causal=seen is None)
-        return self.out(mixed.transpose(1, 2).reshape(batch, time, dim))  # type: ignore[no-any-return]
+        return self.out(mixed.transpose(1, 2).reshape(batch, -1, dim))  # type: ignore[no-any-return]
+
+    def _heads(self, x: Tensor, parts: int) -> Tensor:
+        """Return ``[batch, time, parts * dim]`` as ``[parts, batch, heads, time, dim / heads]``."""
+        batch, time, width = x.shape
+        return x.view(batch, time, parts, self.heads, width // parts // self.heads).permute(2, 0, 3, 1, 4)
 
 
 class ClassicBlock(nn.Module):
@@ -60,9 +72,17 @@ class ClassicBlock(nn.Module):
         self.feed = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), Dropout(dropout), nn.Linear(dim, dim))
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
-        """Return ``[batch, time, dim]``; ``seen`` is as of :class:`Attention`."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), seen))
+    def forward(self, x: Tensor, seen: Tensor | None = None, place: Tensor | None = None) -> Tensor:
+        """Return ``[batch, time, dim]``, or ``[batch, 1, dim]``, at one place of each row.
+
+        Args:
+            x: ``[batch, time, dim]``.
+            seen: as of :class:`Attention`; to be given with ``place``.
+            place: as of :func:`~poise.models.places.only`.
+        """
+        normed = self.attention_norm(x)
+        asking = None if place is None else only(normed, place)
+        x = only(x, place) + self.dropout(self.attention(normed, seen, asking))
         fed: Tensor = self.dropout(self.feed(self.feed_norm(x)))
         return x + fed
 
@@ -85,9 +105,12 @@ class LigrBlock(nn.Module):
         self.feed_gate = nn.Linear(dim, dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
-        """Return ``[batch, time, dim]``; ``seen`` is as of :class:`Attention`."""
-        x = x + torch.sigmoid(self.attention_gate(x)) * self.dropout(self.attention(self.attention_norm(x), seen))
+    def forward(self, x: Tensor, seen: Tensor | None = None, place: Tensor | None = None) -> Tensor:
+        """Return ``[batch, time, dim]``, or ``[batch, 1, dim]``; see :meth:`ClassicBlock.forward`."""
+        normed = self.attention_norm(x)
+        asking = None if place is None else only(normed, place)
+        x = only(x, place)
+        x = x + torch.sigmoid(self.attention_gate(x)) * self.dropout(self.attention(normed, seen, asking))
         gate, value = self.feed_in(self.feed_norm(x)).chunk(2, dim=-1)
         fed = self.feed_out(self.dropout(functional.silu(gate) * value))
         added: Tensor = torch.sigmoid(self.feed_gate(x)) * self.dropout(fed)
@@ -106,14 +129,18 @@ class Transformer(nn.Module):
     def __init__(self, dim: int, blocks: int, heads: int, max_length: int, dropout: float, block: Block) -> None:
         super().__init__()
         self.places = nn.Parameter(torch.randn(max_length, dim) * 0.02)
-        self.blocks = nn.Sequential(*[BLOCKS[block](dim, heads, dropout) for _ in range(blocks)])
+        self.blocks = nn.ModuleList([BLOCKS[block](dim, heads, dropout) for _ in range(blocks)])
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, events: EventTensors) -> Tensor:
-        """Return ``[batch, time, dim]`` for ``x`` of the same shape."""
+    def forward(self, x: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
+        """Return ``[batch, time, dim]`` for ``x`` of the same shape, or ``[batch, 1, dim]``, at one place of each."""
         x = self.dropout(x + self.places[: x.shape[1]])
-        return self.norm(self.blocks(x))  # type: ignore[no-any-return]
+        before = None if place is None else torch.arange(x.shape[1], device=x.device) <= place[:, None, None, None]
+        *first, last = self.blocks
+        for block in first:
+            x = block(x)
+        return self.norm(last(x, before, place))  # type: ignore[no-any-return]
 
 
 class BidirectionalTransformer(nn.Module):
@@ -130,12 +157,14 @@ class BidirectionalTransformer(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, events: EventTensors) -> Tensor:
-        """Return ``[batch, time, dim]`` for ``x`` of the same shape."""
-        place = torch.arange(x.shape[1], device=x.device)
-        back = (events.real.sum(dim=1, keepdim=True) - 1 - place).clamp(min=0)  # [batch, time]
+    def forward(self, x: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
+        """Return ``[batch, time, dim]`` for ``x`` of the same shape, or ``[batch, 1, dim]``, at one place of each."""
+        from_first = torch.arange(x.shape[1], device=x.device)
+        back = (events.real.sum(dim=1, keepdim=True) - 1 - from_first).clamp(min=0)  # [batch, time]
         x = x + self.masked * (events.items == MASKED)[:, :, None] + self.places[back]
         x = self.dropout(x)
-        for block in self.blocks:
-            x = block(x, events.real[:, None, None])
-        return self.norm(x)  # type: ignore[no-any-return]
+        seen = events.real[:, None, None]
+        *first, last = self.blocks
+        for block in first:
+            x = block(x, seen)
+        return self.norm(last(x, seen, place))  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from poise.project.project import Project
 from poise.project.run import ENCODER, FORMAT, Run, write_catalogue
 from poise.recommender import Recommender
 from poise.train.session import keep_training
+from poise.wording import median_value
 
 if TYPE_CHECKING:
     from poise.evaluation import Report
@@ -198,6 +200,8 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
             "users": data.n_users,
             "items": data.n_items,
         },
+        "behaviours": data.behaviour_ids.series.to_list(),
+        "liked_from": _liked_from(data),
         "measured_on": comparison.split.name,
         "refitted_on_all_events": config.fit.refit,
         "seed": config.evaluation.seed,
@@ -220,6 +224,12 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
         facts["seconds"] = round(time.perf_counter() - started, 1)
         write_json(folder / "run.json", facts)
     return project.run(name)
+
+
+def _liked_from(data: Dataset) -> float | None:
+    """Return the value from which an event says that somebody liked an item; None where events have none."""
+    median = median_value(data.events.value)
+    return None if math.isnan(median) else median
 
 
 @contextmanager

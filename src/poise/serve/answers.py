@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.responses import Response
 
+from poise.serve.problems import UnavailableError
+
 Result = TypeVar("Result")
+WRITTEN_WITHIN = 15.0  # seconds; a store that another program has locked says so after ten
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -19,9 +22,17 @@ def as_json(value: Any, status: int = 200) -> Response:
 
 
 async def settled(future: Future[Result]) -> Result:
-    """Wait for what another thread does. Who goes away meanwhile does not undo it.
+    """Wait for what the store writes. Who goes away meanwhile does not undo it.
 
     Raises:
+        UnavailableError: it takes too long.
         Exception: what went wrong there.
     """
-    return await asyncio.shield(asyncio.wrap_future(future))
+    writing = asyncio.wrap_future(future)
+    try:
+        return await asyncio.wait_for(asyncio.shield(writing), WRITTEN_WITHIN)
+    except TimeoutError:
+        raise UnavailableError(
+            "the store takes too long, and may or may not keep this: send it again, events with the same event_id",
+            headers={"Retry-After": "5"},
+        ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 from starlette.applications import Starlette
@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from poise.errors import PoiseError
 from poise.serve.answers import as_json
@@ -20,12 +21,13 @@ from poise.serve.api import OPERATIONS
 from poise.serve.logs import log_error, log_request
 from poise.serve.openapi import document
 from poise.serve.operations import Operation
-from poise.serve.parameters import check_known
-from poise.serve.problems import RequestError, UnauthorizedError, UnavailableError, problem
+from poise.serve.parameters import check_known, with_slashes
+from poise.serve.problems import RequestError, TooManyError, UnauthorizedError, UnavailableError, problem
 from poise.serve.tenant import Tenant
 from poise.serve.wire import Health
 from poise.store.errors import StoreError, StoreFull
 
+MOST_AT_WORK = 1_000  # requests at once, beyond which they are refused
 FOLLOWED_EVERY = 0.5  # seconds, for what other processes write
 Opened = Callable[[], Sequence[Tenant]]
 
@@ -41,6 +43,7 @@ class Server:
         self._open = open_tenants
         self.tenants: Sequence[Tenant] = ()
         self.failed: str | None = None
+        self.answering = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     @contextlib.asynccontextmanager
@@ -52,7 +55,7 @@ class Server:
         for task in self._tasks:
             task.cancel()
         for tenant in self.tenants:
-            await asyncio.to_thread(tenant.close)
+            await tenant.close()
 
     def tenant(self, request: Request, scope: str) -> Tenant:
         """Return the project that a request is about: that of its key.
@@ -81,7 +84,7 @@ class Server:
         for tenant in self.tenants:
             tenant.measures.run.labels(tenant.live.served.name).set(1)
             self._tasks.append(asyncio.create_task(tenant.keep_up(FOLLOWED_EVERY)))
-            self._tasks.append(asyncio.create_task(_prepare_search(tenant)))
+            self._tasks.append(asyncio.create_task(tenant.prepare_search(FOLLOWED_EVERY)))
 
 
 def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
@@ -106,13 +109,9 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
         return as_json(Health("ready", server.tenants[0].live.served.name if len(server.tenants) == 1 else None))
 
     async def metrics(request: Request) -> Response:
-        texts = []
-        for tenant in server.tenants:
-            if not tenant.access.is_open:
-                tenant.access.check(request, "read")
-            tenant.note_state()
-            texts.append(tenant.measures.text())
-        return Response(b"".join(texts), media_type="text/plain; version=0.0.4; charset=utf-8")
+        tenant = server.tenant(request, "read")
+        tenant.note_state()
+        return Response(tenant.measures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     routes = [
         Route("/health", health),
@@ -124,18 +123,38 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
     by_path: dict[str, list[Operation]] = {}
     for one in OPERATIONS:
         by_path.setdefault(one.path, []).append(one)
+    answers = {path: _endpoint(server, operations) for path, operations in by_path.items()}
     routes += [
-        Route(path, _endpoint(server, operations), methods=[one.method for one in operations])
-        for path, operations in by_path.items()
+        Route(path, answers[path], methods=[one.method for one in operations]) for path, operations in by_path.items()
     ]
-    app = Starlette(
+    app = _Application(
         routes=routes,
         lifespan=server.lifespan,
         exception_handlers={HTTPException: _http_error, RequestError: _request_error, Exception: _unforeseen},
     )
     app.router.redirect_slashes = False
     app.state.server = server
+    app.shortcuts = {
+        (one.method, path): answers[path]
+        for path, operations in by_path.items()
+        for one in operations
+        if "{" not in path
+    }
     return app
+
+
+class _Application(Starlette):
+    """An application in which paths without parameters are found at once, not by trying one route after the other."""
+
+    shortcuts: Mapping[tuple[str, str], Callable[[Request], Awaitable[Response]]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self.shortcuts.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if answer is None:
+            await super().__call__(with_slashes(scope), receive, send)
+            return
+        response = await answer(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Request], Awaitable[Response]]:
@@ -149,7 +168,13 @@ def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Requ
             assert one.scope is not None
             tenant = server.tenant(request, one.scope)
             check_known(request, one.parameters)
-            response = await one.answer(request, tenant)
+            if server.answering >= MOST_AT_WORK:
+                raise TooManyError("more requests are at work than there is room for", headers={"Retry-After": "1"})
+            server.answering += 1
+            try:
+                response = await one.answer(request, tenant)
+            finally:
+                server.answering -= 1
         except RequestError as error:
             response = error.response()
         except StoreFull as error:
@@ -162,19 +187,11 @@ def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Requ
             response = _unforeseen(request, error)
         seconds = time.perf_counter() - start
         if tenant is not None:
-            tenant.measures.requests.labels(one.path, request.method, response.status_code).inc()
-            tenant.measures.seconds.labels(one.path).observe(seconds)
+            tenant.measures.note_request(one.path, request.method, response.status_code, seconds)
         log_request(request.method, one.path, response.status_code, seconds)
         return response
 
     return answer
-
-
-async def _prepare_search(tenant: Tenant) -> None:
-    try:
-        await asyncio.to_thread(tenant.live.encode_all)
-    except PoiseError as error:
-        tenant.project.say(f"searching by words alone: {error}")
 
 
 def _http_error(request: Request, error: Exception) -> Response:

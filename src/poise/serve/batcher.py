@@ -61,10 +61,10 @@ class Batcher(Generic[Asked, Answer]):
             TooSlowError: it took too long, or a batch before it does.
             Exception: whatever went wrong in the work on its batch.
         """
-        if len(self._waiting) >= self.queue:
-            raise TooManyError("more requests wait than there is room for; try again", headers={"Retry-After": "1"})
         if self.stuck:
             raise TooSlowError
+        if len(self._waiting) >= self.queue:
+            raise TooManyError("more requests wait than there is room for; try again", headers={"Retry-After": "1"})
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         timer = loop.call_later(self.budget, _give_up, future)

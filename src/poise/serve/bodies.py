@@ -1,17 +1,21 @@
-"""Reading bodies: whole or line by line, as large as allowed, each entry checked for itself."""
+"""Reading bodies: whole or line by line, as large and as slow as allowed, each entry checked for itself."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from starlette.requests import Request
 
-from poise.serve.problems import BadRequestError, MalformedError, TooLargeError
+from poise.serve.problems import BadRequestError, MalformedError, TooLargeError, TooLongError
 from poise.serve.wire import MOST_AT_ONCE, Refusal
 
 Entry = TypeVar("Entry")
+
+WITHIN = 30.0  # seconds for a whole body to come, or the next part of one that is read line by line
+_CLOSE = {"Connection": "close"}  # what is left of a body that was refused is not waited for
 
 
 async def read_body(request: Request, most: int) -> bytes:
@@ -19,17 +23,28 @@ async def read_body(request: Request, most: int) -> bytes:
 
     Raises:
         TooLargeError: it has more than ``most`` bytes.
+        TooLongError: it does not come in time.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most:
-        raise TooLargeError(f"the body has {int(declared):,} bytes; at most {most:,} are taken: send several")
+        raise TooLargeError(
+            f"the body has {int(declared):,} bytes; at most {most:,} are taken: send several", headers=_CLOSE
+        )
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise TooLargeError(f"the body has more than {most:,} bytes: send several")
-        parts.append(part)
+    try:
+        async with asyncio.timeout(WITHIN):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise TooLargeError(f"the body has more than {most:,} bytes: send several", headers=_CLOSE)
+                parts.append(part)
+    except TimeoutError:
+        raise _too_long() from None
     return b"".join(parts)
+
+
+def _too_long() -> TooLongError:
+    return TooLongError(f"the body did not come within {WITHIN:g} seconds; send it again", headers=_CLOSE)
 
 
 def decode(decoder: msgspec.json.Decoder[Entry], body: bytes) -> Entry:
@@ -52,6 +67,14 @@ def explain(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+class Entries(NamedTuple, Generic[Entry]):
+    """What a body holds: the good entries with their places, why others were refused, and whether it is no list."""
+
+    good: list[tuple[int, Entry]]
+    refused: list[Refusal]
+    alone: bool = False
+
+
 class Batch(Generic[Entry]):
     """Reads one entry, or many in a list under a name, and tells what is wrong with which.
 
@@ -71,8 +94,8 @@ class Batch(Generic[Entry]):
         self.each = msgspec.json.Decoder(raw)
         self._is_many = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
-    def read(self, body: bytes) -> tuple[list[tuple[int, Entry]], list[Refusal]]:
-        """Return the good entries with their places, and why others were refused.
+    def read(self, body: bytes) -> Entries[Entry]:
+        """Return the entries of a body.
 
         Raises:
             MalformedError: the body is no JSON.
@@ -87,11 +110,11 @@ class Batch(Generic[Entry]):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedError(f"the body is no JSON: {explain(error)}") from None
         if self.name not in fields:
-            return [(0, decode(self.one, body))], []
+            return Entries([(0, decode(self.one, body))], [], alone=True)
         try:
             entries: list[Entry] = self.all.decode(body).entries  # type: ignore[attr-defined]
             self._check_many(len(entries))
-            return list(enumerate(entries)), []
+            return Entries(list(enumerate(entries)), [])
         except (msgspec.ValidationError, msgspec.DecodeError):
             parts: list[Any] = decode(self.each, body).entries  # type: ignore[attr-defined]
         self._check_many(len(parts))
@@ -101,7 +124,7 @@ class Batch(Generic[Entry]):
                 good.append((at, self.one.decode(part)))
             except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
                 refused.append(Refusal(at, explain(error)))
-        return good, refused
+        return Entries(good, refused)
 
     def _check_many(self, many: int) -> None:
         if many > MOST_AT_ONCE:
@@ -113,16 +136,36 @@ async def read_lines(request: Request, most: int) -> AsyncIterator[tuple[int, by
 
     Raises:
         TooLargeError: a line has more than ``most`` bytes.
+        TooLongError: the next part does not come in time.
     """
-    rest, number = b"", 0
-    async for part in request.stream():
-        rest += part
-        *lines, rest = rest.split(b"\n")
+    begun: list[bytes] = []  # the parts of a line whose end has not come
+    size = number = 0
+    async for part in _parts(request):
+        first, *lines = part.split(b"\n")
+        begun.append(first)
+        size += len(first)
+        if lines:
+            begun, lines = [lines[-1]], [b"".join(begun), *lines[:-1]]
+            size = len(begun[0])
         for line in lines:
             if line.strip():
                 yield number, line
             number += 1
-        if len(rest) > most:
-            raise TooLargeError(f"line {number + 1} has more than {most:,} bytes")
+        if size > most:
+            raise TooLargeError(f"line {number + 1} has more than {most:,} bytes", headers=_CLOSE)
+    rest = b"".join(begun)
     if rest.strip():
         yield number, rest
+
+
+async def _parts(request: Request) -> AsyncIterator[bytes]:
+    stream = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(WITHIN):
+                part = await anext(stream, None)
+        except TimeoutError:
+            raise _too_long() from None
+        if part is None:
+            return
+        yield part

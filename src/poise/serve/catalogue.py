@@ -78,15 +78,19 @@ class Catalogue:
 
     def items(self) -> list[Item]:
         """Return all items as records."""
-        ids = self.item_ids.series.to_list()
-        return [Item(one, dict(self.contents[at]), bool(self.available[at])) for at, one in enumerate(ids, 1)]
+        known = zip(self.ids, self.contents, self.available.tolist(), strict=True)
+        return [Item(item_id, dict(content), available) for item_id, content, available in known][1:]
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The outer ids by index; an empty string for padding."""
+        return ["", *self.item_ids.series.to_list()]
 
     @cached_property
     def titles(self) -> list[str]:
         """What to call each item, by index: its title, else its id; an empty string for padding."""
-        ids = self.item_ids.series.to_list()
-        named = [content.get(self.title_column) for content in self.contents[1:]]
-        return ["", *(str(title) if title else one for title, one in zip(named, ids, strict=True))]
+        named = [content.get(self.title_column) for content in self.contents]
+        return [str(title) if title else one for title, one in zip(named, self.ids, strict=True)]
 
     @cached_property
     def frame(self) -> pl.DataFrame:

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,9 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import PoiseError
 from poise.policy.exploration import popular_and_drawn
 from poise.recommender import Recommender
+from poise.serve.aside import Aside
 from poise.serve.batcher import Batcher, TooSlowError
+from poise.serve.impressions import Impressions
 from poise.serve.live import Live
 from poise.serve.measures import Measures
 from poise.serve.people import History
@@ -33,6 +34,7 @@ from poise.wording import verb
 CACHED = 10_000  # people whose last slate is kept
 REST = 2.0  # seconds that a stage which failed several times in a row is left alone
 FAILURES = 3
+READERS = 4  # threads that read histories
 EXPLAINED_WITHIN = 2.0  # seconds
 NOBODY = History.of([], Vocabulary([]), {})
 _NO_ITEMS = np.empty(0, dtype=np.int32)
@@ -53,19 +55,23 @@ class Engine:
         self.ranker: Batcher[Asked, Ranked] = Batcher(
             self._rank, most=options.batch, queue=options.queue, budget=options.budget
         )
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="retrieval")
-        self._why = ThreadPoolExecutor(1, thread_name_prefix="explaining")
+        self._retrieving, self._explaining = Aside("retrieval"), Aside("explaining")
+        self._reading = Aside("histories", READERS)
+        self.impressions = Impressions(live.store, measures)
         self._slates: OrderedDict[str, Ranked] = OrderedDict()
         self._failed: dict[str, tuple[int, float]] = {}
         self._rng = np.random.default_rng()
         self._warm_up()
 
-    async def recommend(self, asked: RecommendationIn, served: Served | None = None) -> SlateOut:
+    async def recommend(
+        self, asked: RecommendationIn, served: Served | None = None, seconds: dict[str, float] | None = None
+    ) -> SlateOut:
         """Return what to show.
 
         Args:
             asked: who asks, and of what.
             served: the run to ask; None for the one that is served.
+            seconds: is told how long the ``answer`` took, and then its ``reasons``.
 
         Raises:
             BadRequestError: it names both a user and a history, or a column that is not there.
@@ -74,6 +80,7 @@ class Engine:
         """
         if asked.user_id is not None and asked.history is not None:
             raise BadRequestError("give either user_id or history, not both")
+        start = time.perf_counter()
         if self.shared:
             await self._try_to_follow()
         served = served or self.live.served
@@ -85,11 +92,14 @@ class Engine:
         exclude = index([*asked.exclude, *shown]) if asked.exclude or shown else np.empty(0, dtype=np.int32)
         one = Asked(history, asked.k, now, allowed, exclude[exclude > 0], served)
         stage, ranked, probabilities = await self._answer(one, asked.user_id)
+        answered = time.perf_counter()
         reasons = await self._explain(one, stage, ranked, probabilities) if asked.explain else None
+        if seconds is not None:
+            seconds.update(answer=answered - start, reasons=time.perf_counter() - answered)
         request_id = asked.request_id if asked.offset and asked.request_id else secrets.token_hex(12)
         items = self._items(one, ranked, probabilities, reasons)
         slate = SlateOut(request_id, served.name, served.model, stage, items)
-        self.measures.slates.labels(stage).inc()
+        self.measures.slates_by[stage].inc()
         self._log(slate, asked, now)
         return slate
 
@@ -111,7 +121,7 @@ class Engine:
             except Exception as error:  # whatever a model does, there is an answer
                 self._note_failure(stage, type(error).__name__)
             else:
-                self.measures.stages.labels(stage).observe(time.perf_counter() - start)
+                self.measures.seconds_of(stage, start)
                 self._failed.pop(stage, None)
                 if len(ranked.items):
                     self._remember(user_id, ranked)
@@ -126,8 +136,7 @@ class Engine:
         model = one.served.retriever
         if model is None:
             raise TooSlowError
-        work = asyncio.get_running_loop().run_in_executor(self._aside, _first, one, model)
-        return await asyncio.wait_for(work, self.options.budget)
+        return await self._retrieving.run(self.options.budget, _first, one, model)
 
     def _simple(self, one: Asked, user_id: str | None) -> tuple[Stage, Ranked, Sequence[float]]:
         """Return what is popular, or, where even that cannot be told, what was last shown."""
@@ -158,7 +167,7 @@ class Engine:
             allowed[one.history.items] = False
         scores = self.live.trends.scores(one.served.catalogue.item_ids)
         items, values, chances = popular_and_drawn(scores, allowed, one.k, self.options.explore, self._rng)
-        self.measures.stages.labels("popular").observe(time.perf_counter() - start)
+        self.measures.seconds_of("popular", start)
         return "popular", Ranked(items, values), chances.tolist()
 
     def _rank(self, asked: Sequence[Asked]) -> Sequence[Ranked]:
@@ -175,21 +184,20 @@ class Engine:
         model = served.pipeline if stage == "ranker" else served.retriever
         assert model is not None
         start = time.perf_counter()
-        work = asyncio.get_running_loop().run_in_executor(self._why, served.explain, one, ranked.items, model)
         try:
-            return await asyncio.wait_for(work, EXPLAINED_WITHIN)
+            return await self._explaining.run(EXPLAINED_WITHIN, served.explain, one, ranked.items, model)
         except Exception as error:
             self.measures.fallbacks.labels("explanation", type(error).__name__).inc()
             return [[] for _ in probabilities]
         finally:
-            self.measures.stages.labels("explanation").observe(time.perf_counter() - start)
+            self.measures.seconds_of("explanation", start)
 
     def _items(
         self, one: Asked, ranked: Ranked, probabilities: Sequence[float], why: list[list[Reason]] | None
     ) -> list[ItemOut]:
         catalogue = one.served.catalogue
-        ids, titles = catalogue.item_ids.ids(ranked.items), catalogue.titles
-        shown = ranked.items.tolist()
+        titles, shown = catalogue.titles, ranked.items.tolist()
+        ids = [catalogue.ids[item] for item in shown]
         if why is None:
             return [
                 ItemOut(item_id, titles[item], round(score, 6), probability)
@@ -237,8 +245,9 @@ class Engine:
         if known is not None:
             return known
         try:
-            async with asyncio.timeout(self.options.budget):
-                return await asyncio.to_thread(people.history, asked.user_id, item_ids, served.behaviours)
+            return await self._reading.run(
+                self.options.budget, people.history, asked.user_id, item_ids, served.behaviours
+            )
         except (PoiseError, TimeoutError) as error:
             self.measures.fallbacks.labels("store", type(error).__name__).inc()
             return NOBODY
@@ -249,6 +258,7 @@ class Engine:
             return []
         if asked.request_id is None:
             raise BadRequestError("offset goes with the request_id of the first page, so that no item is shown twice")
+        await self.impressions.flush()
         for wait in (0.0, 0.05, 0.2):
             await asyncio.sleep(wait)
             pages = await asyncio.to_thread(self.live.store.impression, asked.request_id)
@@ -262,25 +272,20 @@ class Engine:
         )
 
     def _log(self, slate: SlateOut, asked: RecommendationIn, now: int) -> None:
-        try:
-            self.live.store.add_impressions(
-                [
-                    Impression(
-                        request_id=slate.request_id,
-                        offset=asked.offset,
-                        user_id=asked.user_id,
-                        time=now,
-                        scenario=asked.scenario,
-                        run=slate.run,
-                        stage=slate.stage,
-                        items=[item.item_id for item in slate.items],
-                        scores=[item.score for item in slate.items],
-                        probabilities=[item.probability for item in slate.items],
-                    )
-                ]
+        self.impressions.add(
+            Impression(
+                request_id=slate.request_id,
+                offset=asked.offset,
+                user_id=asked.user_id,
+                time=now,
+                scenario=asked.scenario,
+                run=slate.run,
+                stage=slate.stage,
+                items=[item.item_id for item in slate.items],
+                scores=[item.score for item in slate.items],
+                probabilities=[item.probability for item in slate.items],
             )
-        except PoiseError:
-            self.measures.unlogged.inc()
+        )
 
     async def _try_to_follow(self) -> None:
         try:
@@ -317,8 +322,8 @@ class Engine:
     def close(self) -> None:
         """Stop the threads."""
         self.ranker.close()
-        self._aside.shutdown(wait=False, cancel_futures=True)
-        self._why.shutdown(wait=False, cancel_futures=True)
+        for aside in (self._retrieving, self._explaining, self._reading):
+            aside.close()
 
 
 def _why_popular(chance: float) -> list[Reason]:

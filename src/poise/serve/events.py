@@ -23,42 +23,61 @@ _BATCH = Batch(EventIn, "events")
 async def post_events(request: Request, tenant: Tenant) -> Response:
     """Take in one event or many."""
     body = await read_body(request, tenant.options.most_body)
-    entries, refused = _BATCH.read(body)
-    single = not refused and len(entries) == 1
-    events, late = _events(entries)
-    if late and single:
+    entries, refused, alone = _BATCH.read(body)
+    added, late = await take_in(tenant, entries)
+    if late and alone:
         raise BadRequestError(late[0].reason)
-    added = await _add(tenant, events)
     refused = sorted([*refused, *late], key=lambda one: one.index)
     tenant.measures.events.labels("refused").inc(len(refused))
     return as_json(Accepted(added.accepted, refused, added.duplicates))
 
 
+async def take_in(tenant: Tenant, entries: list[tuple[int, EventIn]]) -> tuple[Added, list[Refusal]]:
+    """Add events, which have numbers: when this returns they are durable, and the next request knows them.
+
+    Returns:
+        what became of them, and why some were refused.
+
+    Raises:
+        StoreError: the store cannot be written, and nothing was added.
+    """
+    events, late = _events(entries)
+    return await _add(tenant, events), late
+
+
 async def import_events(request: Request, tenant: Tenant) -> Response:
     """Take in events, one a line, as they come."""
     accepted = duplicates = 0
-    refused: list[Refusal] = []
+    refused: list[Refusal] = []  # the first ones
     waiting: list[tuple[int, EventIn]] = []
 
     async def flush() -> None:
         nonlocal accepted, duplicates
-        events, late = _events(waiting)
-        refused.extend(late)
-        added = await _add(tenant, events)
+        added, late = await take_in(tenant, waiting)
         accepted += added.accepted
         duplicates += added.duplicates
         waiting.clear()
+        refuse(late)
 
+    def refuse(more: list[Refusal]) -> None:
+        tenant.measures.events.labels("refused").inc(len(more))
+        refused.extend(more)
+        refused.sort(key=lambda one: one.index)
+        del refused[MOST_REFUSALS:]
+
+    bad: list[Refusal] = []
     async for number, line in read_lines(request, tenant.options.most_body):
         try:
             waiting.append((number, decode(_BATCH.one, line)))
         except Exception as error:
-            refused.append(Refusal(number, explain(error)))
-        if len(waiting) >= IMPORTED_AT_ONCE:
+            bad.append(Refusal(number, explain(error)))
+        if len(waiting) + len(bad) >= IMPORTED_AT_ONCE:
+            refuse(bad)
+            bad.clear()
             await flush()
+    refuse(bad)
     await flush()
-    tenant.measures.events.labels("refused").inc(len(refused))
-    return as_json(Accepted(accepted, refused[:MOST_REFUSALS], duplicates))
+    return as_json(Accepted(accepted, refused, duplicates))
 
 
 def _events(entries: list[tuple[int, EventIn]]) -> tuple[list[Event], list[Refusal]]:
@@ -81,8 +100,8 @@ async def _add(tenant: Tenant, events: list[Event]) -> Added:
         return Added(0, 0)
     start = time.perf_counter()
     added: Added = await settled(tenant.store.add_events(events))
-    tenant.measures.stages.labels("store").observe(time.perf_counter() - start)
-    await tenant.live.follow()
+    tenant.measures.seconds_of("store", start)
+    await tenant.catch_up()
     tenant.measures.events.labels("accepted").inc(added.accepted)
     tenant.measures.events.labels("duplicate").inc(added.duplicates)
     return added

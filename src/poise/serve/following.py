@@ -33,11 +33,12 @@ class Follower:
         Raises:
             StoreError: the store cannot be read.
         """
-        if self._now is None or self._now.done():
+        if self._next is None and (self._now is None or self._now.done()):
             self._now = asyncio.ensure_future(self._read())
             await asyncio.shield(self._now)
             return
-        if self._next is None or self._next.done():
+        if self._next is None:
+            assert self._now is not None
             self._next = asyncio.ensure_future(self._after(self._now))
         await asyncio.shield(self._next)
 

@@ -12,6 +12,7 @@ from poise.config import ServeTable
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, PoiseError, UsageError
 from poise.project.project import Project
+from poise.project.promotion import RUN
 from poise.project.run import Run
 from poise.serve.catalogue import Catalogue
 from poise.serve.following import Follower
@@ -21,7 +22,6 @@ from poise.serve.trends import DAY, Trends
 from poise.store.records import Changes, Item
 from poise.store.store import Store
 
-RUN = "run"  # the setting that names the promoted run
 CATALOGUE = "catalogue"  # the setting that describes the columns of the catalogue
 OTHERS = 2  # further runs that are held in memory, to be compared
 
@@ -43,7 +43,7 @@ class Live:
         self.project, self.store, self.options = project, store, options
         self.follower = Follower(store, self._take)
         self.newest_event = 0
-        self.news = 0  # items that came or changed since the start
+        self.news = 0  # raised whenever there may be items to encode
         self.people = People(store)
         self.trends = Trends(options.half_life)
         self._changing, self._encoding = threading.Lock(), threading.Lock()
@@ -53,8 +53,11 @@ class Live:
         chosen = self._choose(run)
         kinds, title = described.get("item_kinds", {}), described.get("title_column")
         like = Catalogue.known(Vocabulary([]), kinds, title).changed(store.all_items(), [])
-        self.served = self._of(chosen, like, store.deleted_items())
+        served = self._of(chosen, like, store.deleted_items())
         newest_first = sorted(store.counts_by_day(), key=lambda count: -count[2])
+        self._met = {item for item, *_ in newest_first}  # items that somebody did something with
+        self.served = served.touched(list(self._met))
+        self.news += self.served.is_grown
         self.trends.add((item, behaviour, day * DAY, count) for item, behaviour, day, count in newest_first)
 
     async def follow(self) -> None:
@@ -134,8 +137,8 @@ class Live:
             self.trends.add((event.item_id, event.behaviour, event.time, 1) for event in changes.events)
             self.newest_event = max(self.newest_event, *(event.time for event in changes.events))
         touched = sorted({event.item_id for event in changes.events})
+        self._met.update(touched)
         name = changes.settings.get(RUN)
-        self.news += len(changes.items)
         if changes.items or changes.deleted_items or (name is not None and name != self.served.name):
             await asyncio.to_thread(self._change, changes.items, changes.deleted_items, touched, name)
         elif touched:
@@ -153,7 +156,8 @@ class Live:
                 self._others.clear()
             if promoted is not None and promoted != served.name:
                 try:
-                    served = self._of(self.project.run(promoted), served.catalogue)
+                    served = self._of(self.project.run(promoted), served.catalogue).touched(list(self._met))
                 except PoiseError as error:
                     self.project.say(f"the run {promoted} cannot be served, {served.name} goes on: {error}")
             self.served = served.touched(touched)
+            self.news += 1

@@ -9,7 +9,7 @@ import time
 import traceback
 from typing import Any
 
-SLOW = 0.5  # seconds from which an answer is worth a line even if all went well
+SLOW = 2.0  # seconds from which an answer is worth a line even if all went well
 _LOGGER = logging.getLogger("poise.serve")
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from poise.serve.wire import Stage
+
+_OTHER_STAGES = ("explanation", "search", "store")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -46,6 +52,23 @@ class Measures:
         )
         self.items = Gauge("poise_items", "Items that may be shown", registry=self.registry)
         self.run = Gauge("poise_run", "The run that is served", ["run"], registry=self.registry)
+
+        self._by_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self.slates_by = {stage: self.slates.labels(stage) for stage in get_args(Stage)}
+        self._seconds_by = {stage: self.stages.labels(stage) for stage in (*get_args(Stage), *_OTHER_STAGES)}
+
+    def seconds_of(self, stage: str, start: float) -> None:
+        """Note how long a stage took that began at ``start``, by :func:`time.perf_counter`."""
+        self._seconds_by[stage].observe(time.perf_counter() - start)
+
+    def note_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        key = (route, method, status)
+        found = self._by_request.get(key)
+        if found is None:
+            found = self._by_request[key] = self.requests.labels(*key), self.seconds.labels(route)
+        found[0].inc()
+        found[1].observe(seconds)
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from starlette.requests import Request
+from starlette.types import Scope
 
 from poise.serve.operations import Parameter
 from poise.serve.problems import BadRequestError
-from poise.serve.wire import MOST_SHOWN
+from poise.serve.wire import MOST_SHOWN, PLAIN
 
-ID = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": r"^[^\x00-\x1f\x7f]+$"}
+ID = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": PLAIN}
 K = Parameter(name="k", schema={"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": 10}, example=5)
 LIMIT = Parameter(name="limit", schema={"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, example=2)
 AFTER = Parameter(name="after", schema=ID, example="50")
 Q = Parameter(name="q", schema={"type": "string", "minLength": 1, "maxLength": 1000}, required=True, example="space")
+
+_SLASH = "\x1f"  # what a slash in an id is on its way through the routes, where one would part the path; in no id
+
+
+def with_slashes(scope: Scope) -> Scope:
+    """Return a request as it is routed: with slashes that are part of an id, as ``%2F``, kept apart from others."""
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%2f" not in raw.lower() and b"%1f" not in raw.lower():
+        return scope
+    parts = [unquote(part).replace(_SLASH, "\x1e") for part in raw.decode("ascii", "replace").split("/")]
+    return {**scope, "path": "/".join(part.replace("/", _SLASH) for part in parts)}
 
 
 def identifier(name: str, example: str) -> Parameter:
@@ -26,7 +40,7 @@ def read_id(request: Request, name: str) -> str:
     Raises:
         BadRequestError: it is too long, or holds control signs.
     """
-    return _id(name, str(request.path_params[name]))
+    return _id(name, str(request.path_params[name]).replace(_SLASH, "/"))
 
 
 def read_text(request: Request, parameter: Parameter) -> str | None:

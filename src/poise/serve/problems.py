@@ -68,6 +68,12 @@ class NotFoundError(RequestError):
     status = 404
 
 
+class TooLongError(RequestError):
+    """The body did not come in time."""
+
+    status = 408
+
+
 class TooLargeError(RequestError):
     """The body is larger than allowed."""
 

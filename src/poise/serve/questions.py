@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import defaultdict
+from datetime import datetime
 
 import msgspec
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from poise.errors import PoiseError, UsageError
+from poise.errors import DataError, UsageError
 from poise.serve.answers import as_json, settled
 from poise.serve.bodies import decode, read_body
 from poise.serve.interests import in_words, interests
@@ -32,6 +34,8 @@ from poise.top_k import top_k
 
 _RECOMMENDATION = msgspec.json.Decoder(RecommendationIn)
 HISTORY_SHOWN = 50
+MOST_EVENTS = 1_000_000
+SEARCHED_WITHIN = 1.0  # seconds, beyond which words alone must do
 
 
 async def post_recommendations(request: Request, tenant: Tenant) -> Response:
@@ -43,7 +47,7 @@ async def post_recommendations(request: Request, tenant: Tenant) -> Response:
             raise ForbiddenError("to ask another run than the one that is served takes the scope 'admin'")
         try:
             served = await asyncio.to_thread(tenant.live.another, asked.run)
-        except UsageError as error:
+        except (UsageError, DataError) as error:
             raise NotFoundError(str(error)) from None
     return as_json(await tenant.engine.recommend(asked, served))
 
@@ -83,28 +87,46 @@ async def get_search(request: Request, tenant: Tenant) -> Response:
     """Return the items that fit what was typed, by words and meaning together."""
     query, k = read_text(request, Q), read_int(request, K)
     assert query is not None
+    return as_json(await search(tenant, query, k))
+
+
+async def search(tenant: Tenant, query: str, k: int) -> Found:
+    """Return the ``k`` items that fit ``query`` best, by words alone where meaning takes too long."""
     served = tenant.live.served
     start = time.perf_counter()
     try:
-        async with asyncio.timeout(1.0):
-            items, values = await asyncio.to_thread(served.finder.search, query, served.catalogue, k, meaning=True)
-    except (PoiseError, TimeoutError) as error:
+        items, values = await tenant.searching.run(
+            SEARCHED_WITHIN, served.finder.search, query, served.catalogue, k, meaning=True
+        )
+    except Exception as error:  # whatever an encoder does, there is an answer
         tenant.measures.fallbacks.labels("encoder", type(error).__name__).inc()
         items, values = await asyncio.to_thread(served.finder.search, query, served.catalogue, k, meaning=False)
-    tenant.measures.stages.labels("search").observe(time.perf_counter() - start)
-    return as_json(_found(tenant, items, values))
+    tenant.measures.seconds_of("search", start)
+    return _found(tenant, items, values)
 
 
 async def get_profile(request: Request, tenant: Tenant) -> Response:
     """Return what the system believes of a user."""
     user_id = read_id(request, "user_id")
+    found = await profile(tenant, user_id)
+    if found is None:
+        raise NotFoundError(f"nothing is known of the user {user_id!r}")
+    return as_json(found)
+
+
+async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
+    """Return what is believed of a user; None if nothing is known.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
     served, live = tenant.live.served, tenant.live
     if tenant.engine.shared:
         await live.follow()
     events = await asyncio.to_thread(live.people.events, user_id)
     user = await asyncio.to_thread(tenant.store.user, user_id)
     if not events and user is None:
-        raise NotFoundError(f"nothing is known of the user {user_id!r}")
+        return None
     index = served.catalogue.item_ids.index([event.item_id for event in events])
     titles = served.catalogue.titles
     history = [
@@ -113,12 +135,13 @@ async def get_profile(request: Request, tenant: Tenant) -> Response:
     ]
     found = interests(served.catalogue, index[index > 0].tolist())
     content = {} if user is None else dict(user.content)
-    return as_json(ProfileOut(user_id, len(events), history[::-1][:HISTORY_SHOWN], found, in_words(found), content))
+    return ProfileOut(user_id, len(events), history[::-1][:HISTORY_SHOWN], found, in_words(found), content)
 
 
 async def get_request(request: Request, tenant: Tenant) -> Response:
     """Return what was answered to a request, with what people did with it."""
     request_id = read_id(request, "request_id")
+    await tenant.engine.impressions.flush()
     pages = await asyncio.to_thread(tenant.store.impression, request_id)
     if not pages:
         raise NotFoundError(f"there is no request {request_id!r}")
@@ -137,12 +160,31 @@ async def get_request(request: Request, tenant: Tenant) -> Response:
 async def delete_user(request: Request, tenant: Tenant) -> Response:
     """Erase a user: what they did, what is known of them, what they were shown."""
     user_id = read_id(request, "user_id")
-    runs = await asyncio.to_thread(lambda: tenant.project.runs)
+    await tenant.engine.impressions.flush()
+    runs = await asyncio.to_thread(_holding, tenant, user_id)
     receipt = await settled(tenant.store.erase_user(user_id, runs, request.state.key.key_id))
-    await tenant.live.follow()
+    tenant.live.people.forget([user_id])
     tenant.engine.forget(user_id)
+    await tenant.catch_up()
     await asyncio.to_thread(tenant.project.forget_data)
     return as_json(ReceiptOut(receipt.receipt_id, user_id, receipt.counts, receipt.runs))
+
+
+def _holding(tenant: Tenant, user_id: str) -> list[str]:
+    """Return the runs that were made after the user first did something: they may have learnt from it."""
+    history = tenant.store.history(user_id, MOST_EVENTS)
+    if not history and tenant.store.user(user_id) is None:
+        return []
+    first = history[0].time if history else 0
+    return [name for name in tenant.project.runs if _made(tenant, name) >= first]
+
+
+def _made(tenant: Tenant, name: str) -> float:
+    """Return when a run was made, in milliseconds since 1970; infinity if it is damaged and cannot tell."""
+    try:
+        return datetime.fromisoformat(tenant.project.run(name).facts["made"]).timestamp() * 1000
+    except (DataError, KeyError, ValueError, TypeError):
+        return math.inf
 
 
 def _found(tenant: Tenant, items: np.ndarray, values: np.ndarray) -> Found:

@@ -40,14 +40,14 @@ _ITEM_PATCH, _USER_PATCH = msgspec.json.Decoder(ItemPatch), msgspec.json.Decoder
 
 async def post_items(request: Request, tenant: Tenant) -> Response:
     """Put in items, or replace them."""
-    entries, refused = _ITEMS.read(await read_body(request, tenant.options.most_body))
+    entries, refused, _ = _ITEMS.read(await read_body(request, tenant.options.most_body))
     accepted = await _put_items(tenant, [one for _, one in entries])
     return as_json(Accepted(accepted, refused))
 
 
 async def post_users(request: Request, tenant: Tenant) -> Response:
     """Put in what is known of users, or replace it."""
-    entries, refused = _USERS.read(await read_body(request, tenant.options.most_body))
+    entries, refused, _ = _USERS.read(await read_body(request, tenant.options.most_body))
     accepted = await _put_users(tenant, [one for _, one in entries])
     return as_json(Accepted(accepted, refused))
 
@@ -71,7 +71,7 @@ async def patch_item(request: Request, tenant: Tenant) -> Response:
     item = await settled(tenant.store.patch_item(item_id, content, available))
     if item is None:
         raise NotFoundError(f"there is no item {item_id!r}")
-    await tenant.live.follow()
+    await tenant.catch_up()
     return as_json(_item(item))
 
 
@@ -90,7 +90,7 @@ async def delete_item(request: Request, tenant: Tenant) -> Response:
     item_id = read_id(request, "item_id")
     if not await settled(tenant.store.delete_item(item_id)):
         raise NotFoundError(f"there is no item {item_id!r}")
-    await tenant.live.follow()
+    await tenant.catch_up()
     return Response(status_code=204)
 
 
@@ -131,7 +131,7 @@ async def _put_items(tenant: Tenant, items: Sequence[ItemIn]) -> int:
         return 0
     rows = [Item(one.item_id, one.content, one.available) for one in items]
     accepted = await settled(tenant.store.put_items(rows))
-    await tenant.live.follow()
+    await tenant.catch_up()
     with contextlib.suppress(PoiseError):  # the items are there, and are encoded when the encoder is back
         await tenant.encode_new(ENCODED_WITHIN)
     return accepted
@@ -142,17 +142,20 @@ async def _put_users(tenant: Tenant, users: Sequence[UserIn]) -> int:
 
 
 async def _import(request: Request, tenant: Tenant, batch: Batch[Any], put: Any) -> Response:
-    accepted, refused, waiting = 0, [], []
+    accepted = 0
+    refused: list[Refusal] = []
+    waiting: list[Any] = []
     async for number, line in read_lines(request, tenant.options.most_body):
         try:
             waiting.append(decode(batch.one, line))
         except Exception as error:
-            refused.append(Refusal(number, explain(error)))
+            if len(refused) < MOST_REFUSALS:
+                refused.append(Refusal(number, explain(error)))
         if len(waiting) >= IMPORTED_AT_ONCE:
             accepted += await put(tenant, waiting)
             waiting.clear()
     accepted += await put(tenant, waiting)
-    return as_json(Accepted(accepted, refused[:MOST_REFUSALS]))
+    return as_json(Accepted(accepted, refused))
 
 
 def _item(item: Item) -> CatalogueItem:

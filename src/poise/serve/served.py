@@ -125,6 +125,11 @@ class Served:
         """What the pipeline is called."""
         return self.pipeline.name
 
+    @property
+    def is_grown(self) -> bool:
+        """Whether there are items that the run has not met."""
+        return self.catalogue.item_ids.size > self.base.item_ids.size
+
     def changed(self, items: Sequence[Item], deleted: Sequence[str]) -> Served:
         """Return the same run with items put in or replaced, and others taken out.
 
@@ -151,13 +156,14 @@ class Served:
 
     def touched(self, item_ids: Sequence[str]) -> Served:
         """Return the same run, in which items that somebody did something with are no longer new."""
-        if not isinstance(self.pipeline, Pipeline) or not len(self.pipeline.new):
+        if not isinstance(self.pipeline, Pipeline) or not isinstance(self.base, Pipeline):
             return self
-        found = np.intersect1d(self.catalogue.item_ids.index(item_ids), self.pipeline.new)
+        touched = self.catalogue.item_ids.index(item_ids)
+        was_new = (touched >= self.base.item_ids.size) | np.isin(touched, self.base.new)
+        found = np.setdiff1d(touched[was_new], self.met).astype(np.int32)
         if not len(found):
             return self
-        met = np.union1d(self.met, found).astype(np.int32)
-        return replace(self, met=met, pipeline=self.pipeline.touched(found))
+        return replace(self, met=np.union1d(self.met, found).astype(np.int32), pipeline=self.pipeline.touched(found))
 
     def _grown(self, catalogue: Catalogue) -> Served:
         pipeline = self.base

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import resource
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from poise.serve.logs import log_note, set_up
 from poise.serve.tenant import Tenant
 
 VARIABLE = "POISE_SERVE"  # holds the settings for the processes that uvicorn starts
+SWITCH = 0.001  # seconds after which a thread that computes lets the one go on that reads requests
 BACKLOG = 4_096  # connections that wait to be accepted
 
 
@@ -94,6 +96,7 @@ def serve(settings: Settings) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
@@ -106,6 +109,7 @@ def application() -> Starlette:
 
     settings = Settings(**json.loads(os.environ[VARIABLE]))
     set_up(every_request=settings.log_requests)
+    sys.setswitchinterval(SWITCH)
     return make_app(lambda: open_tenants(settings), PAGES)
 
 

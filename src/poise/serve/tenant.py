@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from poise.config import ServeTable
 from poise.errors import PoiseError
 from poise.project.project import Project
 from poise.serve.access import Access
+from poise.serve.aside import Aside
 from poise.serve.engine import Engine
 from poise.serve.live import Live
+from poise.serve.logs import log_error
 from poise.serve.measures import Measures
 from poise.store.store import Store
+
+CAUGHT_UP_WITHIN = 2.0  # seconds that an answer to what was written waits for the next request to know it
 
 
 @dataclass
@@ -28,6 +32,7 @@ class Tenant:
         engine: that answers.
         access: its keys.
         measures: what it counts.
+        searching: the threads that encode what is searched for.
     """
 
     project: Project
@@ -37,6 +42,9 @@ class Tenant:
     engine: Engine
     access: Access
     measures: Measures
+    searching: Aside = field(default_factory=lambda: Aside("searching", 2))
+    _encoding: Aside = field(default_factory=lambda: Aside("encoding"))
+    _at_work: asyncio.Task[None] | None = None
     _encoded: int = 0
 
     @classmethod
@@ -67,6 +75,33 @@ class Tenant:
                 await self.encode_new(None)
             except PoiseError as error:
                 self.project.say(f"the store or the encoder fails: {error}")
+            except Exception as error:  # whatever came, what comes next is followed
+                log_error(error)
+            await asyncio.sleep(every)
+
+    async def catch_up(self) -> None:
+        """Take in what was just written. It is kept: if it cannot be read now, it is when the store can be."""
+        try:
+            async with asyncio.timeout(CAUGHT_UP_WITHIN):
+                await self.live.follow()
+        except Exception as error:
+            self.measures.fallbacks.labels("store", type(error).__name__).inc()
+            if not isinstance(error, PoiseError | TimeoutError):
+                log_error(error)
+
+    async def prepare_search(self, every: float) -> None:
+        """Encode the catalogue for searching by meaning, and again for each run that comes to be served, for ever."""
+        prepared = None
+        while True:
+            finder = self.live.served.finder
+            if finder is not prepared:
+                prepared = finder
+                try:
+                    await asyncio.to_thread(self.live.encode_all)
+                except PoiseError as error:
+                    self.project.say(f"searching by words alone: {error}")
+                except Exception as error:
+                    log_error(error)
             await asyncio.sleep(every)
 
     async def encode_new(self, most: float | None) -> None:
@@ -77,12 +112,17 @@ class Tenant:
         """
         if self.live.news == self._encoded:
             return
-        news = self.live.news
-        at_work = asyncio.ensure_future(asyncio.to_thread(self.live.encode_new))
-        done, _ = await asyncio.wait([at_work], timeout=most)
+        if self._at_work is None or self._at_work.done():
+            self._at_work = asyncio.ensure_future(self._encode())
+        done, _ = await asyncio.wait([self._at_work], timeout=most)
         if done:
-            at_work.result()
-            self._encoded = max(self._encoded, news)
+            self._at_work.result()
+
+    async def _encode(self) -> None:
+        while self._encoded != self.live.news:
+            news = self.live.news
+            await self._encoding.run(None, self.live.encode_new)
+            self._encoded = news
 
     def note_state(self) -> None:
         """Bring the gauges up to date."""
@@ -93,7 +133,9 @@ class Tenant:
         if live.newest_event:
             measures.freshness.set(max(0.0, time.time() - live.newest_event / 1000))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Write what waits to be written, and let go."""
-        self.engine.close()
-        self.store.close()
+        await self.engine.impressions.close()
+        for one in (self.engine, self.searching, self._encoding):
+            one.close()
+        await asyncio.to_thread(self.store.close)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+# When the interpreter ends, msgspec (0.22) may free the types below in a wrong order and crash; what is frozen is left.
+atexit.register(gc.freeze)
+
 MOST_AT_ONCE = 10_000  # events, items or users in one body
 MOST_SHOWN = 200  # items in one answer
 EARLIEST, LATEST = 100_000_000_000, 4_102_444_800_000  # 1973 and 2100, in milliseconds
 
-Id = Annotated[
-    str,
-    Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$", description="Any text without control signs."),
-]
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+PLAIN = r"^[^\x00-\x1f\x7f]*(?![\s\S])"  # to the very end, in Python too, where $ would let a line end pass
+Id = Annotated[str, Meta(min_length=1, max_length=256, pattern=PLAIN, description="Any text without control signs.")]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=PLAIN)]
 Count = Annotated[int, Meta(ge=1, le=MOST_SHOWN)]
 Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
-Text = Annotated[str, Meta(max_length=20_000, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Meta(max_length=20_000, pattern=r"^[^\x00]*(?![\s\S])")]
 Moment = Annotated[int, Meta(ge=EARLIEST, le=LATEST, description="Milliseconds since 1970, UTC.")]
 Stage = Literal["ranker", "retrieval", "popular", "cached"]
 Value = Text | Number | bool | Annotated[list[Text], Meta(max_length=1_000)] | None

@@ -40,7 +40,7 @@ class BulkInsert:
 
     @cached_property
     def _one_by_one(self) -> str:
-        marks = {name: bindparam(name) for name in self._columns}
+        marks: dict[str, Any] = {name: bindparam(name) for name in self._columns}
         statement = self._on_conflict(sqlite.insert(self._table).values(marks))
         compiled = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
         assert compiled.positiontup == list(self._columns)

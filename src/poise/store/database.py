@@ -16,8 +16,8 @@ from poise.store.errors import StoreError, explained, is_gone
 
 Answer = TypeVar("Answer")
 
-_PATIENCE = 5.0  # seconds to wait for another program that writes
-_CONNECT = 5  # seconds for PostgreSQL to answer a knock
+PATIENCE = 5.0  # seconds to wait for another program that writes
+_POSTGRESQL = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # seconds; milliseconds without an answer
 
 
 class Database:
@@ -43,9 +43,9 @@ class Database:
         if not writes:
             options |= {"max_overflow": 56, "isolation_level": "AUTOCOMMIT"}  # no trip for a BEGIN
         if self.is_sqlite:
-            options["connect_args"] = {"timeout": _PATIENCE, "check_same_thread": False, "cached_statements": 256}
+            options["connect_args"] = {"timeout": PATIENCE, "check_same_thread": False, "cached_statements": 256}
         else:
-            options["connect_args"] = {"connect_timeout": _CONNECT}
+            options["connect_args"] = _POSTGRESQL
         try:
             engine = create_engine(self.url, **options)
         except ModuleNotFoundError:
@@ -125,6 +125,10 @@ def _set_up_sqlite(engine: Engine, *, writes: bool) -> None:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")  # an acknowledged event survives a power cut
             connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
+            connection.execute("PRAGMA cache_size = -32000")  # KiB: the pages of the indexes that new rows go into
+            connection.execute(
+                "PRAGMA wal_autocheckpoint = 4000"
+            )  # pages, 16 MB: each is copied to its place less often
         else:
             connection.execute("PRAGMA query_only = ON")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import Connection, Table, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select
 
 from poise.store.records import Changes
 from poise.store.rows import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, to_event, to_item, to_user
@@ -15,7 +15,8 @@ _VERSION = select(projects.c.version).where(projects.c.id == bindparam("project"
 
 def version(connection: Connection, project: int) -> int:
     """Return the newest version."""
-    return connection.execute(_VERSION, {"project": project}).scalar_one()
+    newest: int = connection.execute(_VERSION, {"project": project}).scalar_one()
+    return newest
 
 
 def changes(connection: Connection, project: int, since: int, limit: int) -> Changes:
@@ -30,9 +31,12 @@ def changes(connection: Connection, project: int, since: int, limit: int) -> Cha
     newest = version(connection, project)
     if newest <= since:
         return Changes(since)
-    upto = max(min(_last_whole(connection, table, project, since, limit, newest) for table in (events, items, users)), since + 1)
+    upto = max(
+        min(_last_whole(connection, table, project, since, limit, newest) for table in (events, items, users)),
+        since + 1,
+    )
 
-    def new(table: Table) -> list[object]:
+    def new(table: Table) -> list[ColumnElement[bool]]:
         return [table.c.project == project, table.c.version > since, table.c.version <= upto]
 
     catalogue = connection.execute(
@@ -50,7 +54,9 @@ def changes(connection: Connection, project: int, since: int, limit: int) -> Cha
         deleted_items=[row[0] for row in catalogue if row[3]],
         users=[
             to_user(row)
-            for row in connection.execute(select(*USER_COLUMNS).where(*new(users)).order_by(users.c.version, users.c.id))
+            for row in connection.execute(
+                select(*USER_COLUMNS).where(*new(users)).order_by(users.c.version, users.c.id)
+            )
         ],
         erased=connection.execute(select(func.count()).select_from(erasures).where(*new(erasures))).scalar_one(),
         settings={

@@ -61,7 +61,7 @@ def every(connection: Connection, project: int) -> list[Key]:
 
 def check(connection: Connection, project: int, token: str) -> Key | None:
     """Return the valid key that ``token`` belongs to, else None, in a time that tells nothing of the secret."""
-    prefix, _, rest = token.partition("_")
+    prefix, _, rest = token.replace("\0", "").partition("_")
     key_id, _, secret = rest.partition("_")
     row = connection.execute(_CHECK, {"project": project, "key_id": key_id}).one_or_none()
     same = hmac.compare_digest(_NOBODY if row is None else bytes(row[0]), _hash(secret))

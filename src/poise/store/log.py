@@ -12,6 +12,7 @@ from poise.store.tables import events
 from poise.store.writer import Transaction
 
 DAY = 86_400_000  # milliseconds
+_NEWEST = 5_000  # events that are looked at for who came last
 
 _HISTORY = (  # made once: to make a statement takes longer than to run it
     select(*EVENT_COLUMNS)
@@ -40,6 +41,19 @@ def feedback(connection: Connection, project: int, request_id: str) -> list[Even
     """Return the events that answer a request, in order of arrival."""
     answers = select(*EVENT_COLUMNS).where(events.c.project == project, events.c.request_id == request_id)
     return [to_event(row) for row in connection.execute(answers.order_by(events.c.id))]
+
+
+def latest_users(connection: Connection, project: int, limit: int) -> list[str]:
+    """Return whose events arrived last, the latest first, of the newest few thousand events."""
+    newest = (
+        select(events.c.user_id, events.c.id)
+        .where(events.c.project == project)
+        .order_by(events.c.version.desc(), events.c.id.desc())
+        .limit(_NEWEST)
+        .subquery()
+    )
+    found = select(newest.c.user_id).group_by(newest.c.user_id).order_by(func.max(newest.c.id).desc())
+    return list(connection.scalars(found.limit(limit)))
 
 
 def counts_by_day(connection: Connection, project: int, since: int) -> list[tuple[str, str, int, int]]:

@@ -25,9 +25,7 @@ def put_setting(transaction: Transaction, name: str, value: Any) -> None:
         project=transaction.project, name=name, version=transaction.version, value=dump(value)
     )
     replaced = {column: statement.excluded[column] for column in ("version", "value")}
-    transaction.connection.execute(
-        statement.on_conflict_do_update(index_elements=["project", "name"], set_=replaced)
-    )
+    transaction.connection.execute(statement.on_conflict_do_update(index_elements=["project", "name"], set_=replaced))
 
 
 def setting(connection: Connection, project: int, name: str) -> Any | None:

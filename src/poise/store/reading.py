@@ -39,7 +39,8 @@ def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
 
     A data set that was loaded comes out as it went in. Items and users that were put later follow in order of arrival,
     then those that only the events speak of, sorted; deleted items are there as long as events speak of them. Columns
-    that the loaded data had keep their kinds, and a value that does not fit is null; what other columns hold is guessed.
+    that the loaded data had keep their kinds, and a value that does not fit is null. What other columns hold is
+    guessed.
 
     Raises:
         DataError: there are no events.
@@ -70,7 +71,7 @@ def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
         user_table,
         item_kinds=item_kinds,
         user_kinds=user_kinds,
-        title_column=known.get("title_column") or ("title" if "title" in item_table.columns else None),
+        title_column=_title_column(item_table.columns, known),
         name=known.get("name", "live"),
     )
     return _as_loaded(data, known.get("behaviours", [])), upto
@@ -93,7 +94,14 @@ def _events(connection: Connection, project: int, known: Mapping[str, Any]) -> p
     parts, contexts = [], []
     for part in rows:
         *columns, context = zip(*part, strict=True)
-        parts.append(pl.DataFrame([pl.Series(name, values, dtype=dtype) for (name, dtype), values in zip(_EVENTS.items(), columns, strict=True)]))
+        parts.append(
+            pl.DataFrame(
+                [
+                    pl.Series(name, values, dtype=dtype)
+                    for (name, dtype), values in zip(_EVENTS.items(), columns, strict=True)
+                ]
+            )
+        )
         contexts.append(context)
     log = pl.concat(parts) if parts else pl.DataFrame(schema=_EVENTS)
     if not known.get("has_time", True):
@@ -101,8 +109,12 @@ def _events(connection: Connection, project: int, known: Mapping[str, Any]) -> p
     remembered = known.get("context_columns", {})
     if not remembered and all(one is None for part in contexts for one in part):
         return log
-    table = coerce.frame([None if one is None else json.loads(one) for part in contexts for one in part], remembered)
-    return pl.concat([log, table.rename({name: f"context_{name}" for name in RESERVED if name in table.columns})], how="horizontal")
+    texts = [one for part in contexts for one in part]
+    objects = {one: None if one is None else json.loads(one) for one in set(texts)}  # many are the same
+    table = coerce.frame([objects[one] for one in texts], remembered)
+    return pl.concat(
+        [log, table.rename({name: f"context_{name}" for name in RESERVED if name in table.columns})], how="horizontal"
+    )
 
 
 def _table(table: str, rows: Iterator[Sequence[Any]], known: Mapping[str, Any]) -> tuple[pl.DataFrame, dict[str, Kind]]:
@@ -120,7 +132,13 @@ def _table(table: str, rows: Iterator[Sequence[Any]], known: Mapping[str, Any]) 
         formed, guessed = kinds_of.normalise(new, {}, table)
         columns = pl.concat([columns.select(list(remembered)), formed], how="horizontal")
         kinds |= guessed
-    return columns.insert_column(0, pl.Series(key, ids, dtype=pl.String)), kinds
+    return pl.DataFrame([pl.Series(key, ids, dtype=pl.String), *columns.get_columns()]), kinds
+
+
+def _title_column(columns: Sequence[str], known: Mapping[str, Any]) -> str | None:
+    if known.get("title_column") is None and "title" in columns and "title" not in known.get("item_columns", {}):
+        return "title"
+    return known.get("title_column")
 
 
 def _as_loaded(data: Dataset, behaviours: Sequence[str]) -> Dataset:
@@ -129,13 +147,11 @@ def _as_loaded(data: Dataset, behaviours: Sequence[str]) -> Dataset:
     names = [*behaviours, *(name for name in found if name not in behaviours)]
     items, users = (table if table.width else pl.DataFrame() for table in (data.items, data.users))
     data = replace(data, items=items, users=users)
-    if names == found:
+    if names == found or len(names) > 255:
         return data
     ids = Vocabulary(names)
     code = np.concatenate([[0], ids.index(found)]).astype(np.uint8)
-    return replace(
-        data, behaviour_ids=ids, events=replace(data.events, behaviour=code[data.events.behaviour])
-    )
+    return replace(data, behaviour_ids=ids, events=replace(data.events, behaviour=code[data.events.behaviour]))
 
 
 def _tuples(connection: Connection, question: Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from poise.errors import DataError
 from poise.store.bulk import BulkInsert
 from poise.store.records import Event, Impression, Item, User
 from poise.store.tables import events, impressions, items, users
@@ -37,7 +38,7 @@ def _plain(value: Any) -> Any:
     """Make a NumPy number one that JSON knows."""
     if hasattr(value, "item"):
         return value.item()
-    raise TypeError(f"{value!r} is no JSON value")
+    raise DataError(f"this cannot be kept: {value!r} is neither text nor a number, a boolean or a list")
 
 
 dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
@@ -55,6 +56,7 @@ def to_event(row: Sequence[Any]) -> Event:
 def from_event(event: Event, project: int, version: int) -> tuple[Any, ...]:
     """Make a row for ``INSERT_EVENTS``."""
     value = event.value
+    context = without_nulls(event.context) if event.context else None
     return (
         project,
         version,
@@ -64,7 +66,7 @@ def from_event(event: Event, project: int, version: int) -> tuple[Any, ...]:
         None if value is None or value != value else value,  # noqa: PLR0124  (not a number)
         event.time,
         event.event_id,
-        dump(without_nulls(event.context)) if event.context else None,
+        dump(context) if context else None,
         event.request_id,
     )
 

@@ -20,9 +20,7 @@ def add_impressions(transaction: Transaction, batch: Sequence[Impression]) -> in
 
 def pages(connection: Connection, project: int, request_id: str) -> list[Impression]:
     """Return the pages of a request, in order."""
-    found = select(*IMPRESSION_COLUMNS).where(
-        impressions.c.project == project, impressions.c.request_id == request_id
-    )
+    found = select(*IMPRESSION_COLUMNS).where(impressions.c.project == project, impressions.c.request_id == request_id)
     return [to_impression(row) for row in connection.execute(found.order_by(impressions.c.offset))]
 
 
@@ -40,9 +38,7 @@ def shown_to(connection: Connection, project: int, user_id: str, limit: int) -> 
 def run_figures(connection: Connection, project: int) -> dict[str, RunFigures]:
     """Return what each run has shown, and how often that was answered."""
     shown = connection.execute(
-        select(
-            impressions.c.run, func.count(impressions.c.request_id.distinct()), func.sum(impressions.c.shown)
-        )
+        select(impressions.c.run, func.count(impressions.c.request_id.distinct()), func.sum(impressions.c.shown))
         .where(impressions.c.project == project)
         .group_by(impressions.c.run)
     ).all()
@@ -53,7 +49,10 @@ def run_figures(connection: Connection, project: int) -> dict[str, RunFigures]:
         .subquery()
     )
     requests = (
-        select(impressions.c.run, impressions.c.request_id).where(impressions.c.project == project).distinct().subquery()
+        select(impressions.c.run, impressions.c.request_id)
+        .where(impressions.c.project == project)
+        .distinct()
+        .subquery()
     )
     answered = {
         run: (count, clicks)
@@ -63,6 +62,4 @@ def run_figures(connection: Connection, project: int) -> dict[str, RunFigures]:
             .group_by(requests.c.run)
         )
     }
-    return {
-        run: RunFigures(count, int(items), *map(int, answered.get(run, (0, 0)))) for run, count, items in shown
-    }
+    return {run: RunFigures(count, int(items), *map(int, answered.get(run, (0, 0)))) for run, count, items in shown}

@@ -27,7 +27,7 @@ from poise.store.records import (
     User,
 )
 from poise.store.tables import projects
-from poise.store.writer import Transaction, Writer
+from poise.store.writer import Writer
 
 Answer = TypeVar("Answer")
 
@@ -145,7 +145,7 @@ class Store:
         """
         return self._writer.submit(lambda transaction: erasure.erase(transaction, user_id, self._salt, runs, actor))
 
-    def set(self, name: str, value: Any) -> Future[None]:  # noqa: A003
+    def set(self, name: str, value: Any) -> Future[None]:
         """Keep a JSON value under a name; followers hear of it."""
         return self._writer.submit(lambda transaction: notes.put_setting(transaction, name, value))
 
@@ -158,12 +158,12 @@ class Store:
     def load(self, data: Dataset) -> int:
         """Take over a data set: all of it or, if anything goes wrong, nothing. Returns the number of events.
 
+        Vectors are not kept: encoders have a cache of their own. Others' writes wait until it is done.
+
         Raises:
             StoreError: a data set was loaded before, or the database cannot be written to.
         """
-        return self._writer.submit(
-            lambda transaction: loading.load(transaction, data), data.n_events, alone=True
-        ).result()
+        return self._writer.submit(lambda transaction: loading.load(transaction, data), alone=True).result()
 
     # Reading
 
@@ -187,6 +187,10 @@ class Store:
     def feedback(self, request_id: str) -> list[Event]:
         """Return the events that answer a request, in order of arrival."""
         return self._read(log.feedback, request_id)
+
+    def latest_users(self, limit: int = 10) -> list[str]:
+        """Return the ids of the users whose events arrived last, the latest first."""
+        return self._read(log.latest_users, limit)
 
     def counts_by_day(self, since: int = 0) -> list[tuple[str, str, int, int]]:
         """Count events from the time ``since`` on: item, behaviour, days since 1970, how many."""

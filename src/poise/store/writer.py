@@ -13,20 +13,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
-from poise.store.database import Database
+from poise.store.database import PATIENCE, Database
 from poise.store.errors import StoreError, StoreFull, explain, is_gone, is_locked
 from poise.store.tables import projects, writers
 
 Answer = TypeVar("Answer")
 
 _TOGETHER = 5_000  # rows in one transaction, beyond which further jobs wait for the next
+_AGAIN = 1.0  # seconds until a checkpoint that readers prevented is tried again
 _LINGER = 0.02  # seconds that jobs which nobody waits for may wait for company
 
 _logger = logging.getLogger(__name__)
-
 
 _RAISE = (
     update(projects)
@@ -36,7 +36,7 @@ _RAISE = (
 )
 
 
-class _Unknown(StoreError):
+class _UnknownOutcomeError(StoreError):
     """The server was lost in the middle of a commit and has not come back."""
 
 
@@ -151,7 +151,7 @@ class Writer:
             self._thread.join()
 
     def _work(self) -> None:
-        while jobs := self._take():
+        while (jobs := self._take()) or not self._closing:
             started = [job for job in jobs if job.future.set_running_or_notify_cancel()]
             try:
                 if started:
@@ -159,14 +159,16 @@ class Writer:
             finally:
                 with self._changed:
                     self._pending -= sum(job.rows for job in jobs)
+            if self._truncate:
+                self._checkpoint()
         self._disconnect()
+        self._sign_off()
 
     def _take(self) -> list[_Job[Any]]:
-        """Wait for jobs and return those that go into the next transaction; none when all is done."""
+        """Wait for jobs and return those that go into the next transaction; none if it is time for something else."""
         with self._changed:
-            while not self._jobs and not self._closing:
-                self._changed.wait()
-            if not self._urgent and not self._closing:
+            self._changed.wait_for(lambda: self._jobs or self._closing, timeout=_AGAIN if self._truncate else None)
+            if self._jobs and not self._urgent and not self._closing:
                 self._changed.wait_for(lambda: self._urgent or self._closing, timeout=_LINGER)
             taken: list[_Job[Any]] = []
             rows = 0
@@ -181,15 +183,13 @@ class Writer:
         try:
             answers = self._transact(jobs)
         except Exception as error:
-            if len(jobs) == 1 or isinstance(error, _Unknown):
+            if len(jobs) == 1 or isinstance(error, _UnknownOutcomeError):
                 self._fail(jobs, error)
             else:
                 self._one_by_one(jobs)
         else:
             for job, answer in zip(jobs, answers, strict=True):
                 job.future.set_result(answer)
-        if self._truncate:
-            self._checkpoint()
 
     def _one_by_one(self, jobs: Sequence[_Job[Any]]) -> None:
         for at, job in enumerate(jobs):
@@ -254,6 +254,13 @@ class Writer:
             )
         )
 
+    def _sign_off(self) -> None:
+        """Leave nothing behind of this writer but what it wrote."""
+        if not self._database.is_sqlite:
+            mine = delete(writers).where(writers.c.project == self._project, writers.c.writer == self._name)
+            with suppress(DBAPIError), self._database.connect_to_write() as connection, connection.begin():
+                connection.execute(mine)
+
     def _has_signed(self, version: int) -> bool:
         """Tell whether the transaction that made ``version`` was committed."""
         mine = select(writers.c.version).where(writers.c.project == self._project, writers.c.writer == self._name)
@@ -263,17 +270,22 @@ class Writer:
                 connection.execute(lock)  # waits for the transaction, should it still be on its way
                 return connection.execute(mine).scalar() == version
         except Exception as error:
-            raise _Unknown(
+            raise _UnknownOutcomeError(
                 f"the store {self._database.label} was lost while it committed, and may or may not have kept this: "
                 "start the server and send it again with the same event_id"
             ) from error
 
     def _checkpoint(self) -> None:
-        """Move the write-ahead log into the file and empty it; again after the next commit if readers stand in the way."""
+        """Move the write-ahead log into the file and cut it to nothing.
+
+        Where readers stand in the way, it is tried again soon.
+        """
         try:
             if self._connection is not None:
                 driver: Any = self._connection.connection.driver_connection  # SQLAlchemy would begin a transaction
+                driver.execute("PRAGMA busy_timeout = 0")  # events must not wait for a long reader
                 busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                driver.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
                 self._truncate = bool(busy)
         except sqlite3.Error as error:
             _logger.warning("the store %s keeps its write-ahead log for now: %s", self._database.label, error)

@@ -127,6 +127,4 @@ def upgrade() -> None:
 
 def _index_where_known(name: str, table: str, column: str, *, unique: bool = False) -> None:
     known = sa.text(f"{column} IS NOT NULL")
-    op.create_index(
-        name, table, ["project", column], unique=unique, sqlite_where=known, postgresql_where=known
-    )
+    op.create_index(name, table, ["project", column], unique=unique, sqlite_where=known, postgresql_where=known)

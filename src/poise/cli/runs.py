@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from poise.cli.common import json_option, print_json, print_table, project_option
+
+if TYPE_CHECKING:
+    from poise.project import Project
+
+_FIGURES = ("NDCG@10", "Recall@10")
+
+
+@click.group("runs")
+def command() -> None:
+    """Fitted pipelines: list them, compare what they showed, promote one, roll back."""
+
+
+@command.command("list")
+@project_option
+@json_option
+def list_(folder: Path, as_json: bool) -> None:
+    """Show all runs: what they are, how good, what people did with what they showed, whom they should forget."""
+    from poise.project import Project
+
+    rows = _rows(Project(folder))
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        click.echo("there are no runs; make one with 'poise fit'")
+        return
+    columns = ("run", "pipeline", *_FIGURES, "requests", "shown", "answered", "erased users it holds")
+    print_table(columns, [_cells(row) for row in rows])
+    click.echo("NDCG and Recall are of each run's own test part, so runs of different data do not compare by them.")
+
+
+@command.command("compare")
+@project_option
+@click.argument("first")
+@click.argument("second")
+@json_option
+def compare(folder: Path, first: str, second: str, as_json: bool) -> None:
+    """Measure two runs on the same newest events, with a paired test."""
+    from poise.cli.common import say
+    from poise.evaluation import evaluate
+    from poise.project import Project
+    from poise.project.learning import newest
+
+    project = Project(folder, say=say)
+    data = project.encoded()
+    runs = [project.run(name) for name in (first, second)]
+    holdout = newest(data, runs)
+    models = {run.name: run.pipeline for run in runs}
+    report = evaluate(models, holdout, k=min(10, data.n_items), metrics=["NDCG", "Recall"])
+    if as_json:
+        print_json(report.to_dict())
+        return
+    click.echo(report.text(_FIGURES))
+
+
+@command.command("promote")
+@project_option
+@click.argument("run")
+@click.option("--store", help="The live log, if not the one that poise.toml names.")
+def promote(folder: Path, run: str, store: str | None) -> None:
+    """Serve RUN from now on: servers change over without losing a request."""
+    from poise.project import Project
+    from poise.project.promotion import promote as serve_from_now_on
+
+    before = serve_from_now_on(Project(folder), run, store)
+    click.echo(f"{run} is served from now on" + (f"; before it was {before}" if before else ""))
+
+
+@command.command("rollback")
+@project_option
+@click.option("--store", help="The live log, if not the one that poise.toml names.")
+def rollback(folder: Path, store: str | None) -> None:
+    """Serve the run that was served before the present one."""
+    from poise.project import Project
+    from poise.project.promotion import roll_back
+
+    click.echo(f"{roll_back(Project(folder), store)} is served from now on")
+
+
+def _rows(project: Project) -> list[dict[str, Any]]:
+    from poise.project.promotion import served
+
+    with project.open_store() as store:
+        figures, receipts, present = store.run_figures(), store.erasures(), served(project, store)
+    rows = []
+    for name in project.runs:
+        facts, live = project.run(name).facts, figures.get(name)
+        rows.append(
+            {
+                "run": name,
+                "served": name == present,
+                "pipeline": facts["pipeline"],
+                "figures": facts["figures"],
+                "requests": live.requests if live else 0,
+                "shown": live.shown if live else 0,
+                "answered": live.answered if live else 0,
+                "holds_erased_users": sum(name in receipt.runs for receipt in receipts),
+            }
+        )
+    return rows
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    figures = [f"{row['figures'][name]:.4f}" if name in row["figures"] else "–" for name in _FIGURES]
+    answered = f"{row['answered'] / row['requests']:.1%}" if row["requests"] else "–"
+    name = row["run"] + ("  (served)" if row["served"] else "")
+    counts = f"{row['requests']:,}", f"{row['shown']:,}", answered, f"{row['holds_erased_users']:,}"
+    return name, row["pipeline"], *figures, *counts

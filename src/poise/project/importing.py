@@ -1,0 +1,258 @@
+"""Files into the live log, of which each row counts once however often it is imported."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from poise.data.clean import Cleaning
+from poise.data.columns import Table, availability
+from poise.data.dataset import Kind
+from poise.data.identity import event_id, ordinals
+from poise.data.index import RESERVED
+from poise.data.intake import ROW, Intake
+from poise.data.prepare import take_catalogue, take_events
+from poise.data.quarantine import Quarantine
+from poise.data.read import read_table
+from poise.errors import DataError
+from poise.progress import track
+from poise.store import Store
+from poise.store.records import Added, Event, Item, User
+
+Row = TypeVar("Row")
+
+AT_ONCE = 10_000  # rows in one transaction
+_LONGEST = {"user_id": 256, "item_id": 256, "behaviour": 64}  # signs: as the HTTP API has it
+_TRUE, _FALSE = ("true", "1", "1.0", "yes", "y", "t"), ("false", "0", "0.0", "no", "n", "f")
+
+
+@dataclass
+class Counts:
+    """What became of the rows of a file.
+
+    Attributes:
+        read: how many there were.
+        accepted: how many were written.
+        duplicates: how many events were there already. Items and users that were there are written anew.
+        refused: how many went to quarantine.
+        erased: how many were passed over, and not kept anywhere, because they are of people who were erased.
+    """
+
+    read: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    erased: int = 0
+
+
+@dataclass
+class Imported:
+    """What became of the files: counts by table, and the rows that were refused."""
+
+    counts: dict[Table, Counts] = field(default_factory=dict)
+    quarantine: Quarantine = field(default_factory=Quarantine)
+
+
+def import_files(
+    store: Store,
+    sources: Mapping[Table, Path],
+    *,
+    columns: Mapping[Table, Mapping[str, str]] | None = None,
+    item_kinds: Mapping[str, Kind] | None = None,
+    cleaning: Cleaning | None = None,
+) -> Imported:
+    """Put the rows of files into a store. All files are read and checked before anything is written.
+
+    An event's id follows from what it is, so that one which is there already, from this file or another, is not added
+    again. Items and users replace those of the same id.
+
+    Args:
+        store: where to.
+        sources: by table, a file, folder or pattern in any format that :func:`poise.data.read.read_table` reads.
+        columns: by table, which column is which, where the guess is wrong.
+        item_kinds: what columns of the items hold, where the guess is wrong.
+        cleaning: which events are fit to be learnt from. That users and items have a least number of events is left to
+            whoever learns.
+
+    Raises:
+        DataError: a file cannot be read, or its content is not what is needed.
+        StoreError: the store cannot be written.
+    """
+    columns = columns or {}
+    done = Imported()
+    known = store.setting("catalogue") or {}
+    items = users = None
+    if "items" in sources:
+        kinds = {**known.get("item_kinds", {}), **(item_kinds or {})}
+        items = _read_catalogue("items", sources["items"], columns.get("items"), kinds, done)
+    if "users" in sources:
+        users = _read_catalogue("users", sources["users"], columns.get("users"), known.get("user_kinds", {}), done)
+        users = _without_erased(users, store, done.counts["users"])
+    events = None
+    if "events" in sources:
+        cleaning = replace(cleaning or Cleaning(), k_core=0)
+        events = _read_events(sources["events"], columns.get("events"), cleaning, items, store, done)
+    if items is not None:
+        _write(store.put_items, _items(items), items.height, "items", done.counts["items"])
+    if users is not None:
+        _write(store.put_users, _users(users), users.height, "users", done.counts["users"])
+    if events is not None:
+        _write(store.add_events, _events(events), events.height, "events", done.counts["events"])
+    return done
+
+
+def _read_catalogue(
+    table: Table, path: Path, mapping: Mapping[str, str] | None, kinds: Mapping[str, Kind], done: Imported
+) -> pl.DataFrame:
+    raw = read_table(path)
+    there = {name: kind for name, kind in kinds.items() if name in raw.columns}
+    frame, _ = take_catalogue(table, raw, mapping, there, done.quarantine)
+    assert frame is not None
+    done.counts[table] = Counts(read=raw.height, refused=raw.height - frame.height)
+    return frame
+
+
+def _read_events(
+    path: Path,
+    mapping: Mapping[str, str] | None,
+    cleaning: Cleaning,
+    items: pl.DataFrame | None,
+    store: Store,
+    done: Imported,
+) -> pl.DataFrame:
+    log = take_events(read_table(path), mapping, done.quarantine)
+    known = store.setting("catalogue") or {}
+    if "timestamp" not in log and known.get("has_time", True):
+        raise DataError(
+            f"{path} has no column of times, and the live log has times: name the column with "
+            "--columns 'timestamp=NAME'"
+        )
+    for column, longest in _LONGEST.items():
+        if column in log:
+            _require_fit_names(log, column, longest)
+    counts = done.counts["events"] = Counts(read=log.raw.height)
+    log.frame = _without_erased(log.frame, store, counts)
+    cleaning.apply(log, _known_items(items, store) if cleaning.unknown_items == "drop" else None)
+    if not log.frame.height and counts.erased < counts.read:
+        reasons = "; ".join(f"{one.rows:,} {one.reason} ({one.example})" for one in done.quarantine.summary()[:3])
+        raise DataError(f"{path}: none of the {log.raw.height:,} events is fit: {reasons}")
+    if "behaviour" not in log:
+        log.replace(pl.lit("interaction").alias("behaviour"))
+    if log.frame.height and (different := log.frame["behaviour"].n_unique()) > 255:
+        raise DataError(
+            f"{path}: the column for behaviour has {different:,} different values, for example "
+            f"{log.frame['behaviour'][0]!r}: it should name kinds of behaviour such as view, click, purchase"
+        )
+    counts.refused = counts.read - counts.erased - log.frame.height
+    return log.frame.drop(ROW)
+
+
+def _require_fit_names(log: Intake, column: str, longest: int) -> None:
+    name = pl.col(column)
+    log.refuse(name.str.len_chars() > longest, f"{column} is longer than {longest} signs")
+    log.refuse(name.str.contains(r"[\x00-\x1f\x7f]"), f"{column} holds control signs")
+
+
+def _known_items(items: pl.DataFrame | None, store: Store) -> pl.Series:
+    ids = [item.item_id for item in store.all_items()]
+    return pl.Series("item_id", ids if items is None else [*ids, *items["item_id"]], dtype=pl.String)
+
+
+def _without_erased(frame: pl.DataFrame, store: Store, counts: Counts) -> pl.DataFrame:
+    """Leave out people who were erased, and what they did before: an old file must not bring them back."""
+    erased = {one.subject: one.time for one in store.erasures()}
+    if not erased:
+        return frame
+    times = {user: erased.get(store.subject(user)) for user in frame["user_id"].unique()}
+    until = frame["user_id"].replace_strict(times, return_dtype=pl.Int64)
+    gone = until.is_not_null() & (frame["timestamp"] <= until if "timestamp" in frame.columns else True)
+    counts.erased = int(gone.sum())
+    return frame.filter(~gone)
+
+
+def _events(frame: pl.DataFrame) -> Iterator[Event]:
+    context = [name for name in frame.columns if name not in RESERVED]
+    value = pl.col("value").cast(pl.Float32) if "value" in frame.columns else pl.lit(None)
+    numbered = frame.with_columns(ordinals(frame).alias("_ordinal"), value.alias("_single"))
+    for part in numbered.iter_slices(AT_ONCE):
+        for row in part.iter_rows(named=True):
+            user, item, behaviour, time = row["user_id"], row["item_id"], row["behaviour"], row.get("timestamp", 0)
+            yield Event(
+                user,
+                item,
+                behaviour,
+                row.get("value"),
+                time,
+                event_id(user, item, behaviour, row["_single"], time, row["_ordinal"]),
+                {name: _plain(row[name]) for name in context if row[name] is not None} or None,
+            )
+
+
+def _items(frame: pl.DataFrame) -> Iterator[Item]:
+    found = availability(frame.columns)
+    available = pl.repeat(True, frame.height, eager=True) if found is None else _truth(frame[found[0]], found[1])
+    content = frame.drop("item_id" if found is None else ["item_id", found[0]])
+    for item_id, row, may in zip(frame["item_id"], _contents(content), available, strict=True):
+        yield Item(item_id, row, may)
+
+
+def _users(frame: pl.DataFrame) -> Iterator[User]:
+    for user_id, row in zip(frame["user_id"], _contents(frame.drop("user_id")), strict=True):
+        yield User(user_id, row)
+
+
+def _contents(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    for row in frame.iter_rows(named=True) if frame.width else ({} for _ in range(frame.height)):
+        yield {name: value for name, value in row.items() if value is not None}
+
+
+def _truth(column: pl.Series, if_true: bool) -> pl.Series:
+    """Return where an item may be recommended: where nothing is said, it may."""
+    words = column.cast(pl.String).str.strip_chars().str.to_lowercase()
+    unclear = words.is_not_null() & ~words.is_in([*_TRUE, *_FALSE, ""])
+    if unclear.any():
+        raise DataError(
+            f"the column {column.name!r} of the items should say true or false, and holds {column.filter(unclear)[0]!r}"
+        )
+    return words.is_in(_TRUE if if_true else _FALSE) | words.is_null() | (words == "")
+
+
+def _plain(value: Any) -> str | float | bool:
+    """Return a value of a context as the live log keeps it."""
+    if isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _write(
+    put: Callable[[Sequence[Row]], Future[Any]], rows: Iterator[Row], total: int, label: str, counts: Counts
+) -> None:
+    """Write rows, two transactions at a time: one is made ready while the other is written."""
+    under_way: deque[Future[Any]] = deque()
+    part: list[Row] = []
+
+    def settle(left: int) -> None:
+        while len(under_way) > left:
+            answer = under_way.popleft().result()
+            counts.accepted += answer.accepted if isinstance(answer, Added) else answer
+            counts.duplicates += answer.duplicates if isinstance(answer, Added) else 0
+
+    for row in track(rows, f"importing {label}", total, unit=f" {label}"):
+        part.append(row)
+        if len(part) == AT_ONCE:
+            under_way.append(put(part))
+            part = []
+            settle(1)
+    if part:
+        under_way.append(put(part))
+    settle(0)

@@ -1,0 +1,84 @@
+"""The person whose eyes the page is seen with: what they did, and what that says of them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+
+from poise.serve.interests import interests
+from poise.serve.page.words import ago, done, leaning
+from poise.serve.people import LAST
+from poise.serve.questions import profile
+from poise.serve.tenant import Tenant
+
+OFFERED = 8  # people to pick from
+INTERESTS = 4
+FRESH = 60_000  # milliseconds that something has just happened
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a person did with an item: the title, what, and when, in words; whether it has just happened."""
+
+    title: str
+    what: str
+    when: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody.
+
+    Attributes:
+        user_id: who.
+        events: how many are known, in words.
+        interests: labels, and how many times as often as in the catalogue each occurs.
+        history: what they did, the newest first.
+    """
+
+    user_id: str
+    events: str
+    interests: list[tuple[str, str]]
+    history: list[Deed]
+
+
+def invented() -> str:
+    """Return an id that nobody has."""
+    return f"guest-{secrets.token_hex(4)}"
+
+
+async def person(tenant: Tenant, user_id: str) -> Person:
+    """Return what is known of somebody."""
+    known = await profile(tenant, user_id)
+    if known is None:
+        return Person(user_id, "", [], [])
+    now, liked_from = int(time.time() * 1000), tenant.live.served.liked_from
+    history = [
+        Deed(
+            one.title,
+            done(one.behaviour, one.value, liked_from),
+            ago(one.timestamp, now),
+            0 <= now - one.timestamp < FRESH,
+        )
+        for one in known.history
+    ]
+    return Person(user_id, _events(known.events), leaning(known.interests, INTERESTS), history)
+
+
+def people(tenant: Tenant) -> list[Person]:
+    """Return a handful of those who did something, the latest first, without their histories."""
+    catalogue, found = tenant.live.served.catalogue, []
+    for user_id in tenant.store.latest_users(OFFERED):
+        events = tenant.live.people.events(user_id)
+        items = catalogue.item_ids.index([event.item_id for event in events])
+        liked = leaning(interests(catalogue, items[items > 0].tolist()), INTERESTS - 1)
+        found.append(Person(user_id, _events(len(events)), liked, []))
+    return found
+
+
+def _events(many: int) -> str:
+    if not many:
+        return ""
+    return f"{many}{'+' if many >= LAST else ''} event{'s' if many > 1 else ''}"

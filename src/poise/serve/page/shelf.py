@@ -1,0 +1,93 @@
+"""The catalogue on the page: what is popular first, or what was looked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from poise.serve.catalogue import Catalogue
+from poise.serve.live import Live
+from poise.serve.page.pictures import picture_of
+from poise.serve.page.visit import Visit
+from poise.serve.questions import search
+from poise.serve.tenant import Tenant
+from poise.serve.wire import MOST_SHOWN
+from poise.top_k import top_k
+from poise.types import Floats, Indices
+
+A_PART = 24  # items
+LABELS = 3  # of an item that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An item as the page shows it.
+
+    Attributes:
+        item_id: its id.
+        title: what people call it.
+        labels: what it is, in a few words.
+        picture: the address of its picture; empty if it has none, None in a catalogue without pictures.
+    """
+
+    item_id: str
+    title: str
+    labels: str
+    picture: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A part of the catalogue.
+
+    Attributes:
+        cards: the items.
+        size: how many there are in all.
+        more: whether there are more to show.
+    """
+
+    cards: list[Card]
+    size: int
+    more: bool
+
+
+async def shelf(tenant: Tenant, visit: Visit) -> Shelf:
+    """Return the part of the catalogue that a visit asks for."""
+    served = tenant.live.served
+    size = int(served.catalogue.available.sum())
+    many = visit.part * A_PART
+    if visit.query:
+        many = min(many, MOST_SHOWN - 1)
+        found = await search(tenant, visit.query, many + 1)
+        items = served.catalogue.item_ids.index([one.item_id for one in found.items])
+    else:
+        items, _ = most_popular(tenant.live, served.catalogue, many + 1)
+    more = len(items) > many and (not visit.query or many < MOST_SHOWN - 1)
+    cards = await asyncio.to_thread(cards_of, served.catalogue, items[:many].tolist())
+    return Shelf(cards, size, more)
+
+
+def most_popular(live: Live, catalogue: Catalogue, k: int, without: Sequence[int] = ()) -> tuple[Indices, Floats]:
+    """Return the ``k`` most popular items that may be shown, and how popular they are; what nobody chose comes last."""
+    scores = np.where(catalogue.available, live.trends.scores(catalogue.item_ids), -np.inf).astype(np.float32)
+    scores[list(without)] = -np.inf
+    items, values = top_k(scores[None], min(k, len(scores)))
+    real = items[0] > 0
+    return items[0][real], values[0][real]
+
+
+def cards_of(catalogue: Catalogue, items: Sequence[int]) -> list[Card]:
+    """Return items as the page shows them, by their indices."""
+    column = next(iter(catalogue.label_shares), None)
+    return [
+        Card(
+            catalogue.item_ids.id(item),
+            catalogue.titles[item],
+            "" if column is None else ", ".join(catalogue.labels(column, item)[:LABELS]),
+            picture_of(catalogue, item),
+        )
+        for item in items
+    ]

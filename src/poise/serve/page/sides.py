@@ -1,0 +1,137 @@
+"""What is recommended, by two models side by side, and what has changed since the last click."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from poise.errors import PoiseError
+from poise.project.run import Run
+from poise.serve.page.shelf import Card, cards_of, most_popular
+from poise.serve.page.visit import POPULAR, Visit
+from poise.serve.page.words import milliseconds, why
+from poise.serve.served import Served
+from poise.serve.tenant import Tenant
+from poise.serve.wire import RecommendationIn, SlateOut
+
+SHOWN = 10  # items on each side
+SCENARIO = "page"  # by which what was shown here is told from what was shown elsewhere
+OFFERED = 20  # runs to compare with
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An item of a slate.
+
+    Attributes:
+        card: the item.
+        score: the model's.
+        why: it is here, in words.
+        moved: places that it has gone up since the last click, negative for down; None if it was not there.
+    """
+
+    card: Card
+    score: float
+    why: str
+    moved: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A slate, and what made it.
+
+    Attributes:
+        model: what the pipeline is called.
+        run: its name; empty for what is merely popular.
+        stage: how far it came.
+        took: how long the answer took, in words.
+        request_id: of the answer; None for what is merely popular.
+        places: the items, the best first.
+        compared: whether there is a slate from before the last click, so that ``moved`` means something.
+        problem: why this is not the run that was asked for.
+    """
+
+    model: str
+    run: str
+    stage: str
+    took: str
+    request_id: str | None
+    places: list[Place]
+    compared: bool = False
+    problem: str = ""
+
+
+def others(tenant: Tenant) -> list[tuple[str, str]]:
+    """Return the names of the runs that the served one can be compared with, the newest first, and their models."""
+    project = tenant.project
+    names = [name for name in reversed(project.runs) if name != tenant.live.served.name]
+    known = [(name, _model(project.runs_folder / name)) for name in names[:OFFERED]]
+    return [(name, model) for name, model in known if model]
+
+
+async def served_side(tenant: Tenant, visit: Visit) -> Side:
+    """Return what is recommended to the visit's user."""
+    return await _side(tenant, visit, tenant.live.served)
+
+
+async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
+    """Return what another run, or popularity alone, would recommend; popularity too where the run cannot be had."""
+    problem = ""
+    if name != POPULAR:
+        try:
+            return await _side(tenant, visit, await asyncio.to_thread(tenant.live.another, name))
+        except PoiseError as error:
+            problem = f"{error}."
+    start = time.perf_counter()
+    events = await asyncio.to_thread(tenant.live.people.events, visit.user_id or "")
+    catalogue = tenant.live.served.catalogue
+    seen = catalogue.item_ids.index([event.item_id for event in events]).tolist()
+    items, scores = most_popular(tenant.live, catalogue, SHOWN, seen if tenant.live.served.hide_seen else ())
+    cards = await asyncio.to_thread(cards_of, catalogue, items.tolist())
+    places = [Place(card, score, "", 0) for card, score in zip(cards, scores.tolist(), strict=True)]
+    return Side("Popularity", "", POPULAR, milliseconds(time.perf_counter() - start), None, places, problem=problem)
+
+
+async def _side(tenant: Tenant, visit: Visit, served: Served) -> Side:
+    asked = RecommendationIn(user_id=visit.user_id, k=SHOWN, explain=True, scenario=SCENARIO)
+    seconds: dict[str, float] = {}
+    slate = await tenant.engine.recommend(asked, served, seconds)
+    took = f"{milliseconds(seconds['answer'])}, reasons {milliseconds(seconds['reasons'])}"
+    if visit.since:
+        await tenant.engine.impressions.flush()
+    before = await asyncio.to_thread(_before, tenant, visit, slate)
+    items = served.catalogue.item_ids.index([item.item_id for item in slate.items]).tolist()
+    cards = await asyncio.to_thread(cards_of, served.catalogue, items)
+    places = [
+        Place(card, item.score, why(item), before[card.item_id] - at if card.item_id in before else None)
+        for at, (card, item) in enumerate(zip(cards, slate.items, strict=True))
+    ]
+    return Side(slate.model, slate.run, slate.stage, took, slate.request_id, places, compared=bool(before))
+
+
+def _before(tenant: Tenant, visit: Visit, slate: SlateOut) -> Mapping[str, int]:
+    """Return the place of each item that the same run showed to the same user before the last click."""
+    for request_id in visit.since:
+        for page in tenant.store.impression(request_id):
+            if page.run == slate.run and page.user_id == visit.user_id and page.scenario == SCENARIO:
+                return {item_id: at for at, item_id in enumerate(page.items)}
+    return {}
+
+
+def changes(side: Side) -> tuple[int, int]:
+    """Return how many items of a slate are new since the last click, and how many stand elsewhere."""
+    moves: Sequence[int | None] = [place.moved for place in side.places] if side.compared else []
+    return sum(move is None for move in moves), sum(bool(move) for move in moves)
+
+
+@lru_cache(maxsize=200)
+def _model(path: Path) -> str:
+    """Return what the pipeline of a run is called; empty if the run is damaged. Runs do not change."""
+    try:
+        return str(Run.open(path).facts.get("pipeline", "?"))
+    except PoiseError:
+        return ""

@@ -1,0 +1,79 @@
+"""Where somebody is on the page. All of it stands in the address, so that a reload, a bookmark and "back" just work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from poise.serve.problems import BadRequestError
+from poise.serve.wire import Id
+
+POPULAR = "popular"  # what is merely popular, as a thing to compare with
+LONGEST_QUERY = 200
+MOST_PARTS = 1_000
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What the page is asked to show.
+
+    Attributes:
+        user_id: for whom; None while nobody was picked.
+        query: what is looked for in the catalogue.
+        beside: the run to compare with, or ``popular``; None for what is best by itself.
+        since: ids of the requests that were answered before the last click: what has changed since then is marked.
+        part: how many times the catalogue's first page is shown.
+    """
+
+    user_id: str | None = None
+    query: str = ""
+    beside: str | None = None
+    since: tuple[str, ...] = ()
+    part: int = 1
+
+    @classmethod
+    def of(cls, fields: Iterable[tuple[str, str]]) -> Visit:
+        """Read it from the fields of an address or of a form.
+
+        Raises:
+            BadRequestError: an id is none.
+        """
+        given: dict[str, str] = {}
+        since = []
+        for name, value in fields:
+            if name == "since":
+                since.append(value)
+            elif value.strip():
+                given[name] = value.strip()
+        part = given.get("part", "1")
+        return cls(
+            _id(given.get("user")),
+            given.get("q", "")[:LONGEST_QUERY],
+            _id(given.get("with")),
+            tuple(one for one in since[:2] if _id(one)),
+            min(max(int(part), 1), MOST_PARTS) if part.isascii() and part.isdigit() and len(part) < 6 else 1,
+        )
+
+    def fields(self) -> list[tuple[str, str]]:
+        """Return it as the fields of an address or of a form."""
+        named = [("user", self.user_id), ("with", self.beside), ("q", self.query)]
+        if self.part > 1:
+            named.append(("part", str(self.part)))
+        named += [("since", one) for one in self.since]
+        return [(name, value) for name, value in named if value]
+
+    def address(self, anchor: str = "", **changes: Any) -> str:
+        """Return the address of the page, with some of it changed."""
+        query = urlencode(replace(self, **changes).fields())
+        return "/" + (f"?{query}" if query else "") + (f"#{anchor}" if anchor else "")
+
+
+def _id(value: str | None) -> str | None:
+    try:
+        return None if value is None else msgspec.convert(value, Id)
+    except msgspec.ValidationError:
+        raise BadRequestError("an id has 1 to 256 signs, none of them a control sign") from None

@@ -1,0 +1,54 @@
+"""What the page says in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from poise.serve.wire import Interest, ItemOut
+from poise.wording import verb
+
+TELLING = 1.5  # times as often as in the catalogue, from which a label says something of a person
+_MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000  # milliseconds
+
+
+def ago(moment: int, now: int) -> str:
+    """Say when something was, in milliseconds since 1970."""
+    age = now - moment
+    if age < 0 or age >= 7 * _DAY:
+        then = datetime.fromtimestamp(moment / 1000, UTC)
+        return f"{then.day} {then:%b %Y}"
+    if age < _MINUTE:
+        return "just now"
+    if age < _HOUR:
+        return f"{age // _MINUTE} min ago"
+    if age < _DAY:
+        return f"{age // _HOUR} h ago"
+    return "yesterday" if age < 2 * _DAY else f"{age // _DAY} days ago"
+
+
+def done(behaviour: str, value: float | None, liked_from: float) -> str:
+    """Say what somebody did with an item: ``viewed``, ``liked, rated 5`` ..."""
+    if value is None:
+        return verb(behaviour, float("nan"), liked_from)
+    said = verb(behaviour, value, liked_from)
+    plain = verb(behaviour, float("nan"), liked_from)
+    return f"{plain} {value:g}" if said == plain else f"{said}, {plain} {value:g}"
+
+
+def why(item: ItemOut) -> str:
+    """Say why an item is there; empty where nobody knows."""
+    text = "; ".join(reason.text for reason in item.reasons or [])
+    if item.probability < 1:
+        text += f" (probability {item.probability:.2g})"
+    return text[:1].upper() + text[1:]
+
+
+def leaning(found: list[Interest], most: int) -> list[tuple[str, str]]:
+    """Return the leading interests, and how many times as often as in the catalogue each occurs."""
+    telling = [one for one in found if one.times_average >= TELLING]
+    return [(one.label, f"{one.times_average:.1f}×") for one in telling[:most]]
+
+
+def milliseconds(seconds: float) -> str:
+    """Say how long something took."""
+    return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"

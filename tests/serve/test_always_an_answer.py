@@ -1,0 +1,366 @@
+"""Whatever fails or hangs, there is an answer, in time, by the next simpler stage, and it is counted."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from poise.encoders.text import TextEncoder
+from poise.errors import DataError
+from poise.serve import answers, app, engine, records
+from poise.store.errors import StoreError, StoreFull
+
+NUMBERS = itertools.count()
+LONG = 5.0  # seconds, far below what hangs takes, and far above what a busy machine needs
+
+
+@pytest.fixture
+def server(copy_shop, start):
+    """Return a server of its own that is not in a hurry."""
+    return start(copy_shop())
+
+
+@pytest.fixture
+def hasty(copy_shop, start):
+    """Return a server that gives a stage half a second."""
+    return start(copy_shop("budget = 0.5"))
+
+
+@pytest.fixture
+def hang():
+    """Return what hangs until the end of the test."""
+    event = threading.Event()
+    yield lambda *_, **__: event.wait(60)
+    event.set()
+
+
+def fail(*_, **__):
+    raise RuntimeError("broken on purpose")
+
+
+def unreadable(*_, **__):
+    raise StoreError("the store cannot be reached: start the server")
+
+
+def sabotage(server, *, ranker=None, retriever=None, popular=None, explain=None):
+    """Have something done before each stage works: fail, or hang."""
+    served = server.tenant.live.served
+    pipeline = copy.copy(served.pipeline)
+    pipeline.ranker = copy.copy(pipeline.ranker)
+    if ranker is not None:
+        _before(pipeline, "score", ranker)
+    if explain is not None:
+        _before(pipeline, "explain", explain)
+    if retriever is not None:
+        found = copy.copy(served.retriever)
+        _before(found, "score", retriever)
+        pipeline.ranker.members = [found if one is served.retriever else one for one in pipeline.ranker.members]
+    if popular is not None:
+        _before(server.tenant.live.trends, "scores", popular)
+    server.tenant.live.served = replace(served, pipeline=pipeline)
+
+
+def _before(thing, name, fault):
+    real = getattr(thing, name)
+
+    def broken(*arguments, **options):
+        fault()
+        return real(*arguments, **options)
+
+    setattr(thing, name, broken)
+
+
+def fallbacks(server, failed, why=None):
+    return server.metric("poise_fallbacks_total", failed=failed, **({"why": why} if why else {}))
+
+
+@pytest.mark.parametrize(
+    ("broken", "stage"),
+    [
+        ({}, "ranker"),
+        ({"ranker": fail}, "retrieval"),
+        ({"ranker": fail, "retriever": fail}, "popular"),
+        ({"ranker": fail, "retriever": fail, "popular": fail}, "cached"),
+    ],
+)
+def test_the_next_simpler_stage_answers(server, broken, stage):
+    before = server.recommend(user_id="u00", k=5)
+    sabotage(server, **broken)
+    slate = server.recommend(user_id="u00", k=5, explain=True)
+    assert slate["stage"] == stage
+    assert len(slate["items"]) == 5
+    assert all("reasons" in one for one in slate["items"])
+    for failed in ("ranker", "popular"):
+        assert fallbacks(server, failed, "RuntimeError") == (failed in broken)
+    assert fallbacks(server, "retrieval", "RuntimeError") == ("retriever" in broken)
+    assert server.metric("poise_slates_total", stage=stage) >= 1
+    if stage == "cached":
+        assert [one["item_id"] for one in slate["items"]] == [one["item_id"] for one in before["items"]]
+        excluded = before["items"][0]["item_id"]
+        assert excluded not in server.shown(user_id="u00", exclude=[excluded])
+        assert server.recommend(user_id="nobody")["stage"] == "cached"
+
+
+def test_even_with_nothing_kept_there_is_an_answer(server):
+    sabotage(server, ranker=fail, retriever=fail, popular=fail)
+    slate = server.recommend(user_id="u00")
+    assert (slate["stage"], slate["items"]) == ("cached", [])
+
+
+def test_what_must_not_be_shown_is_not_shown_by_any_stage(server):
+    wishes = {"exclude": ["i04", "i06"], "filters": [{"column": "country", "in": ["no", "pt"]}]}
+    allowed = set(server.shown(history=["i02"], k=200, **wishes))
+    for broken in ({"ranker": fail}, {"retriever": fail}, {"popular": fail}):
+        sabotage(server, **broken)
+        assert set(server.shown(history=["i02"], k=200, **wishes)) <= allowed
+
+
+@pytest.mark.parametrize(
+    ("broken", "stage"), [(["ranker"], "retrieval"), (["ranker", "retriever"], "popular")], ids=["one", "two"]
+)
+def test_who_is_too_slow_is_not_waited_for(hasty, hang, broken, stage):
+    sabotage(hasty, **dict.fromkeys(broken, hang))
+    for _ in range(6):
+        start = time.perf_counter()
+        assert hasty.recommend(user_id="u00")["stage"] in {stage, "popular"}
+        assert time.perf_counter() - start < LONG
+    assert hasty.metric("poise_slates_total", stage=stage) > 0
+    assert fallbacks(hasty, "ranker", "slow") >= 1
+
+
+def test_who_fails_again_and_again_has_a_rest_and_comes_back(server, monkeypatch):
+    broken = threading.Event()
+    broken.set()
+    calls = []
+
+    def sometimes():
+        calls.append(1)
+        if broken.is_set():
+            fail()
+
+    sabotage(server, ranker=sometimes)
+    monkeypatch.setattr(engine, "REST", 1e9)
+    for _ in range(8):
+        assert server.recommend(user_id="u00")["stage"] == "retrieval"
+    assert len(calls) == engine.FAILURES
+    assert fallbacks(server, "ranker", "resting") == 8 - engine.FAILURES
+    broken.clear()
+    assert server.recommend(user_id="u00")["stage"] == "retrieval"
+    monkeypatch.setattr(engine, "REST", 0.0)
+    assert server.recommend(user_id="u00")["stage"] == "ranker"
+
+
+def test_a_slow_explanation_is_left_out(server, hang, monkeypatch):
+    monkeypatch.setattr(engine, "EXPLAINED_WITHIN", 0.2)
+    sabotage(server, explain=hang)
+    start = time.perf_counter()
+    slate = server.recommend(user_id="u00", explain=True)
+    assert time.perf_counter() - start < LONG
+    assert slate["stage"] == "ranker"
+    assert all(one["reasons"] == [] for one in slate["items"])
+    assert fallbacks(server, "explanation", "TimeoutError") == 1
+
+
+def test_without_the_store_who_was_here_is_known_and_others_see_what_is_popular(server, monkeypatch):
+    known = server.shown(user_id="u00")
+    monkeypatch.setattr(server.tenant.store, "history", unreadable)
+    assert server.shown(user_id="u00") == known
+    assert server.recommend(user_id="u01")["stage"] == "popular"
+    assert fallbacks(server, "store", "StoreError") == 1
+
+
+def test_a_store_that_hangs_is_not_waited_for(hasty, hang, monkeypatch):
+    monkeypatch.setattr(hasty.tenant.store, "history", hang)
+    start = time.perf_counter()
+    for at in range(8):  # more than there are threads to wait in
+        assert hasty.recommend(user_id=f"u{at:02}")["stage"] == "popular"
+    assert time.perf_counter() - start < 8 * LONG
+    assert fallbacks(hasty, "store", "TimeoutError") == 8
+    hasty.add("u40", "i02")
+    assert hasty.client.get("/v1/popular").json()["items"]
+
+
+def test_what_was_shown_cannot_be_written_down_and_is_shown_all_the_same(server, monkeypatch):
+    def refuse(impressions):
+        future = Future()
+        future.set_exception(StoreError("the disk is full"))
+        return future
+
+    monkeypatch.setattr(server.tenant.store, "add_impressions", refuse)
+    for _ in range(3):
+        assert server.recommend(user_id="u00")["stage"] == "ranker"
+    server.wait_for(lambda: server.metric("poise_impressions_lost_total") == 3)
+
+
+@pytest.mark.parametrize("fault", ["fails", "hangs"])
+def test_a_worker_that_cannot_follow_the_others_answers(copy_shop, start, hang, monkeypatch, fault):
+    server = start(copy_shop("budget = 0.5"), workers=2)
+    monkeypatch.setattr(server.tenant.store, "changes", unreadable if fault == "fails" else hang)
+    start_time = time.perf_counter()
+    assert server.recommend(history=["i02"])["items"]
+    assert time.perf_counter() - start_time < LONG
+    assert fallbacks(server, "store") >= 1
+
+
+def test_an_event_that_cannot_be_kept_is_not_acknowledged(server, monkeypatch):
+    real = server.tenant.store.add_events
+    event = {"user_id": "u00", "item_id": "i01"}
+    for error, status in ((StoreError("the disk is full"), 503), (StoreFull("too many rows wait"), 429)):
+
+        def refuse(events, error=error):
+            raise error
+
+        monkeypatch.setattr(server.tenant.store, "add_events", refuse)
+        answer = server.client.post("/v1/events", json=event)
+        assert answer.status_code == status
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["detail"] == str(error)
+    monkeypatch.setattr(server.tenant.store, "add_events", real)
+    server.add("u00", "i01")
+
+
+def test_an_event_that_is_kept_is_acknowledged_although_the_store_cannot_be_read(server, monkeypatch):
+    assert server.recommend(user_id="u05")["stage"] == "ranker"
+    monkeypatch.setattr(server.tenant.store, "changes", unreadable)
+    server.add("late", "i02")
+    assert server.client.post("/v1/items", json={"item_id": "late", "content": {"title": "Late"}}).status_code == 200
+    assert server.client.patch("/v1/items/late", json={"available": False}).status_code == 200
+    assert server.client.delete("/v1/items/late").status_code == 204
+    assert server.client.delete("/v1/users/u05").status_code == 200
+    assert server.recommend(user_id="u05")["stage"] == "popular"
+    monkeypatch.undo()
+    server.wait_for(lambda: server.tenant.store.version() == server.tenant.live.follower.seen)
+    assert server.recommend(user_id="late")["stage"] == "ranker"
+
+
+def test_a_store_that_does_not_answer_is_not_waited_for_with_events(server, monkeypatch):
+    monkeypatch.setattr(answers, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(server.tenant.store, "add_events", lambda events: Future())
+    start = time.perf_counter()
+    answer = server.client.post("/v1/events", json={"user_id": "u00", "item_id": "i01"})
+    assert time.perf_counter() - start < LONG
+    assert answer.status_code == 503
+    assert "event_id" in answer.json()["detail"]
+
+
+def test_without_the_encoder_words_are_found(server, monkeypatch):
+    def away(self, texts):
+        raise DataError("the encoder cannot be had")
+
+    server.wait_for(lambda: len(server.client.get("/v1/search?q=lunar").json()["items"]) == 10)
+    monkeypatch.setattr(TextEncoder, "encode", away)
+    assert server.client.get("/v1/search?q=moon+17").json()["items"][0]["item_id"] == "i17"
+    assert server.client.get("/v1/search?q=lunar").json()["items"] == []
+    assert fallbacks(server, "encoder", "DataError") == 2
+    saga = {"item_id": "saga", "content": {"title": "Sea saga", "genres": ["sea"]}}
+    assert server.client.post("/v1/items", json=saga).json()["accepted"] == 1
+    assert server.client.get("/v1/search?q=saga").json()["items"][0]["item_id"] == "saga"
+    monkeypatch.undo()
+    server.wait_for(lambda: "saga" in server.shown(history=["i02"], k=200))
+
+
+def test_new_items_are_taken_in_while_the_encoder_hangs(server, hang, monkeypatch):
+    monkeypatch.setattr(records, "ENCODED_WITHIN", 0.1)
+    monkeypatch.setattr(TextEncoder, "encode", hang)
+    for at in range(12):  # more than there are threads to wait in
+        server.client.post("/v1/items", json={"item_id": f"saga{at}", "content": {"title": "Sea saga"}})
+    assert len(server.client.get("/v1/search?q=saga&k=20").json()["items"]) == 12
+    server.add("u00", "i01")
+    assert server.recommend(user_id="u33")["stage"] == "ranker"
+
+
+def test_an_encoder_that_hangs_holds_up_nothing_else(server, hang, monkeypatch):
+    server.wait_for(lambda: len(server.client.get("/v1/search?q=lunar").json()["items"]) == 10)
+    monkeypatch.setattr(TextEncoder, "encode", hang)
+    start = time.perf_counter()
+    with ThreadPoolExecutor(12) as pool:  # more than there are threads to wait in
+        found = list(pool.map(lambda at: httpx.get(f"{server.url}/v1/search?q=moon+17", timeout=30), range(12)))
+    assert time.perf_counter() - start < LONG
+    assert all(one.json()["items"][0]["item_id"] == "i17" for one in found)
+    assert fallbacks(server, "encoder") == 12
+    start = time.perf_counter()
+    server.add("u00", "i01")
+    assert server.client.get("/v1/users/u00/profile").status_code == 200
+    assert server.client.get("/v1/items/i02/similar").status_code == 200
+    assert server.recommend(user_id="u33")["stage"] == "ranker"
+    assert time.perf_counter() - start < LONG
+
+
+def ask_many(server, many, **asked):
+    """Ask all at once; return the statuses and the answers."""
+    limits = httpx.Limits(max_connections=many)
+    with httpx.Client(base_url=server.url, timeout=60, limits=limits) as client, ThreadPoolExecutor(many) as pool:
+        return list(pool.map(lambda _: client.post("/v1/recommendations", json=asked), range(many)))
+
+
+def test_beyond_the_queue_requests_are_refused_and_the_rest_answered(copy_shop, start):
+    server = start(copy_shop("budget = 30\nqueue = 8\nbatch = 2"))
+    waiting = []
+
+    def slow():
+        waiting.append(len(server.tenant.engine.ranker))
+        time.sleep(0.1)
+
+    sabotage(server, ranker=slow)
+    answers = ask_many(server, 40, user_id="u00")
+    by_status = {status: [one for one in answers if one.status_code == status] for status in (200, 429)}
+    assert sum(map(len, by_status.values())) == 40
+    assert len(by_status[200]) >= 8
+    assert by_status[429]
+    assert {one.json()["stage"] for one in by_status[200]} == {"ranker"}
+    for one in by_status[429]:
+        assert int(one.headers["retry-after"]) >= 1
+        assert one.headers["content-type"] == "application/problem+json"
+    assert max(waiting) <= 8
+    assert server.recommend(user_id="u00")["stage"] == "ranker"
+    assert len(server.tenant.engine.ranker) == 0
+
+
+def test_behind_a_stuck_ranker_a_full_queue_is_answered_by_others(copy_shop, start, hang):
+    server = start(copy_shop("budget = 0.5\nqueue = 4"))
+    sabotage(server, ranker=hang)
+    ask_many(server, 12, user_id="u00")
+    answers = [server.client.post("/v1/recommendations", json={"user_id": "u00"}) for _ in range(4)]
+    assert {one.status_code for one in answers} == {200}
+    assert len(server.tenant.engine.ranker) <= 4
+
+
+def test_more_at_work_than_there_is_room_for(server, monkeypatch):
+    kept = []
+
+    def later(events):
+        kept.append(Future())
+        return kept[-1]
+
+    monkeypatch.setattr(app, "MOST_AT_WORK", 3)
+    real = server.tenant.store.add_events
+    monkeypatch.setattr(server.tenant.store, "add_events", later)
+    with ThreadPoolExecutor(3) as pool:
+        event = {"user_id": "u00", "item_id": "i01"}
+        at_work = [pool.submit(httpx.post, f"{server.url}/v1/events", json=event, timeout=30) for _ in range(3)]
+        server.wait_for(lambda: len(kept) == 3)
+        refused = server.client.post("/v1/recommendations", json={"user_id": "u00"})
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) >= 1
+        assert server.client.get("/health").status_code == 200
+        for one in kept:
+            one.set_result(real([]).result())
+        assert [one.result().status_code for one in at_work] == [200] * 3
+    assert server.recommend(user_id="u00")["stage"] == "ranker"
+
+
+def test_who_goes_away_leaves_nothing_behind(server):
+    sabotage(server, ranker=lambda: time.sleep(0.2))
+    for _ in range(5):
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{server.url}/v1/recommendations", json={"user_id": "u00"}, timeout=0.05)
+    server.wait_for(lambda: server.app.state.server.answering == 0)
+    server.wait_for(lambda: len(server.tenant.engine.ranker) == 0)

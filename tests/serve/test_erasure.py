@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import random
+import shutil
+
+import pytest
+
+from poise.project import Project
+
+SECRET = "ragnhild.aaseth@example.org"
+TRACE = "deep-blue-umbrella"
+
+
+@pytest.fixture
+def server(copy_shop, start):
+    """Return a server of its own: what is erased stays erased."""
+    return start(copy_shop())
+
+
+@pytest.fixture
+def lived(server):
+    """Return the server, on which the person did and was shown all that one can, among many others."""
+    server.client.post("/v1/users", json={"user_id": SECRET, "content": {"note": TRACE}})
+    draw = random.Random(0)
+    others = [f"person{at:04}" for at in range(300)]
+    events = [{"user_id": draw.choice([*others, SECRET]), "item_id": f"i{draw.randrange(40):02}"} for _ in range(2_000)]
+    events += [{"user_id": SECRET, "item_id": "i01", "event_id": f"{TRACE}-{at}"} for at in range(20)]
+    events.append({"user_id": SECRET, "item_id": "i02", "context": {"device": TRACE}})
+    assert server.client.post("/v1/events", json={"events": events}).json()["accepted"] == len(events)
+    server.requests = [server.recommend(user_id=SECRET, k=5)["request_id"] for _ in range(3)]
+    server.add(SECRET, "i03", request_id=server.requests[0])
+    return server
+
+
+def files(server):
+    """Return what stands in the files of the live log."""
+    folder = Project(server.settings.folders[0]).folder
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("live.sqlite*")))
+
+
+def test_all_is_gone_and_a_receipt_stays(lived):
+    assert SECRET.encode() in files(lived)
+    assert TRACE.encode() in files(lived)
+    answer = lived.client.delete(f"/v1/users/{SECRET}")
+    assert answer.status_code == 200
+    receipt = answer.json()
+    assert receipt["user_id"] == SECRET
+    assert receipt["erased"]["events"] >= 22
+    assert receipt["erased"]["users"] == 1
+    assert receipt["erased"]["impressions"] == 3
+
+    assert lived.client.get(f"/v1/users/{SECRET}").status_code == 404
+    assert lived.client.get(f"/v1/users/{SECRET}/profile").status_code == 404
+    assert lived.recommend(user_id=SECRET)["stage"] == "popular"
+    for request_id in lived.requests:
+        assert lived.client.get(f"/v1/requests/{request_id}").status_code == 404
+    pages, after = [], None
+    while True:
+        page = lived.client.get("/v1/users", params={"limit": 1000, **({"after": after} if after else {})}).json()
+        pages += page["users"]
+        after = page["next"]
+        if after is None:
+            break
+    assert SECRET not in [one["user_id"] for one in pages]
+
+    (erasure,) = lived.tenant.store.erasures()
+    assert erasure.receipt_id == receipt["receipt_id"]
+    assert erasure.subject == lived.tenant.store.subject(SECRET)
+    (act,) = [one for one in lived.tenant.store.audit() if one.act == "erase_user"]
+    assert act.actor == "open"
+    assert SECRET not in json.dumps(act.detail)
+    assert act.detail["receipt_id"] == receipt["receipt_id"]
+
+
+def test_the_files_hold_nothing_of_it(lived):
+    lived.client.delete(f"/v1/users/{SECRET}")
+
+    def is_clean():
+        lived.add("somebody", "i01")  # the log is cut after the next write, if a reader stood in the way
+        found = files(lived)
+        return SECRET.encode() not in found and TRACE.encode() not in found
+
+    lived.wait_for(is_clean)
+    assert b"person0001" in files(lived)
+
+
+def test_what_others_did_stays(lived):
+    before = lived.client.get("/v1/users/person0001/profile").json()
+    slate = lived.shown(user_id="person0001")
+    lived.client.delete(f"/v1/users/{SECRET}")
+    assert lived.client.get("/v1/users/person0001/profile").json() == before
+    assert lived.shown(user_id="person0001") == slate
+
+
+def test_runs_that_hold_the_user_are_listed(server):
+    runs = Project(server.settings.folders[0]).runs
+    assert server.client.delete("/v1/users/u03").json()["runs_holding_the_user"] == runs
+    assert server.client.delete("/v1/users/nobody").json()["runs_holding_the_user"] == []
+    server.add("newcomer", "i01")
+    assert server.client.delete("/v1/users/newcomer").json()["runs_holding_the_user"] == []
+
+
+def test_somebody_can_be_erased_although_a_run_is_damaged(server):
+    project = Project(server.settings.folders[0])
+    older, newest = project.runs
+    shutil.rmtree(project.runs_folder / older / "pipeline")
+    answer = server.client.delete("/v1/users/u03")
+    assert answer.status_code == 200
+    assert answer.json()["runs_holding_the_user"] == [older, newest]
+
+
+def test_what_is_fitted_next_does_not_know_the_user(server):
+    server.client.delete("/v1/users/u03")
+    project = Project(server.settings.folders[0])
+    assert "u03" not in project.data().user_ids.series
+    assert "u04" in project.data().user_ids.series
+
+
+def test_who_comes_back_is_new(lived):
+    lived.client.delete(f"/v1/users/{SECRET}")
+    lived.add(SECRET, "i05", event_id=f"{TRACE}-1")
+    assert lived.client.get(f"/v1/users/{SECRET}/profile").json()["events"] == 1
+    assert lived.client.delete(f"/v1/users/{SECRET}").json()["erased"]["events"] == 1
+    assert lived.client.delete(f"/v1/users/{SECRET}").json()["erased"] == {"events": 0, "users": 0, "impressions": 0}
+
+
+def test_the_other_worker_forgets_too(copy_shop, start):
+    folder = copy_shop()
+    one, other = (start(folder, workers=2) for _ in range(2))
+    one.add(SECRET, "i05")
+    assert other.recommend(user_id=SECRET)["stage"] == "ranker"
+    assert one.client.delete(f"/v1/users/{SECRET}").status_code == 200
+    assert other.recommend(user_id=SECRET)["stage"] == "popular"
+    assert other.client.get(f"/v1/users/{SECRET}/profile").status_code == 404

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import threading
+
+import httpx
+import pytest
+
+from poise.project import Project
+
+NUMBERS = itertools.count()
+NOW = 1_764_000_000_000
+
+
+@pytest.fixture
+def user():
+    """Return the id of somebody who has not been here yet."""
+    return f"visitor{next(NUMBERS)}"
+
+
+def post(server, body, path="/v1/events"):
+    content = body if isinstance(body, bytes | str) else json.dumps(body)
+    return server.client.post(path, content=content)
+
+
+def history(server, user):
+    answer = server.client.get(f"/v1/users/{user}/profile")
+    return [] if answer.status_code == 404 else [done["item_id"] for done in reversed(answer.json()["history"])]
+
+
+def test_one_event(server, user):
+    event = {
+        "user_id": user,
+        "item_id": "i02",
+        "behaviour": "like",
+        "value": 4.5,
+        "timestamp": NOW,
+        "context": {"device": "tv", "hour": 20, "weekend": True, "campaign": None},
+    }
+    assert post(server, event).json() == {"accepted": 1, "refused": [], "duplicates": 0}
+    (done,) = server.client.get(f"/v1/users/{user}/profile").json()["history"]
+    assert done == {"item_id": "i02", "title": "Sea story 2", "behaviour": "like", "timestamp": NOW, "value": 4.5}
+    (kept,) = server.tenant.store.history(user)
+    assert kept.context == {"device": "tv", "hour": 20, "weekend": True}
+
+
+def test_an_event_of_now_needs_neither_time_nor_behaviour(server, user):
+    server.add(user, "i02")
+    (done,) = server.client.get(f"/v1/users/{user}/profile").json()["history"]
+    assert done["behaviour"] == "view"
+    assert done["timestamp"] > NOW
+
+
+@pytest.mark.parametrize(
+    ("given", "moment"),
+    [
+        (NOW, NOW),
+        ("2025-11-24T16:00:00Z", NOW),
+        ("2025-11-24T16:00:00", NOW),
+        ("2025-11-24T17:00:00.000+01:00", NOW),
+    ],
+)
+def test_times_are_milliseconds_or_text(server, user, given, moment):
+    server.add(user, "i02", timestamp=given)
+    assert server.tenant.store.history(user)[0].time == moment
+
+
+@pytest.mark.parametrize("given", [1_764_000_000, "1969-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", 5e12, "today"])
+def test_times_that_cannot_be_meant_are_refused(server, user, given):
+    answer = post(server, {"user_id": user, "item_id": "i02", "timestamp": given})
+    assert answer.status_code == 422
+    assert "timestamp" in answer.json()["detail"]
+    assert not history(server, user)
+
+
+def test_of_a_batch_the_good_ones_are_kept_and_the_bad_ones_named(server, user):
+    batch = [
+        {"user_id": user, "item_id": "i01"},
+        {"user_id": user},
+        {"user_id": user, "item_id": "i02", "value": "much"},
+        "event",
+        {"user_id": user, "item_id": "i03", "timestamp": "1969-01-01T00:00:00Z"},
+        {"user_id": user, "item_id": "i04", "surprise": 1},
+        {"user_id": user, "item_id": "i05"},
+    ]
+    answer = post(server, {"events": batch})
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["accepted"], told["duplicates"]) == (2, 0)
+    assert [one["index"] for one in told["refused"]] == [1, 2, 3, 4, 5]
+    reasons = [one["reason"] for one in told["refused"]]
+    for reason, words in zip(
+        reasons, ["item_id", "$.value", "object", "between 1973 and 2100", "surprise"], strict=True
+    ):
+        assert words in reason
+    assert history(server, user) == ["i01", "i05"]
+
+
+@pytest.mark.parametrize(
+    "event", [{"user_id": "a"}, {"user_id": "a", "item_id": "b", "timestamp": "1969-01-01T00:00:00Z"}]
+)
+def test_a_batch_of_bad_events_alone_is_an_answer_and_a_bad_event_is_an_error(server, event):
+    assert post(server, event).status_code == 422
+    for batch in ([event], [event, event]):
+        answer = post(server, {"events": batch})
+        assert answer.status_code == 200
+        assert answer.json()["accepted"] == 0
+        assert [one["index"] for one in answer.json()["refused"]] == list(range(len(batch)))
+
+
+def test_an_empty_batch_is_nothing(server):
+    assert post(server, {"events": []}).json() == {"accepted": 0, "refused": [], "duplicates": 0}
+
+
+def test_events_that_are_known_are_not_entered_again(server, user):
+    event = {"user_id": user, "item_id": "i07", "event_id": f"{user}-1"}
+    assert post(server, event).json()["accepted"] == 1
+    assert post(server, event).json() == {"accepted": 0, "refused": [], "duplicates": 1}
+    other = {**event, "event_id": f"{user}-2"}
+    batch = [event, other, other, {"user_id": user, "item_id": "i08"}]
+    assert post(server, {"events": batch}).json() == {"accepted": 2, "refused": [], "duplicates": 2}
+    assert sorted(history(server, user)) == ["i07", "i07", "i08"]
+
+
+def test_the_same_batch_sent_by_many_at_once_is_entered_once(server, user):
+    batch = {"events": [{"user_id": user, "item_id": f"i{at:02}", "event_id": f"{user}-{at}"} for at in range(30)]}
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(post(server, batch).json())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(answer["accepted"] for answer in answers) == 30
+    assert sum(answer["duplicates"] for answer in answers) == 7 * 30
+    assert len(history(server, user)) == 30
+
+
+def test_ten_thousand_at_once_and_no_more(server, user):
+    events = [
+        {"user_id": f"{user}-{at % 50}", "item_id": f"i{at % 40:02}", "timestamp": NOW + at} for at in range(10_001)
+    ]
+    answer = post(server, {"events": events})
+    assert answer.status_code == 422
+    assert "10,001" in answer.json()["detail"]
+    assert not history(server, f"{user}-0")
+    assert post(server, {"events": events[:-1]}).json()["accepted"] == 10_000
+
+
+def test_import_takes_lines_and_says_which_were_bad(server, user):
+    lines = [json.dumps({"user_id": user, "item_id": f"i{at:02}", "timestamp": NOW + at}) for at in range(20)]
+    lines[3] = "{"
+    lines[5] = ""
+    lines[9] = json.dumps({"user_id": user, "item_id": "i09", "timestamp": "1969-01-01T00:00:00Z"})
+    answer = post(server, "\n".join(lines), "/v1/import/events")
+    assert answer.status_code == 200
+    assert answer.json()["accepted"] == 17
+    assert [one["index"] for one in answer.json()["refused"]] == [3, 9]
+    assert history(server, user) == [f"i{at:02}" for at in range(20) if at not in (3, 5, 9)]
+
+
+def test_import_streams_more_than_a_body_may_have(copy_shop, start):
+    server = start(copy_shop("budget = 10\nmost_body = 2000"))
+    line = json.dumps({"user_id": "streamed", "item_id": "i01"}).encode() + b"\n"
+
+    def parts():
+        whole = line * 12_000
+        for at in range(0, len(whole), 7_777):  # cuts lines anywhere
+            yield whole[at : at + 7_777]
+
+    answer = server.client.post("/v1/import/events", content=parts())
+    assert answer.json() == {"accepted": 12_000, "refused": [], "duplicates": 0}
+    answer = server.client.post("/v1/import/events", content=line + b'{"user_id": "' + b"x" * 3000)
+    assert answer.status_code == 413
+    assert "line 2" in answer.json()["detail"]
+
+
+def test_of_many_bad_lines_the_first_thousand_are_told(server):
+    answer = post(server, b"{\n" * 3_000, "/v1/import/events")
+    assert [one["index"] for one in answer.json()["refused"]] == list(range(1_000))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "sqlite, two workers", "postgresql", "postgresql, two workers"])
+def fleet(request, copy_shop, start):
+    """Return servers that share one store: one, or two as with --workers 2."""
+    workers = 2 if "two" in request.param else 1
+    folder, store = copy_shop(), None
+    if "postgresql" in request.param:
+        store = request.getfixturevalue("new_database")()
+        Project(folder).fill_store(store).close()
+    return [start(folder, store=store, workers=workers) for _ in range(workers)]
+
+
+def test_the_next_request_after_an_event_sees_it(fleet, user):
+    draw = random.Random(0)
+    done = []
+    for at in range(50):
+        taker, asked = draw.choice(fleet), draw.choice(fleet)
+        fresh = [f"i{item:02}" for item in range(40) if f"i{item:02}" not in done]
+        item = draw.choice(fresh) if len(fresh) > 2 else draw.choice(done)
+        taker.add(user, item, timestamp=NOW + at)
+        done.append(item)
+        slate = asked.recommend(user_id=user, k=40)
+        shown = {one["item_id"] for one in slate["items"]}
+        assert slate["stage"] == ("ranker" if shown else "popular")
+        assert not shown & set(done)
+        assert len(shown) == 40 - len(set(done))
+        assert history(asked, user) == done
+
+
+def test_an_event_with_a_request_id_is_its_feedback(fleet, user):
+    slate = fleet[0].recommend(user_id=user, k=3)
+    first = slate["items"][0]["item_id"]
+    fleet[-1].add(user, first, behaviour="view", request_id=slate["request_id"])
+    fleet[-1].add(user, first, behaviour="like", request_id=slate["request_id"])
+    told = fleet[-1].client.get(f"/v1/requests/{slate['request_id']}").json()
+    assert [(one["item_id"], one["feedback"]) for one in told["items"]] == [
+        (first, ["view", "like"]),
+        *((one["item_id"], []) for one in slate["items"][1:]),
+    ]
+
+
+def test_an_item_that_came_to_one_worker_is_shown_by_the_other(fleet):
+    item_id = f"new{next(NUMBERS)}"
+    answer = fleet[0].client.post("/v1/items", json={"item_id": item_id, "content": {"title": "Sea story, the last"}})
+    assert answer.json()["accepted"] == 1
+    assert item_id in fleet[-1].shown(history=["i02"], k=60)
+    assert fleet[-1].client.delete(f"/v1/items/{item_id}").status_code == 204
+    assert item_id not in fleet[0].shown(history=["i02"], k=60)
+
+
+def test_popularity_goes_up_with_every_event(fleet, user):
+    def score():
+        found = fleet[-1].client.get("/v1/popular?k=40").json()["items"]
+        return {one["item_id"]: one["score"] for one in found}.get("i39", 0.0)
+
+    before = score()
+    for at in range(5):
+        fleet[0].add(f"{user}-{at}", "i39")
+    assert score() > before
+
+
+def test_events_are_counted(server, user):
+    before = server.metric("poise_events_total", outcome="accepted")
+    server.add(user, "i01", event_id=user)
+    post(server, {"events": [{"user_id": user, "item_id": "i01", "event_id": user}, {}]})
+    assert server.metric("poise_events_total", outcome="accepted") == before + 1
+    assert server.metric("poise_events_total", outcome="duplicate") >= 1
+    assert server.metric("poise_events_total", outcome="refused") >= 1
+    text = httpx.get(f"{server.url}/metrics").text
+    assert 'poise_events_total{outcome="accepted"}' in text

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from poise.project import Project
+
+NUMBERS = itertools.count()
+ITEMS = [f"i{item:02}" for item in range(40)]
+SEA, MOON = ITEMS[0::2], ITEMS[1::2]
+
+
+@pytest.fixture
+def user():
+    """Return the id of somebody who has not been here yet."""
+    return f"visitor{next(NUMBERS)}"
+
+
+@pytest.fixture(scope="module")
+def content(server):
+    """Return what the catalogue says of each item."""
+    page = server.client.get("/v1/items?limit=1000").json()
+    return {one["item_id"]: one["content"] for one in page["items"]}
+
+
+def ask(server, **asked):
+    return server.client.post("/v1/recommendations", content=json.dumps(asked))
+
+
+def test_somebody_who_is_known(server):
+    slate = server.recommend(user_id="u00", k=5)
+    assert slate["stage"] == "ranker"
+    assert slate["run"] == Project(server.settings.folders[0]).runs[-1]
+    assert slate["model"] == "Blend"
+    shown = [one["item_id"] for one in slate["items"]]
+    assert len(shown) == 5
+    assert set(shown) <= set(SEA)
+    assert not set(shown) & {one.item_id for one in server.tenant.store.history("u00")}
+    assert [one["score"] for one in slate["items"]] == sorted((one["score"] for one in slate["items"]), reverse=True)
+    assert {one["probability"] for one in slate["items"]} == {1.0}
+    assert slate["items"][0]["title"] == f"Sea story {int(shown[0][1:])}"
+    assert "reasons" not in slate["items"][0]
+    assert len(server.recommend(user_id="u00")["items"]) == 10
+
+
+def test_the_same_person_by_history_is_shown_the_same(server):
+    events = server.tenant.store.history("u07")
+    history = [{"item_id": one.item_id, "behaviour": one.behaviour, "timestamp": one.time} for one in events]
+    assert server.shown(history=history, k=30) == server.shown(user_id="u07", k=30)
+    assert set(server.shown(history=["i01", "i03"], k=5)) <= set(MOON)
+
+
+def test_it_answers_as_the_run_does(server):
+    """The engine and the library, by another way, agree."""
+    run = Project(server.settings.folders[0]).run()
+    items = [run.pipeline.item_ids.index(["i05", "i09", "i11"]).tolist()]
+    slate = run.pipeline.recommend(run.queries(items), k=10)
+    expected = run.pipeline.item_ids.ids(slate.items[0])
+    assert server.shown(history=["i05", "i09", "i11"], k=10) == list(expected)
+
+
+def test_unknown_items_in_a_history_are_passed_over(server):
+    assert server.shown(history=["i05", "who", "i09"]) == server.shown(history=["i05", "i09"])
+    assert server.recommend(history=["who"])["stage"] == "popular"
+    assert server.recommend(history=[])["stage"] == "popular"
+
+
+def test_somebody_unknown_is_shown_what_is_popular_and_some_by_chance(server, user):
+    popular = [one["item_id"] for one in server.client.get("/v1/popular?k=40").json()["items"]]
+    slate = server.recommend(user_id=user, k=10, explain=True)
+    assert slate["stage"] == "popular"
+    assert [one["item_id"] for one in slate["items"][:8]] == popular[:8]
+    assert [one["probability"] for one in slate["items"]] == [1.0] * 8 + [2 / 32] * 2
+    kinds = [[reason["kind"] for reason in one["reasons"]] for one in slate["items"]]
+    assert kinds == [["popular"]] * 8 + [["random"]] * 2
+
+
+def test_what_is_drawn_comes_as_often_as_its_probability_says(server, user, monkeypatch):
+    monkeypatch.setattr(server.tenant.engine, "_rng", np.random.default_rng(0))
+    rounds = 400
+    counts, chances = Counter(), set()
+    for _ in range(rounds):
+        for one in server.recommend(user_id=user, k=10)["items"][8:]:
+            counts[one["item_id"]] += 1
+            chances.add(one["probability"])
+    assert chances == {2 / 32}
+    assert len(counts) == 32
+    expected = rounds * 2 / 32
+    chi_squared = sum((counts[item] - expected) ** 2 / expected for item in counts)
+    assert chi_squared < 45  # 31 degrees of freedom: beyond in one of twenty draws
+
+
+def test_nobody_at_all_may_ask(server):
+    slate = server.recommend(k=3)
+    assert slate["stage"] == "popular"
+    assert len(slate["items"]) == 3
+
+
+def test_more_than_there_are(server):
+    assert sorted(server.shown(history=["i02"], k=200)) == sorted(set(ITEMS) - {"i02"})
+
+
+def test_candidates_and_exclude(server):
+    few = ["i04", "i06", "i01", "who", "i02"]
+    assert sorted(server.shown(history=["i02"], candidates=few)) == ["i01", "i04", "i06"]
+    assert sorted(server.shown(history=["i02"], candidates=few, exclude=["i06", "whom"])) == ["i01", "i04"]
+    assert sorted(server.shown(candidates=few, exclude=["i06"])) == ["i01", "i02", "i04"]
+    assert server.recommend(history=["i02"], candidates=["who"])["items"] == []
+    assert server.recommend(user_id="u00", exclude=ITEMS)["items"] == []
+
+
+FILTERS = [
+    ([{"column": "country", "in": ["no"]}], lambda one: one["country"] == "no"),
+    ([{"column": "country", "not_in": ["no", "pt"]}], lambda one: one["country"] == "jp"),
+    ([{"column": "genres", "in": ["classic", "night"]}], lambda one: {"classic", "night"} & set(one["genres"])),
+    ([{"column": "genres", "not_in": ["classic"]}], lambda one: "classic" not in one["genres"]),
+    ([{"column": "price", "min": 10, "max": 20}], lambda one: 10 <= one["price"] <= 20),
+    ([{"column": "price", "in": [7, 8.0, "9"]}], lambda one: one["price"] in (7, 8, 9)),
+    ([{"column": "title", "in": ["Sea story 6"]}], lambda one: one["title"] == "Sea story 6"),
+    (
+        [{"column": "price", "min": 10}, {"column": "country", "in": ["pt"]}, {"column": "genres", "in": ["sea"]}],
+        lambda one: one["price"] >= 10 and one["country"] == "pt" and "sea" in one["genres"],
+    ),
+    ([{"column": "price", "min": 1000}], lambda one: False),
+    ([{"column": "country", "in": [1, True]}], lambda one: False),
+]
+
+
+@pytest.mark.parametrize(("filters", "fits"), FILTERS)
+@pytest.mark.parametrize("who", [{"history": ["i02"]}, {"user_id": "nobody"}])
+def test_filters(server, content, filters, fits, who):
+    expected = {item_id for item_id, one in content.items() if fits(one)} - set(who.get("history", []))
+    assert set(server.shown(**who, filters=filters, k=200)) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"filters": [{"column": "colour", "in": ["red"]}]}, "no column 'colour'"),
+        ({"filters": [{"column": "country", "min": 3}]}, "holds no numbers"),
+        ({"filters": [{"column": "country", "in": []}]}, "length >= 1"),
+        ({"filters": [{"column": "country", "like": "n"}]}, "like"),
+        ({"filters": [{"column": "price", "min": "cheap"}]}, "$.filters[0].min"),
+        ({"user_id": "u00", "history": []}, "either user_id or history"),
+        ({"k": 0}, "$.k"),
+        ({"k": 201}, "$.k"),
+        ({"k": "5"}, "$.k"),
+        ({"offset": 10}, "request_id"),
+        ({"offset": -1}, "$.offset"),
+        ({"users": "u00"}, "users"),
+        ({"history": ["i02"] * 1001}, "$.history"),
+        ({"history": [{"item_id": "i02", "timestamp": "1969-01-01T00:00:00Z"}]}, "between 1973 and 2100"),
+        ({"candidates": []}, "$.candidates"),
+    ],
+)
+def test_what_is_wrong_is_named(server, wrong, words):
+    answer = ask(server, **wrong)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("who", [{"user_id": "pager"}, {"user_id": "u12"}, {"history": ["i02", "i04"]}])
+def test_pages_never_repeat_an_item_while_events_arrive(server, who):
+    first = server.recommend(**who, k=7)
+    seen = [one["item_id"] for one in first["items"]]
+    while True:
+        for item in ("i20", "i21", seen[0]):
+            server.add(who.get("user_id", "other"), item)
+        page = server.recommend(**who, k=7, offset=len(seen), request_id=first["request_id"])
+        assert page["request_id"] == first["request_id"]
+        if not page["items"]:
+            break
+        seen += [one["item_id"] for one in page["items"]]
+    assert len(seen) == len(set(seen))
+    assert len(seen) >= 30
+    told = server.client.get(f"/v1/requests/{first['request_id']}").json()
+    assert [one["item_id"] for one in told["items"]] == seen
+
+
+def test_a_page_of_a_request_that_is_not_known(server):
+    assert ask(server, user_id="u00", offset=10, request_id="0" * 24).status_code == 404
+    request_id = server.recommend(user_id="u00")["request_id"]
+    assert ask(server, user_id="u01", offset=10, request_id=request_id).status_code == 404
+    assert ask(server, offset=10, request_id=request_id).status_code == 404
+
+
+def test_reasons_name_what_was_done(server, user):
+    server.add(user, "i02", behaviour="like")
+    server.add(user, "i04", behaviour="view")
+    first = server.recommend(user_id=user, k=3, explain=True)["items"][0]
+    (reason, *_) = first["reasons"]
+    assert reason["kind"] == "history"
+    assert "Sea story 2" in reason["text"] or "Sea story 4" in reason["text"]
+    assert 0 < reason["share"] <= 1
+
+
+def test_a_scenario_is_kept_with_the_request(server):
+    request_id = server.recommend(user_id="u00", scenario="home", context={"device": "tv"})["request_id"]
+    server.client.get(f"/v1/requests/{request_id}")
+    (page,) = server.tenant.store.impression(request_id)
+    assert page.scenario == "home"
+
+
+def test_another_run(server):
+    older, newest = Project(server.settings.folders[0]).runs
+    slate = server.recommend(user_id="u00", run=older, k=5)
+    assert (slate["run"], slate["model"]) == (older, "ItemKNN")
+    assert set(slate["items"][0]) >= {"item_id", "title", "score"}
+    assert server.recommend(user_id="u00", run=newest)["run"] == newest
+    answer = ask(server, user_id="u00", run="who")
+    assert answer.status_code == 404
+    assert "no run 'who'" in answer.json()["detail"]
+
+
+def test_similar(server):
+    found = server.client.get("/v1/items/i02/similar?k=5").json()["items"]
+    assert len(found) == 5
+    assert {one["item_id"] for one in found} <= set(SEA) - {"i02"}
+    assert found[0]["title"].startswith("Sea story")
+    assert server.client.get("/v1/items/who/similar").status_code == 404
+    assert server.client.get("/v1/items/i02/similar?k=0").status_code == 422
+
+
+def test_popular(server):
+    found = server.client.get("/v1/popular?k=3").json()["items"]
+    assert len(found) == 3
+    assert found[0]["score"] >= found[1]["score"] >= found[2]["score"] > 0
+    assert server.client.get("/v1/popular?n=3").status_code == 422
+
+
+def test_search_by_words_and_by_meaning(server):
+    def search(query, k=40):
+        return [one["title"] for one in server.client.get("/v1/search", params={"q": query, "k": k}).json()["items"]]
+
+    assert search("story 17", 1) == ["Moon story 17"]
+    assert len(search("lunar", 10)) == 10
+    assert set(search("lunar", 10)) <= {f"Moon story {item}" for item in range(1, 40, 2)}
+    for wrong in ("", "x" * 1001):
+        assert server.client.get("/v1/search", params={"q": wrong}).status_code == 422
+    assert server.client.get("/v1/search").status_code == 422
+    assert server.client.get("/v1/search?q=a&q=b").status_code == 422
+    for odd in ("*", '"', "'; --", "\x00", "日本語", "%", "\\", " "):
+        assert server.client.get("/v1/search", params={"q": odd}).status_code == 200
+
+
+def test_profile(server, user):
+    assert server.client.get(f"/v1/users/{user}/profile").status_code == 404
+    for item in ("i00", "i06", "i12", "i01"):
+        server.add(user, item)
+    server.client.post("/v1/users", json={"user_id": user, "content": {"city": "Bergen"}})
+    told = server.client.get(f"/v1/users/{user}/profile").json()
+    assert told["events"] == 4
+    assert [one["item_id"] for one in told["history"]] == ["i01", "i12", "i06", "i00"]
+    assert told["content"] == {"city": "Bergen"}
+    strongest = told["interests"][0]
+    assert (strongest["column"], strongest["label"]) in {("genres", "classic"), ("country", "no")}
+    assert strongest["times_average"] > 1
+    assert strongest["label"] in told["words"]
+
+
+def test_requests(server, user):
+    slate = server.recommend(user_id=user, k=4)
+    told = server.client.get(f"/v1/requests/{slate['request_id']}").json()
+    assert (told["user_id"], told["run"], told["stage"]) == (user, slate["run"], "popular")
+    assert [{key: one[key] for key in ("item_id", "score", "probability")} for one in told["items"]] == [
+        {key: one[key] for key in ("item_id", "score", "probability")} for one in slate["items"]
+    ]
+    assert server.client.get("/v1/requests/who").status_code == 404
+
+
+def test_stages_and_times_are_measured(server, user):
+    names = {"ranker": {"user_id": "u00"}, "popular": {"user_id": user}}
+    for stage, who in names.items():
+        before = server.metric("poise_slates_total", stage=stage)
+        server.recommend(**who)
+        assert server.metric("poise_slates_total", stage=stage) == before + 1
+        assert server.metric("poise_stage_seconds_count", stage=stage) > 0
+    assert server.metric("poise_requests_total", route="/v1/recommendations", status="200") > 0
+    assert server.metric("poise_request_seconds_count", route="/v1/recommendations") > 0
+    text = server.client.get("/metrics")
+    assert text.headers["content-type"].startswith("text/plain")
+    for name in ("poise_freshness_seconds", "poise_store_pending_rows", "poise_items", "poise_run"):
+        assert name in text.text

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from poise.errors import DataError
+from poise.store import Store
+from poise.store.records import Added, Event
+
+MakeEvent = Callable[..., Event]
+DAY = 86_400_000
+
+
+def test_a_history_is_in_order_of_time_then_of_arrival(store: Store, make_event: MakeEvent) -> None:
+    added = [
+        make_event(item="second", time=20),
+        make_event(item="third", time=20),
+        make_event(item="first", time=-5),
+        make_event(user="another", item="x", time=1),
+        make_event(item="fourth", time=21),
+    ]
+    assert store.add_events(added).result() == Added(5, 0)
+    assert [one.item_id for one in store.history("u")] == ["first", "second", "third", "fourth"]
+    assert [one.item_id for one in store.history("u", limit=2)] == ["third", "fourth"]
+    assert store.history("nobody") == []
+
+
+def test_an_event_comes_out_as_it_went_in(store: Store) -> None:
+    whole = Event(
+        "Ünal 🙂",
+        "日本 '\"\\%_",
+        "kauf",
+        0.1,
+        1_700_000_000_123,
+        "id",
+        {"device": "tv", "n": 3, "x": 1.5, "new": True},
+        "r",
+    )
+    bare = Event("Ünal 🙂", "b", "view", None, 1_700_000_000_124)
+    store.add_events([whole, bare]).result()
+    assert store.history("Ünal 🙂") == [whole, bare]
+
+
+def test_what_says_nothing_is_not_kept(store: Store, make_event: MakeEvent) -> None:
+    store.add_events([make_event(value=float("nan"), context={"a": None}), make_event(context={})]).result()
+    assert [(one.value, one.context) for one in store.history("u")] == [(None, None), (None, None)]
+
+
+def test_an_event_that_is_sent_again_is_a_duplicate(store: Store, make_event: MakeEvent) -> None:
+    one, two, three = (make_event(event_id=name) for name in "abc")
+    assert store.add_events([one, two, one]).result() == Added(2, 1)
+    assert store.add_events([two, three, three]).result() == Added(1, 2)
+    assert store.add_events([make_event(), make_event()]).result() == Added(2, 0)  # nothing tells these apart
+    assert store.add_events([]).result() == Added(0, 0)
+    assert len(store.history("u")) == 5
+
+
+def test_many_threads_that_send_the_same(open_store: Callable[[], Store], make_event: MakeEvent) -> None:
+    stores = [open_store(), open_store()]
+    rng = random.Random(0)
+    answers: list[Added] = []
+
+    def send(store: Store, order: list[int]) -> None:
+        for start in range(0, len(order), 7):
+            batch = [make_event(event_id=str(number)) for number in order[start : start + 7]]
+            answers.append(store.add_events(batch).result(timeout=30))
+
+    threads = [
+        threading.Thread(target=send, args=(stores[worker % 2], rng.sample(range(150), 150))) for worker in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(added.accepted for added in answers) == 150
+    assert sum(added.duplicates for added in answers) == 5 * 150
+    assert sorted(int(one.event_id or "") for one in stores[0].history("u", limit=1_000)) == list(range(150))
+
+
+def test_feedback_is_what_names_the_request(store: Store, make_event: MakeEvent) -> None:
+    store.add_events(
+        [make_event(item="b", time=5, request_id="r"), make_event(), make_event(item="a", time=1, request_id="r")]
+    ).result()
+    assert [one.item_id for one in store.feedback("r")] == ["b", "a"]
+    assert store.feedback("unknown") == []
+
+
+def test_counts_by_day(store: Store, make_event: MakeEvent) -> None:
+    store.add_events(
+        [
+            make_event(item="a", time=DAY - 1),
+            make_event(item="a", time=DAY),
+            make_event(item="a", time=2 * DAY - 1),
+            make_event(item="a", time=DAY, behaviour="buy"),
+            make_event(item="b", time=5 * DAY),
+        ]
+    ).result()
+    assert sorted(store.counts_by_day()) == [
+        ("a", "buy", 1, 1),
+        ("a", "view", 0, 1),
+        ("a", "view", 1, 2),
+        ("b", "view", 5, 1),
+    ]
+    assert sorted(store.counts_by_day(since=DAY + 1)) == [("a", "view", 1, 1), ("b", "view", 5, 1)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"user": "half a pair \ud800"},
+        {"time": 2**70},
+        {"context": {"x": object()}},
+        {"item": None},
+    ],
+)
+def test_values_that_cannot_be_kept_harm_nobody_else(
+    store: Store, make_event: MakeEvent, wrong: dict[str, object]
+) -> None:
+    bad = store.add_events([make_event(event_id="a"), make_event(**wrong)])
+    good = store.add_events([make_event(event_id="b")])
+    assert good.result() == Added(1, 0)
+    with pytest.raises(DataError, match=r"^this cannot be kept: [^\n]+$"):
+        bad.result()
+    assert [one.event_id for one in store.history("u")] == ["b"]
+
+
+def test_who_came_last(store: Store, make_event: MakeEvent) -> None:
+    for user in ("a", "b", "a", "c"):
+        store.add_events([make_event(user=user)]).result()
+    assert store.latest_users(2) == ["c", "a"]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from poise.store import Store
+
+
+def test_settings(store: Store) -> None:
+    assert store.setting("run") is None
+    store.set("run", "first").result()
+    store.set("run", {"name": "zweiter", "share": 0.5, "on": True}).result()
+    assert store.setting("run") == {"name": "zweiter", "share": 0.5, "on": True}
+
+
+def test_the_audit_log_is_in_order(store: Store) -> None:
+    for number in range(3):
+        store.add_audit("key 1", "promote", {"run": number}).result()
+    assert [(act.actor, act.act, act.detail) for act in store.audit(limit=2)] == [
+        ("key 1", "promote", {"run": 2}),
+        ("key 1", "promote", {"run": 1}),
+    ]
+    assert store.audit()[0].time >= store.audit()[-1].time > 1_700_000_000_000
+
+
+def test_keys_open_what_they_were_made_for(open_store: Callable[..., Store]) -> None:
+    store = open_store()
+    key, token = store.create_key("shop", ["read", "write"])
+    assert (key.name, key.scopes, key.revoked) == ("shop", ("read", "write"), None)
+    prefix, key_id, secret = token.split("_", 2)
+    assert (prefix, key_id, len(secret)) == ("poise", key.key_id, 43)
+    assert store.check_key(token) == key
+    assert open_store(f"{id(store)} another").check_key(token) is None
+    other, other_token = store.create_key("other", [])
+    for wrong in (
+        "",
+        "poise",
+        f"poise_{key_id}",
+        f"poise_{key_id}_",
+        token[:-1],
+        token + "x",
+        f"poise_{other.key_id}_{secret}",
+        f"other_{key_id}_{secret}",
+        "poise_nobody_x",
+        "\x00_ä_\ud800",
+    ):
+        assert store.check_key(wrong) is None
+    assert store.check_key(other_token) == other
+    assert secret not in repr(store.keys())
+
+
+def test_a_revoked_key_opens_nothing(store: Store) -> None:
+    key, token = store.create_key("shop", ["read"])
+    assert store.revoke_key(key.key_id) is True
+    assert store.revoke_key(key.key_id) is False
+    assert store.revoke_key("unknown") is False
+    assert store.check_key(token) is None
+    (known,) = store.keys()
+    assert known.revoked is not None
+
+
+def test_no_secret_is_kept(open_store: Callable[[], Store], url: str) -> None:
+    if "://" in url:
+        return
+    store = open_store()
+    _, token = store.create_key("shop", ["read"])
+    store.close()
+    with open(url, "rb") as file:
+        assert token.split("_", 2)[2].encode() not in file.read()

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from poise.errors import PoiseError, UsageError
+from poise.store import Store, StoreError
+from poise.store.records import Event, Item
+from poise.store.tables import REVISION, metadata
+
+MakeEvent = Callable[..., Event]
+
+
+def refused(url: str | Path, kind: type[PoiseError] = StoreError) -> str:
+    with pytest.raises(kind) as caught:
+        Store.open(url, "p")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_was_written_is_there_on_opening_again(open_store: Callable[[], Store], make_event: MakeEvent) -> None:
+    with open_store() as store:
+        store.add_events([make_event()])
+        store.put_items([Item("a", {})])
+    again = open_store()
+    assert again.history("u") == [make_event()]
+    assert again.item("a") == Item("a", {})
+    with pytest.raises(StoreError, match="closed"):
+        store.add_events([make_event()])
+
+
+def test_the_migrations_make_the_tables_that_are_used(open_store: Callable[[], Store], url: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    open_store()
+    address = f"sqlite:///{url}" if "://" not in url else url.replace("postgresql://", "postgresql+psycopg://")
+    engine = sa.create_engine(address)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "poise_revision"})
+        assert compare_metadata(context, metadata) == []
+        found = connection.execute(sa.text("SELECT version_num FROM poise_revision")).scalars().all()
+    engine.dispose()
+    scripts = ScriptDirectory(str(Path(sys.modules["poise.store"].__file__ or "").parent / "migrations"))
+    assert found == [REVISION] == scripts.get_heads()
+
+
+def test_tables_of_a_newer_version_are_left_alone(open_store: Callable[[], Store], url: str) -> None:
+    open_store().close()
+    address = f"sqlite:///{url}" if "://" not in url else url.replace("postgresql://", "postgresql+psycopg://")
+    engine = sa.create_engine(address)
+
+    def pretend(revision: str) -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.text("UPDATE poise_revision SET version_num = :new"), {"new": revision})
+
+    pretend("0999")
+    try:
+        assert re.search(r"written by a newer Poise \(tables 0999, .*: upgrade Poise", refused(url))
+    finally:
+        pretend(REVISION)
+        engine.dispose()
+
+
+def test_many_processes_may_open_a_new_store_at_once(url: str, nursery: Any) -> None:
+    nursery.bear(*[f"enter {url} at-once i{number}" for number in range(4)])
+    assert list(nursery.last_words()) == [["dead", "0", "0", "0", "0"]]
+    with Store.open(url, "at-once") as store:
+        assert sorted(event.item_id for event in store.history("u")) == ["i0", "i1", "i2", "i3"]
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u@h/d", "postgresql+asyncpg://u@h/d", "http://h", "sqlite://", "://", "postgresql://u@h:x/d"]
+)
+def test_other_urls(url: str) -> None:
+    assert "postgresql://" in refused(url, UsageError)
+
+
+def test_forms_of_sqlite(tmp_path: Path) -> None:
+    path = tmp_path / "a b?c=d#e%20.sqlite"
+    Store.open(path).close()
+    Store.open(str(path)).close()
+    Store.open(f"sqlite:///{tmp_path / 'other.sqlite'}").close()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [path.name, "other.sqlite"]
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    assert "its folder is there" in refused(tmp_path / "nowhere" / "live.sqlite")
+
+
+def test_files_that_are_no_store(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("these are somebody's notes " * 100)
+    assert "no SQLite database" in refused(text)
+    assert text.read_text().startswith("these are")
+    assert "cannot be opened" in refused(tmp_path)
+
+
+def test_a_damaged_file(tmp_path: Path, make_event: MakeEvent) -> None:
+    path = tmp_path / "live.sqlite"
+    with Store.open(path, "p") as store:
+        store.add_events([make_event(user=f"u{number}") for number in range(2_000)]).result()
+    content = bytearray(path.read_bytes())
+    content[8_192:] = b"\x55" * (len(content) - 8_192)
+    path.write_bytes(content)
+    assert "damaged" in refused(path)
+
+
+def test_a_file_that_may_not_be_written_to() -> None:
+    script = (
+        "import os, sys, tempfile; from pathlib import Path; from poise.store import Store\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    os.chmod(folder, 0o555)\n"
+        "    if os.geteuid() == 0: os.seteuid(65534)\n"  # root may write to anything
+        "    try: Store.open(Path(folder) / 'live.sqlite')\n"
+        "    except Exception as error: print(error)\n"
+        "    if os.getuid() == 0: os.seteuid(0)\n"
+        "    os.chmod(folder, 0o755)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "may be written to" in done.stdout
+
+
+def test_no_server(postgres: Any) -> None:
+    address = "postgresql://poise:a-secret@127.0.0.1:1/x"
+    assert re.search(r"cannot be reached \(.*refused.*\): start the server", refused(address))
+    assert "a-secret" not in refused(address)
+    assert 'database "nowhere" does not exist: create it' in refused(postgres.url.replace("/postgres", "/nowhere"))
+
+
+def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    assert refused("postgresql://u@127.0.0.1:1/x").endswith("pip install 'poise[postgres]'")
+
+
+def test_poise_itself_imports_no_database() -> None:
+    script = "import sys, poise, poise.data.dataset; assert not {'sqlalchemy', 'alembic'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from poise.store import Store, StoreError
+from poise.store.records import Added, Event
+
+MakeEvent = Callable[..., Event]
+
+
+@pytest.fixture
+def store(postgres: Any, request: pytest.FixtureRequest) -> Iterator[Store]:
+    with Store.open(postgres.url, request.node.name) as store:
+        yield store
+
+
+def test_a_server_that_was_started_anew_is_found_again(postgres: Any, store: Store, make_event: MakeEvent) -> None:
+    store.add_events([make_event(event_id="a")]).result()
+    assert store.version() == 1
+    for mode in ("fast", "immediate"):  # as ordered, and as after a power cut
+        postgres.stop(mode)
+        postgres.start()
+        assert store.add_events([make_event(event_id=mode)]).result() == Added(1, 0)
+    postgres.stop()
+    postgres.start()
+    assert [event.event_id for event in store.history("u")] == ["a", "fast", "immediate"]
+    assert store.dataset().n_events == 3
+
+
+def test_while_the_server_is_stopped_nothing_is_acknowledged(
+    postgres: Any, store: Store, make_event: MakeEvent
+) -> None:
+    store.add_events([make_event(event_id="a")]).result()
+    postgres.stop()
+    try:
+        waiting = [store.add_events([make_event(event_id=str(number))]) for number in range(5)]
+        for future in waiting:
+            with pytest.raises(StoreError, match=r"cannot be reached \(.*\): start the server"):
+                future.result()
+        with pytest.raises(StoreError, match="cannot be reached"):
+            store.history("u")
+    finally:
+        postgres.start()
+    assert store.add_events([make_event(event_id="b")]).result() == Added(1, 0)
+    assert [event.event_id for event in store.history("u")] == ["a", "b"]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_connection_that_is_lost_on_commit(store: Store, make_event: MakeEvent, committed: bool) -> None:
+    """Events without an id cannot be told apart: they are entered once all the same, whatever became of the commit."""
+    store.add_events([make_event(item="before")]).result()
+    lost: list[bool] = []
+
+    def lose(connection: sa.Connection) -> None:
+        if not lost and connection.dialect.name == "postgresql":
+            lost.append(True)
+            driver: Any = connection.connection.driver_connection
+            if committed:
+                driver.commit()
+            driver.close()
+
+    sa.event.listen(sa.Engine, "commit", lose)
+    try:
+        added = store.add_events([make_event(item="a"), make_event(item="b")]).result()
+    finally:
+        sa.event.remove(sa.Engine, "commit", lose)
+    assert lost
+    assert added == Added(2, 0)
+    assert [event.item_id for event in store.history("u")] == ["before", "a", "b"]
+    assert store.version() == 2
+
+
+def test_an_id_with_a_nul_is_known_to_nobody(store: Store) -> None:
+    assert store.check_key("poise_\0_x") is None
