@@ -66,6 +66,11 @@ class Pipeline(Recommender):
             part.refit(data)
         self.new = _new_items(data)
 
+    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+        for part in (*self.retrievers, self.ranker):
+            part.update(data, valid)
+        self.new = _new_items(data)
+
     def _grow(self, data: Dataset) -> None:
         added = self._count_added(data)
         self.new = np.append(self.new, _told(data, np.arange(data.item_ids.size - added, data.item_ids.size)))

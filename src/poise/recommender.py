@@ -94,6 +94,29 @@ class Recommender(ABC):
         self._refit(data)
         return self._fitted(data)
 
+    def update(self, data: Dataset, valid: Holdout | None = None) -> Self:
+        """Continue from what was learnt, on a log and a catalogue that have grown, and keep what was chosen.
+
+        A model that learns step by step goes on from where it stands, on what is new and on some of what is old. One
+        that is quick to fit is fitted anew.
+
+        Args:
+            data: all that there is by now, the old events too.
+            valid: what to choose the best pass by; nothing is learnt from it. None takes the last pass.
+
+        Returns:
+            itself. What shares arrays with it, see :meth:`with_items`, stays as it is.
+
+        Raises:
+            NotFittedError: there is nothing learnt yet.
+            DataError: it cannot learn from this data; see :meth:`obstacle`.
+        """
+        self._require_fitted()
+        self._require_learnable(data)
+        self._learnt_from = (None, None)
+        self._update(data, valid)
+        return self._fitted(data)
+
     def with_items(self, data: Dataset) -> Self:
         """Return the same fitted model for a catalogue that has grown; nothing is learnt, and the model stays as it is.
 
@@ -137,6 +160,9 @@ class Recommender(ABC):
     def obstacle(self, data: Dataset) -> str | None:
         """Return why it cannot learn from ``data``, in one line; None if it can."""
         return None
+
+    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+        self._refit(data)
 
     def _refit(self, data: Dataset) -> None:
         self._fit(data, None)

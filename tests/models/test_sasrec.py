@@ -13,7 +13,7 @@ from poise.data.dataset import Dataset
 from poise.data.index import index
 from poise.data.queries import Queries
 from poise.errors import DataError, UsageError
-from poise.models.item_table import Subspace
+from poise.models.meaning import Subspace
 from poise.models.sasrec import SASRec
 from poise.recommender import load
 from poise.train import loop

@@ -17,7 +17,7 @@ from poise.store.records import Event
 OpenStore = Callable[..., Store]
 
 NURSERY = """
-import os, sys
+import os, sys, time
 from poise.data.dataset import Dataset
 from poise.store import Store
 from poise.store.records import Event
@@ -32,7 +32,7 @@ def add(path, start):
         future = store.add_events(events)
         future.add_done_callback(lambda done, batch=batch: say("kept", batch, done.result().accepted))
         while store.pending > 100:
-            pass
+            time.sleep(0.001)
 
 def load(path, data):
     store = Store.open(path)

@@ -41,7 +41,7 @@ def test_what_was_acknowledged_survives_and_nothing_is_there_twice(tmp_path: Pat
 
 
 def test_a_data_set_is_loaded_whole_or_not_at_all(tmp_path: Path, nursery: Any) -> None:
-    n = 30_000
+    n = 20_000
     data = index(
         pl.DataFrame(
             {"user_id": [f"u{row % 500}" for row in range(n)], "item_id": [f"i{row % 900}" for row in range(n)]}
@@ -49,7 +49,7 @@ def test_a_data_set_is_loaded_whole_or_not_at_all(tmp_path: Path, nursery: Any) 
     )
     data.save(tmp_path / "data")
     rng = random.Random(1)
-    for attempt in range(3):
+    for attempt in range(2):
         path = tmp_path / f"live{attempt}.sqlite"
         (child,) = nursery.bear(f"load {path} {tmp_path / 'data'}")
         assert nursery.line() == ["loading"]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -90,7 +89,7 @@ def test_forms_of_sqlite(tmp_path: Path) -> None:
     Store.open(path).close()
     Store.open(str(path)).close()
     Store.open(f"sqlite:///{tmp_path / 'other.sqlite'}").close()
-    assert sorted(file.name for file in tmp_path.iterdir()) == [path.name, "other.sqlite"]
+    assert {file.name.removesuffix(".lock") for file in tmp_path.iterdir()} == {path.name, "other.sqlite"}
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -98,11 +97,14 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_store(tmp_path: Path) -> None:
-    text = tmp_path / "notes.txt"
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    text = folder / "notes.txt"
     text.write_text("these are somebody's notes " * 100)
     assert "no SQLite database" in refused(text)
-    assert text.read_text().startswith("these are")
-    assert "cannot be opened" in refused(tmp_path)
+    assert "cannot be opened" in refused(folder)
+    assert list(folder.iterdir()) == [text]  # nothing was written beside it
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_damaged_file(tmp_path: Path, make_event: MakeEvent) -> None:
@@ -119,15 +121,20 @@ def test_a_file_that_may_not_be_written_to() -> None:
     script = (
         "import os, sys, tempfile; from pathlib import Path; from poise.store import Store\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
-        "    os.chmod(folder, 0o555)\n"
+        "    path = Path(folder) / 'live.sqlite'\n"
+        "    Store.open(path).close()\n"
+        "    os.chmod(path, 0o444); os.chmod(f'{path}.lock', 0o666); os.chmod(folder, 0o555)\n"
         "    if os.geteuid() == 0: os.seteuid(65534)\n"  # root may write to anything
-        "    try: Store.open(Path(folder) / 'live.sqlite')\n"
-        "    except Exception as error: print(error)\n"
+        "    for name in ('live.sqlite', 'new.sqlite'):\n"
+        "        try: Store.open(Path(folder) / name)\n"
+        "        except Exception as error: print(error)\n"
         "    if os.getuid() == 0: os.seteuid(0)\n"
         "    os.chmod(folder, 0o755)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "may be written to" in done.stdout
+    old, new = done.stdout.splitlines()
+    assert "it may not be written to: check its permissions" in old
+    assert "check that its folder is there and may be written to" in new
 
 
 def test_no_server(postgres: Any) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -76,3 +78,36 @@ def test_a_connection_that_is_lost_on_commit(store: Store, make_event: MakeEvent
 
 def test_an_id_with_a_nul_is_known_to_nobody(store: Store) -> None:
     assert store.check_key("poise_\0_x") is None
+
+
+def test_a_power_cut_while_events_come_in(postgres: Any, store: Store, make_event: MakeEvent) -> None:
+    kept: list[str] = []
+    enough = threading.Event()
+
+    def send() -> None:
+        number = 0
+        while not enough.is_set():
+            batch = [make_event(event_id=f"{number}-{row}") for row in range(5)]
+            try:
+                added = store.add_events(batch).result()
+            except StoreError:
+                continue  # as a client does: the same events again
+            assert added.accepted + added.duplicates == 5
+            kept.append(f"{number}-")
+            number += 1
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    for _ in range(2):
+        before = len(kept)
+        while len(kept) < before + 3:
+            time.sleep(0.01)
+        postgres.stop("immediate")
+        postgres.start()
+    before = len(kept)
+    while len(kept) < before + 3:
+        time.sleep(0.01)
+    enough.set()
+    sender.join()
+    found = [event.event_id for event in store.history("u", limit=10**6)]
+    assert found == [f"{batch}{row}" for batch in kept for row in range(5)]

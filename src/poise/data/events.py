@@ -41,6 +41,11 @@ class EventLog:
         return len(self.item)
 
     @property
+    def until(self) -> int:
+        """When the newest event happened, in milliseconds since 1970 in UTC; 0 where that is not known."""
+        return int(self.timestamp.max(initial=0))
+
+    @property
     def n_users(self) -> int:
         """The number of users that the log has room for, with events or not."""
         return len(self.offsets) - 2

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
 from poise.errors import UsageError
-from poise.models.sequence import LEAST_STEPS, SequenceModel
+from poise.models.sequence import SequenceModel
 from poise.recommender import OPTIONS
 from poise.train.augment import Augmentation
 from poise.train.batches import SequenceBatch, SequenceBatches
@@ -70,14 +70,14 @@ class BERT4Rec(SequenceModel):
             self.dim, self.suited.blocks, self.heads, self._places, self.suited.dropout, self.block
         )
 
-    def _batches(self, data: Dataset) -> SequenceBatches:
+    def _batches(self, data: Dataset, least_steps: int) -> SequenceBatches:
         return SequenceBatches(
             data.events,
             batch_events=self.batch_events,
             max_length=self._places,
             augmentation=Augmentation(crop=self.crop),
             seed=self.seed,
-            least_steps=LEAST_STEPS,
+            least_steps=least_steps,
             guess=self.guess,
         )
 

@@ -65,6 +65,11 @@ class Blend(Recommender):
             member.refit(data)
         self.known = None
 
+    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+        for member in self.members:
+            member.update(data, valid)
+        self.known = None
+
     def _grow(self, data: Dataset) -> None:
         self.members = [member.with_items(data) for member in self.members]
         self.known = self.known or self.item_ids.size

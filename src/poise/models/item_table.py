@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 from torch import Tensor, nn
-
-from poise.types import Floats, Mask
 
 DEVIATION = 0.02  # of the first own vectors; larger ones learn worse
 MEANING_DEVIATION = 0.16  # of the first mapped ones, which are worth more from the start
@@ -20,7 +15,8 @@ class ItemTable(nn.Module):
     Args:
         n_items: without padding.
         dim: the length of a vector.
-        meaning: float32 ``[n_items + 1, components]``, see :class:`Subspace`; None for own vectors alone.
+        meaning: float32 ``[n_items + 1, components]``, see :class:`~poise.models.meaning.Meaning`; None for own vectors
+            alone.
         own: whether items have vectors of their own.
         hidden: the share of items whose own vectors are hidden in each training step, so that the model learns to tell
             items by their content alone, as it will have to with new ones.
@@ -56,40 +52,3 @@ class ItemTable(nn.Module):
         if self.adapt is not None:
             parts.append(self.adapt(self.meaning[items]))  # type: ignore[index]
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
-
-
-@dataclass(frozen=True)
-class Subspace:
-    """The directions in which the vectors of items differ most, scaled so that each differs by as much.
-
-    Attributes:
-        mean: float32 ``[width]``, what the items have in common.
-        directions: float32 ``[width, components]``, each divided by the deviation along it.
-    """
-
-    mean: Floats
-    directions: Floats
-
-    @classmethod
-    def of(cls, vectors: Floats, learnt: Mask, components: int) -> Subspace:
-        """Find the leading directions of the vectors of some items.
-
-        Args:
-            vectors: float32 ``[n_items + 1, width]``; a zero row has no meaning.
-            learnt: bool ``[n_items + 1]``, the items to find them by.
-            components: how many directions, at most; there are none where the items do not differ.
-        """
-        sample = vectors[np.any(vectors, axis=1) & learnt].astype(np.float64)
-        if len(sample) < 2:
-            return cls(np.zeros(vectors.shape[1], np.float32), np.zeros((vectors.shape[1], 0), np.float32))
-        mean = sample.mean(axis=0)
-        variance, directions = np.linalg.eigh(np.cov(sample - mean, rowvar=False))
-        kept = np.argsort(-variance)[:components]
-        kept = kept[variance[kept] > max(1e-9 * variance.max(), 1e-12)]
-        scaled = directions[:, kept] / np.sqrt(variance[kept])
-        return cls(mean.astype(np.float32), scaled.astype(np.float32))
-
-    def project(self, vectors: Floats) -> Floats:
-        """Return where vectors lie in it, float32 ``[n, components]``; a zero row stays zero."""
-        known = np.any(vectors, axis=1, keepdims=True)
-        return np.where(known, (vectors - self.mean) @ self.directions, np.float32(0))

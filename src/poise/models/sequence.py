@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,12 +17,14 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
 from poise.models.inner_product import InnerProduct, new_items, under
+from poise.models.meaning import Meaning
 from poise.models.suited import Suited
 from poise.models.training_name import training_name
 from poise.models.validation import mean_ndcg, sample
 from poise.recommender import OPTIONS
 from poise.train.augment import Augmentation
 from poise.train.batches import SequenceBatch, SequenceBatches
+from poise.train.replay import new_and_replayed
 from poise.train.sequences import Sequences, rows
 from poise.types import Floats, Indices, Offsets
 
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 UNVALIDATED_EPOCHS = 20  # without a validation part to say when to stop: about what it says on a shop and on films
 LEAST_STEPS = 50  # between two looks at validation
+UPDATE_PASSES = 3  # over what is new and what is replayed
+UPDATE_RATE = 0.25  # of the learning rate, so that what was learnt is not lost at once
 EVENTS_AT_ONCE = 4_096  # that are scored together
 
 
@@ -132,7 +137,7 @@ class SequenceModel(InnerProduct):
             return None
         return "nobody has two events, so there is no order to learn; use Popularity or Content"
 
-    def _batches(self, data: Dataset) -> SequenceBatches:
+    def _batches(self, data: Dataset, least_steps: int) -> SequenceBatches:
         """Return what to learn from: by default, to say after each event what comes next."""
         return SequenceBatches(
             data.events,
@@ -140,7 +145,7 @@ class SequenceModel(InnerProduct):
             max_length=self.suited.max_length,
             augmentation=Augmentation(self.crop, self.shuffle, self.mask),
             seed=self.seed,
-            least_steps=LEAST_STEPS,
+            least_steps=least_steps,
         )
 
     def _asked(self, sequences: Sequences) -> Sequences:
@@ -149,14 +154,9 @@ class SequenceModel(InnerProduct):
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         import torch
-        from torch import nn
-
-        from poise.train.device import pick_device
-        from poise.train.loop import Training, train
-        from poise.train.negatives import NegativeSampler
 
         self.chosen.setdefault("suited", asdict(Suited.to(data)))
-        batches = self._batches(data)
+        batches = self._batches(data, LEAST_STEPS)
         self.counts = data.item_counts
         self.n_behaviours = len(data.behaviour_ids)
         self.has_clock = data.events.has_time
@@ -165,6 +165,53 @@ class SequenceModel(InnerProduct):
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             table, network = self._item_table(data), self._network()
+        stop = self.chosen.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None)
+        name = training_name(self, data, valid)
+        self.chosen["epochs"] = self._learn(table, network, batches, valid, self.suited.epochs, stop=stop, name=name)
+        self.until = data.events.until
+
+    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+        """Learn on from where it stands: see :func:`~poise.train.replay.new_and_replayed` for what from."""
+        chosen = data.select(new_and_replayed(data.events, self.until, self.suited.max_length, seed=self.seed))
+        table, network = self._learnt_table(data), copy.deepcopy(self.network)
+        self.counts = data.item_counts
+        if self.obstacle(chosen) is None:
+            self._learn(table, network, self._batches(chosen, 1), valid, UPDATE_PASSES, share=UPDATE_RATE)
+        else:  # nobody did anything new that has an order
+            self._keep(table, network)
+        self.until = data.events.until
+
+    def _learn(
+        self,
+        table: ItemTable,
+        network: nn.Module,
+        batches: SequenceBatches,
+        valid: Holdout | None,
+        epochs: int,
+        *,
+        stop: int | None = None,
+        share: float = 1.0,
+        name: str | None = None,
+    ) -> int:
+        """Fit a table of items and a network together, keep them, and return after how many epochs they were best.
+
+        Args:
+            table: of the items.
+            network: that reads their vectors.
+            batches: what to learn from.
+            valid: what to choose the epoch by.
+            epochs: as of :class:`~poise.train.loop.Training`.
+            stop: the same.
+            share: of the learning rate that is taken.
+            name: as of :func:`~poise.train.loop.train`.
+        """
+        import torch
+        from torch import nn
+
+        from poise.train.device import pick_device
+        from poise.train.loop import Training, train
+        from poise.train.negatives import NegativeSampler
+
         device = pick_device(self.device)
         both = nn.ModuleList([table, network]).to(device)
         # In a batch, the targets of others are met as often as they are popular, however negatives are drawn elsewhere.
@@ -182,9 +229,9 @@ class SequenceModel(InnerProduct):
             batches,
             lambda batch: self._loss(batch, table, network, sampler),
             Training(
-                epochs=self.suited.epochs,
-                stop=self.chosen.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None),
-                learning_rate=self.learning_rate,
+                epochs=epochs,
+                stop=stop,
+                learning_rate=share * self.learning_rate,
                 weight_decay=self.weight_decay,
                 final=self.final,
                 average=self.average,
@@ -194,39 +241,48 @@ class SequenceModel(InnerProduct):
                 seed=self.seed,
             ),
             validate=None if part is None else validate,
-            name=training_name(self, data, valid),
+            name=name,
             label=self.name,
         )
-        self.chosen["epochs"] = progress.best_epoch
         self._keep(table, network)
+        return progress.best_epoch
 
     def _item_table(self, data: Dataset) -> ItemTable:
-        import torch
-
-        from poise.models.item_table import ItemTable, Subspace
-
-        asked = [] if self.items == "id" else [name for name in self.vectors if name in data.vectors]
-        found = {name: np.asarray(data.vectors[name], dtype=np.float32) for name in asked}
-        spaces = {name: Subspace.of(found[name], self.counts > 0, self.components) for name in asked}
-        self.subspaces = {name: space for name, space in spaces.items() if space.directions.size}
-        names = list(self.subspaces)
-        if not names and self.items == "text":
+        self.meaning = Meaning.of(data, [] if self.items == "id" else self.vectors, self.components)
+        if not self.meaning.width and self.items == "text":
             raise DataError(
                 f"{self.name}: {data.name!r} has no vectors {' or '.join(map(repr, self.vectors))}; "
                 "encode the catalogue, by [encoder] in poise.toml or with TextEncoder().encode_items(data), "
                 "or choose items='id'"
             )
-        self.chosen["items"] = self.items if names else "id"
-        if not names and self.items == "fused":
+        self.chosen["items"] = self.items if self.meaning.width else "id"
+        if not self.meaning.width and self.items == "fused":
             self.chosen["note"] = "the data has no vectors of its items: ids alone, so new items cannot be ranked"
-        meaning = [self.subspaces[name].project(found[name]) for name in names]
-        return ItemTable(
-            data.n_items,
-            self.dim,
-            torch.from_numpy(np.hstack(meaning)) if meaning else None,
-            own=self.chosen["items"] != "text",
-            hidden=self.hidden,
-        )
+        return self._new_table(data)
+
+    def _new_table(self, data: Dataset) -> ItemTable:
+        import torch
+
+        from poise.models.item_table import ItemTable
+
+        meaning = torch.from_numpy(self.meaning.project(data)) if self.meaning.width else None
+        return ItemTable(data.n_items, self.dim, meaning, own=self.chosen["items"] != "text", hidden=self.hidden)
+
+    def _learnt_table(self, data: Dataset) -> ItemTable:
+        """Return the items as they were learnt, for a catalogue that has grown; new ones have nothing of their own."""
+        import torch
+
+        old = self._old_indices(data)
+        table = self._new_table(data)
+        with torch.no_grad():
+            if table.adapt is not None:
+                table.adapt.weight.copy_(torch.from_numpy(self.adapt))
+            if table.own is not None:
+                table.own.copy_(self.table[torch.from_numpy(old).to(self.table.device)])
+                if table.adapt is not None:
+                    table.own.sub_(table.adapt(table.meaning))
+                table.own.mul_(torch.from_numpy(self.counts[old] > 0)[:, None])
+        return table
 
     def _network(self) -> nn.Module:
         from poise.models.network import Network
@@ -319,37 +375,32 @@ class SequenceModel(InnerProduct):
 
         old = self._old_indices(data)
         new = new_items(old)
-        meaning = np.zeros((len(new), self.dim), dtype=np.float32)
+        added = np.zeros((len(new), self.dim), dtype=np.float32)
         if self.adapt is not None:
-            if missing := [name for name in self.subspaces if name not in data.vectors]:
-                raise DataError(f"{data.name!r} has no vectors {missing[0]!r}, which this model reads: add them first")
-            found = {name: np.asarray(data.vectors[name][new], dtype=np.float32) for name in self.subspaces}
-            meaning = np.hstack([space.project(found[name]) for name, space in self.subspaces.items()]) @ self.adapt.T
-        self._move_vectors(old, torch.from_numpy(meaning).to(self.table))
+            added = self.meaning.project(data, new) @ self.adapt.T
+        self._move_vectors(old, torch.from_numpy(added).to(self.table))
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {
             **super()._arrays(),
             "inputs": np.array([self.n_behaviours, self.has_clock]),
+            "until": np.array([self.until]),
         }
         arrays |= {f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()}
-        for name, subspace in self.subspaces.items():
-            arrays |= {f"mean.{name}": subspace.mean, f"directions.{name}": subspace.directions}
+        arrays |= self.meaning.to_arrays()
         return arrays if self.adapt is None else {**arrays, "adapt": self.adapt}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         import torch
 
-        from poise.models.item_table import Subspace
         from poise.train.device import pick_device
 
         device = pick_device(self.device)
         self.n_behaviours, self.has_clock = int(arrays["inputs"][0]), bool(arrays["inputs"][1])
+        self.until = int(arrays["until"][0]) if "until" in arrays else 0
         self._restore_vectors(arrays, device)
         self.adapt = arrays.get("adapt")
-        self.subspaces = {
-            name: Subspace(mean, arrays[f"directions.{name}"]) for name, mean in under("mean.", arrays).items()
-        }
+        self.meaning = Meaning.from_arrays(arrays)
         self.network = self._network().to(device).eval()
         self.network.load_state_dict(
             {name: torch.from_numpy(array) for name, array in under("network.", arrays).items()}

@@ -16,9 +16,9 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged, gather_slices
 from poise.data.vocabulary import Vocabulary
-from poise.errors import DataError
 from poise.features import ColumnFeatures
 from poise.models.inner_product import InnerProduct, new_items, under
+from poise.models.meaning import Meaning
 from poise.models.training_name import training_name
 from poise.models.validation import mean_ndcg, sample
 from poise.recommender import OPTIONS
@@ -161,12 +161,8 @@ class TwoTower(InnerProduct):
 
     def _learn_inputs(self, data: Dataset) -> None:
         """Find the subspaces of vectors and the features of columns, by what has events."""
-        from poise.models.item_table import Subspace
-
         touched = data.item_counts > 0
-        found = {name: np.asarray(data.vectors[name], np.float32) for name in self.vectors if name in data.vectors}
-        spaces = {name: Subspace.of(vectors, touched, self.components) for name, vectors in found.items()}
-        self.subspaces = {name: space for name, space in spaces.items() if space.directions.size}
+        self.meaning = Meaning.of(data, self.vectors, self.components)
         self.item_features = ColumnFeatures.fit(
             data.items.filter(pl.Series(touched[1:])) if data.items.width else data.items,
             data.item_kinds,
@@ -186,20 +182,15 @@ class TwoTower(InnerProduct):
 
         from poise.train.device import pick_device
 
-        if missing := [name for name in self.subspaces if name not in data.vectors]:
-            raise DataError(f"{data.name!r} has no vectors {missing[0]!r}, which this model reads: add them first")
-        nothing = np.zeros((data.item_ids.size, 0), np.float32)
-        meaning = [space.project(np.asarray(data.vectors[name], np.float32)) for name, space in self.subspaces.items()]
-        columns = _after_padding(self.item_features.matrix(data.items, data.n_items))
-        return torch.from_numpy(np.hstack([nothing, *meaning])).to(pick_device(self.device)), columns
+        meaning = torch.from_numpy(self.meaning.project(data)).to(pick_device(self.device))
+        return meaning, _after_padding(self.item_features.matrix(data.items, data.n_items))
 
     def _towers(self) -> Towers:
         from poise.models.towers import ItemTower, RequestTower, Towers
 
-        components = sum(space.directions.shape[1] for space in self.subspaces.values())
         users, context = self.user_features.width, self.context_features.width
         return Towers(
-            ItemTower(components, self.item_features.width, self.dim, self.dropout),
+            ItemTower(self.meaning.width, self.item_features.width, self.dim, self.dropout),
             RequestTower(self.max_length, users, context, self.dim, self.dropout),
         )
 
@@ -298,23 +289,18 @@ class TwoTower(InnerProduct):
         features = [self.item_features, self.user_features, self.context_features]
         arrays["features"] = np.frombuffer(json.dumps([one.to_json() for one in features]).encode(), dtype=np.uint8)
         arrays |= {f"towers.{name}": value.cpu().numpy() for name, value in self.towers.state_dict().items()}
-        for name, subspace in self.subspaces.items():
-            arrays |= {f"mean.{name}": subspace.mean, f"directions.{name}": subspace.directions}
-        return arrays
+        return arrays | self.meaning.to_arrays()
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         import torch
 
-        from poise.models.item_table import Subspace
         from poise.train.device import pick_device
 
         self._restore_vectors(arrays, pick_device(self.device))
         self.item_features, self.user_features, self.context_features = (
             ColumnFeatures.from_json(text) for text in json.loads(arrays["features"].tobytes())
         )
-        self.subspaces = {
-            name: Subspace(mean, arrays[f"directions.{name}"]) for name, mean in under("mean.", arrays).items()
-        }
+        self.meaning = Meaning.from_arrays(arrays)
         self.towers = self._towers().to(self.table.device).eval()
         self.towers.load_state_dict({name: torch.from_numpy(one) for name, one in under("towers.", arrays).items()})
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from poise.serve.addresses import is_local
 from poise.serve.problems import ForbiddenError, TooManyError, UnauthorizedError
+from poise.store.errors import StoreError
 from poise.store.records import Key
 from poise.store.store import Store
 
 SCOPES = ("read", "write", "admin")
 OPEN = Key("open", "anybody", SCOPES, 0)
 TRUSTED_FOR = 5.0  # seconds that a key is not looked up again, so that one that is revoked works no longer than that
+LOOKED_UP_WITHIN = 2.0  # seconds
 REMEMBERED = 10_000
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -42,22 +47,23 @@ class Access:
         self._salt = secrets.token_bytes(16)
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def check(self, request: Request, scope: str) -> Key:
+    async def check(self, request: Request, scope: str) -> Key:
         """Return the key of a request that may do what ``scope`` says.
 
         Raises:
             UnauthorizedError: there is no key, or nobody knows it.
             ForbiddenError: it is not for that.
             TooManyError: it is used too often.
+            StoreError: the key was not seen before, and the store cannot be read.
         """
-        key = OPEN if self.is_open else self._key(request, scope)
+        key = _anybody(request) if self.is_open else await self._key(request, scope)
         if scope not in key.scopes:
             raise ForbiddenError(f"the key {key.key_id} is not for that: it needs the scope {scope!r}")
         if self.rate:
             self._limit(key.key_id if key is not OPEN else request.client.host if request.client else "")
         return key
 
-    def _key(self, request: Request, scope: str) -> Key:
+    async def _key(self, request: Request, scope: str) -> Key:
         header = request.headers.get("authorization", "")
         token = header[7:] if header[:7].lower() == "bearer " else ""
         if not token and scope == "write" and request.url.path == "/v1/events":
@@ -68,8 +74,15 @@ class Access:
         found = self._known.get(name)
         if found is not None and time.monotonic() - found[1] < TRUSTED_FOR:
             return found[0]
-        key = self.store.check_key(token)
+        try:
+            async with asyncio.timeout(LOOKED_UP_WITHIN):
+                key = await asyncio.to_thread(self.store.check_key, token)
+        except (StoreError, TimeoutError) as error:
+            if found is None:
+                raise StoreError("the key cannot be looked up now: try again") from error
+            key = found[0]  # the store is away, and would not know of a revocation either
         if key is None:
+            self._known.pop(name, None)
             raise UnauthorizedError("the API key is not known, or was revoked", headers=_CHALLENGE)
         self._known[name] = (key, time.monotonic())
         while len(self._known) > REMEMBERED:
@@ -90,3 +103,19 @@ class Access:
                 f"more than {self.rate:g} requests a second; try again", headers={"Retry-After": str(wait)}
             )
         bucket.left -= 1
+
+
+def _anybody(request: Request) -> Key:
+    """Return what stands for a key where none is needed.
+
+    Without keys whoever is on this machine may do everything, but not a page from elsewhere that somebody on this machine
+    looks at: neither under a name that it had pointed here, nor by posting to this address.
+
+    Raises:
+        ForbiddenError: it is such a page.
+    """
+    host = request.url.hostname or ""
+    origin = request.headers.get("origin")
+    if not is_local(host) or (origin is not None and not is_local(urlsplit(origin).hostname or "")):
+        raise ForbiddenError("without API keys only this machine is answered, by its own name: make one, 'poise keys'")
+    return OPEN

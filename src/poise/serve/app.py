@@ -57,7 +57,7 @@ class Server:
         for tenant in self.tenants:
             await tenant.close()
 
-    def tenant(self, request: Request, scope: str) -> Tenant:
+    async def tenant(self, request: Request, scope: str) -> Tenant:
         """Return the project that a request is about: that of its key.
 
         Raises:
@@ -68,7 +68,7 @@ class Server:
         refused: RequestError | None = None
         for tenant in self.tenants:
             try:
-                request.state.key = tenant.access.check(request, scope)
+                request.state.key = await tenant.access.check(request, scope)
                 return tenant
             except UnauthorizedError as error:
                 refused = error
@@ -109,7 +109,7 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
         return as_json(Health("ready", server.tenants[0].live.served.name if len(server.tenants) == 1 else None))
 
     async def metrics(request: Request) -> Response:
-        tenant = server.tenant(request, "read")
+        tenant = await server.tenant(request, "read")
         tenant.note_state()
         return Response(tenant.measures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -166,7 +166,7 @@ def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Requ
         tenant: Tenant | None = None
         try:
             assert one.scope is not None
-            tenant = server.tenant(request, one.scope)
+            tenant = await server.tenant(request, one.scope)
             check_known(request, one.parameters)
             if server.answering >= MOST_AT_WORK:
                 raise TooManyError("more requests are at work than there is room for", headers={"Retry-After": "1"})

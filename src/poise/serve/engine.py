@@ -18,7 +18,7 @@ from poise.policy.exploration import popular_and_drawn
 from poise.recommender import Recommender
 from poise.serve.aside import Aside
 from poise.serve.batcher import Batcher, TooSlowError
-from poise.serve.impressions import Impressions
+from poise.serve.impressions import EVERY, Impressions
 from poise.serve.live import Live
 from poise.serve.measures import Measures
 from poise.serve.people import History
@@ -252,24 +252,25 @@ class Engine:
             self.measures.fallbacks.labels("store", type(error).__name__).inc()
             return NOBODY
 
+    async def pages(self, request_id: str) -> list[Impression]:
+        """Return what was answered to a request; another process may have answered it, and not have written it yet."""
+        await self.impressions.flush()
+        for wait in (0.0, 2 * EVERY):
+            await asyncio.sleep(wait)
+            if found := await asyncio.to_thread(self.live.store.impression, request_id):
+                return found
+        return []
+
     async def _shown_before(self, asked: RecommendationIn) -> list[str]:
-        """Return what the pages before showed. They may have been written by another process, a moment ago."""
+        """Return what the pages before showed."""
         if not asked.offset:
             return []
         if asked.request_id is None:
             raise BadRequestError("offset goes with the request_id of the first page, so that no item is shown twice")
-        await self.impressions.flush()
-        for wait in (0.0, 0.05, 0.2):
-            await asyncio.sleep(wait)
-            pages = await asyncio.to_thread(self.live.store.impression, asked.request_id)
-            before = [item for page in pages if page.offset < asked.offset for item in page.items]
-            if pages and pages[0].user_id != asked.user_id:
-                break
-            if pages:
-                return before[: asked.offset]
-        raise NotFoundError(
-            f"there is no request {asked.request_id!r} of this user: ask for the first page, offset 0, first"
-        )
+        pages = await self.pages(asked.request_id)
+        if not pages or pages[0].user_id != asked.user_id:
+            raise NotFoundError(f"there is no request {asked.request_id!r} of this user: ask for the first page first")
+        return [item for page in pages if page.offset < asked.offset for item in page.items][: asked.offset]
 
     def _log(self, slate: SlateOut, asked: RecommendationIn, now: int) -> None:
         self.impressions.add(

@@ -111,7 +111,7 @@ async def enter(request: Request) -> Response:
     given = dict(await read_form(request)).get("key", "").strip()
     if not is_key(given):
         raise UnauthorizedError("that is no key")
-    request.app.state.server.tenant(given_key(request, given), "read")
+    await request.app.state.server.tenant(given_key(request, given), "read")
     response = _to("/")
     keep(request, response, KEY, given)
     return response
@@ -134,7 +134,7 @@ async def style(request: Request) -> Response:
 def _with_project(handler: Callable[[Request, Tenant], Awaitable[Response]], scope: str) -> Answer:
     async def answer(request: Request) -> Response:
         known = with_key(request)
-        return await handler(known, request.app.state.server.tenant(known, scope))
+        return await handler(known, await request.app.state.server.tenant(known, scope))
 
     return answer
 

@@ -141,8 +141,7 @@ async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
 async def get_request(request: Request, tenant: Tenant) -> Response:
     """Return what was answered to a request, with what people did with it."""
     request_id = read_id(request, "request_id")
-    await tenant.engine.impressions.flush()
-    pages = await asyncio.to_thread(tenant.store.impression, request_id)
+    pages = await tenant.engine.pages(request_id)
     if not pages:
         raise NotFoundError(f"there is no request {request_id!r}")
     feedback: dict[str, list[str]] = defaultdict(list)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import resource
@@ -15,6 +14,7 @@ from starlette.applications import Starlette
 
 from poise.errors import UsageError
 from poise.project.project import Project
+from poise.serve.addresses import is_local
 from poise.serve.app import make_app
 from poise.serve.logs import log_note, set_up
 from poise.serve.tenant import Tenant
@@ -47,16 +47,6 @@ class Settings:
     workers: int = 1
     log_requests: bool = False
     is_open: bool = False
-
-
-def is_local(host: str) -> bool:
-    """Tell whether an address can be reached from this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_settings(settings: Settings, *, keys: Sequence[int]) -> None:

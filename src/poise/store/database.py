@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from poise.errors import UsageError
 from poise.store.errors import StoreError, explained, is_gone
+from poise.store.turn import Turn
 
 Answer = TypeVar("Answer")
 
@@ -28,13 +29,17 @@ class Database:
 
     Raises:
         UsageError: it is another kind of URL.
-        StoreError: the driver is not installed.
+        StoreError: the driver is not installed, or the file is of another kind.
     """
 
     def __init__(self, url: str | Path) -> None:
         self.url = _url(url)
         self.is_sqlite = self.url.drivername.startswith("sqlite")
         self.label = (self.url.database or "") if self.is_sqlite else self.url.render_as_string(hide_password=True)
+        self._turn: Turn | None = None
+        if self.is_sqlite:
+            _require_sqlite(Path(self.label))
+            self._turn = Turn(f"{self.label}.lock")
         self._writing = self._engine(writes=True)
         self._reading = self._engine(writes=False)
 
@@ -58,9 +63,24 @@ class Database:
         """Return an INSERT that knows ON CONFLICT, in the dialect of this database."""
         return (sqlite if self.is_sqlite else postgresql).insert(table)
 
+    @property
+    def turn(self) -> AbstractContextManager[None]:
+        """To be held while writing, from before the transaction begins until it has ended."""
+        return nullcontext() if self._turn is None else self._turn
+
     def connect_to_write(self) -> Connection:
-        """Return a connection whose transactions write."""
+        """Return a connection whose transactions write; each must begin and end with :attr:`turn` held."""
         return self._writing.connect()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that writes, and commit it at the end.
+
+        Raises:
+            StoreError: the database cannot be written to.
+        """
+        with explained(self.label), self.turn, self._writing.connect() as connection, connection.begin():
+            yield connection
 
     def read(self, question: Callable[[Connection], Answer]) -> Answer:
         """Ask something; once more if the connection was found broken, as after a restart of the server.
@@ -99,6 +119,8 @@ class Database:
         """Close all connections."""
         self._reading.dispose()
         self._writing.dispose()
+        if self._turn is not None:
+            self._turn.close()
 
 
 def _url(given: str | Path) -> URL:
@@ -115,6 +137,19 @@ def _url(given: str | Path) -> URL:
     raise UsageError(
         f"{url.drivername!r} is no kind of store: give the path of a SQLite file or postgresql://USER@HOST/DATABASE"
     )
+
+
+def _require_sqlite(path: Path) -> None:
+    """Leave alone what is something else, before anything is written beside it."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be opened ({error.strerror}): choose another with --store") from None
+    if start not in (b"", b"SQLite format 3\0"):
+        raise StoreError(f"the store {path} is no SQLite database: choose another file with --store")
 
 
 def _set_up_sqlite(engine: Engine, *, writes: bool) -> None:

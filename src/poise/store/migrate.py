@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from poise.store.errors import StoreError, explained
+from poise.store.errors import StoreError
 from poise.store.tables import REVISION
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def migrate(database: Database) -> None:
     Raises:
         StoreError: a newer version made them, or the database cannot be read or written.
     """
-    with explained(database.label), database.connect_to_write() as connection, connection.begin():
+    with database.transaction() as connection:
         if not database.is_sqlite:  # there BEGIN IMMEDIATE has locked the file
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         found = _revision(connection)

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, select
 from poise.data.dataset import Dataset
 from poise.store import catalogue, erasure, following, keys, loading, log, notes, reading, shown
 from poise.store.database import Database
-from poise.store.errors import explained
 from poise.store.migrate import migrate
 from poise.store.records import (
     Act,
@@ -295,7 +294,7 @@ def _project(database: Database, name: str) -> tuple[int, bytes]:
 
     found = database.read(find)
     if found is None:
-        with explained(database.label), database.connect_to_write() as connection, connection.begin():
+        with database.transaction() as connection:
             connection.execute(
                 database.insert(projects).on_conflict_do_nothing(),
                 {"name": name, "version": 0, "salt": secrets.token_bytes(32)},

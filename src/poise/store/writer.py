@@ -221,6 +221,12 @@ class Writer:
             return self._attempt(jobs)
 
     def _attempt(self, jobs: Sequence[_Job[Any]]) -> list[Any]:
+        with self._database.turn:
+            transaction, answers = self._attempt_in_turn(jobs)
+        self._truncate |= transaction.truncate
+        return answers
+
+    def _attempt_in_turn(self, jobs: Sequence[_Job[Any]]) -> tuple[Transaction, list[Any]]:
         try:
             if self._connection is None:
                 self._connection = self._database.connect_to_write()
@@ -240,8 +246,7 @@ class Writer:
             self._disconnect()
             if not (transaction.version and is_gone(error) and self._has_signed(transaction.version)):
                 raise
-        self._truncate |= transaction.truncate
-        return answers
+        return transaction, answers
 
     def _sign(self, transaction: Transaction) -> None:
         """Write down whose version it is: if the server is lost just when it commits, its answer is lost too."""
@@ -258,7 +263,7 @@ class Writer:
         """Leave nothing behind of this writer but what it wrote."""
         if not self._database.is_sqlite:
             mine = delete(writers).where(writers.c.project == self._project, writers.c.writer == self._name)
-            with suppress(DBAPIError), self._database.connect_to_write() as connection, connection.begin():
+            with suppress(StoreError), self._database.transaction() as connection:
                 connection.execute(mine)
 
     def _has_signed(self, version: int) -> bool:
@@ -266,7 +271,7 @@ class Writer:
         mine = select(writers.c.version).where(writers.c.project == self._project, writers.c.writer == self._name)
         lock = select(projects.c.id).where(projects.c.id == self._project).with_for_update()
         try:
-            with self._database.connect_to_write() as connection, connection.begin():
+            with self._database.transaction() as connection:
                 connection.execute(lock)  # waits for the transaction, should it still be on its way
                 return connection.execute(mine).scalar() == version
         except Exception as error:
