@@ -105,6 +105,24 @@ def grown_films(films: Dataset) -> Dataset:
     )
 
 
+@pytest.fixture(scope="session")
+def later_films(films: Dataset, grown_films: Dataset) -> Dataset:
+    """Return ``films`` with the two films more, and with a new person, u41, who watched i02, i24 and i06 since."""
+    log, since = films.events, films.events.until + DAY * np.arange(1, 4)
+    events = replace(
+        log,
+        user=np.append(log.user, np.full(3, 42, dtype=np.int32)),
+        item=np.append(log.item, grown_films.item_ids.index(["i02", "i24", "i06"])),
+        behaviour=np.append(log.behaviour, np.full(3, log.behaviour[0])),
+        value=np.append(log.value, np.full(3, np.nan, dtype=np.float32)),
+        timestamp=np.append(log.timestamp, since),
+        offsets=np.append(log.offsets, len(log) + 3),
+        context=pl.concat([log.context, log.context.head(3)]),
+    )
+    users = pl.concat([films.users, films.users.tail(1)])
+    return replace(grown_films, events=events, user_ids=Vocabulary([*films.user_ids.series, "u41"]), users=users)
+
+
 @pytest.fixture
 def films_like() -> MakeDataset:
     """Return the function that makes data sets such as ``films``."""

@@ -174,6 +174,7 @@ def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(catalogue, "load", lambda _: few)
     if has_commands(page):
         monkeypatch.setattr("poise.encoders.text.minilm", lambda *_: Words())
+        monkeypatch.setattr("poise.serve.server.serve", lambda _: None)  # it would serve until the end of time
     if page.name == "README.md":  # its commands suppose files of one's own
         log = few.events
         users, films = few.user_ids.ids(log.user), few.item_ids.ids(log.item)

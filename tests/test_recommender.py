@@ -18,6 +18,7 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError
 from poise.models import ALS, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
 from poise.models.inner_product import InnerProduct
+from poise.models.sequence import SequenceModel
 from poise.recommender import Recommender, load
 
 
@@ -187,6 +188,25 @@ def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
     np.testing.assert_array_equal(fitted.score(queries), before)
 
 
+def test_learning_on(fitted, films, later_films, tmp_path):
+    before = fitted.score(films.queries())
+    chosen = [dict(one.chosen) for one in _members(fitted)]
+    fitted.save(tmp_path / "model")
+    updated = fitted.with_items(later_films).update(later_films)
+    assert updated.data_fingerprint == later_films.fingerprint
+    assert updated.item_ids is later_films.item_ids
+    assert [one.chosen for one in _members(updated)] == chosen
+    np.testing.assert_array_equal(fitted.score(films.queries()), before)
+    queries = later_films.queries()
+    slates = updated.recommend(queries, k=26, explain=True)
+    assert len(slates[40]) == 26  # of u40 nothing is known
+    _same(load(tmp_path / "model").update(later_films).recommend(queries, k=26, explain=True), slates)
+    if not any(isinstance(one, SequenceModel) for one in _members(fitted)):
+        _same(load(tmp_path / "model").refit(later_films).recommend(queries, k=26, explain=True), slates)
+    updated.save(tmp_path / "model")
+    _same(load(tmp_path / "model").recommend(queries, k=26, explain=True), slates)
+
+
 def test_a_new_item_is_recommended_by_what_it_means(fitted, grown_films):
     grown = fitted.with_items(grown_films)
     moons = [grown_films.item_ids.index(["i02", "i04", "i08"])]
@@ -274,6 +294,7 @@ def test_not_fitted(make_model, films, tmp_path):
         lambda: model.save(tmp_path / "model"),
         lambda: model.refit(films),
         lambda: model.with_items(films),
+        lambda: model.update(films),
     ):
         with pytest.raises(NotFittedError, match="fit"):
             ask()

@@ -66,6 +66,6 @@ def verb(behaviour: str, value: float, liked_from: float) -> str:
 
 
 def median_value(value: Floats) -> float:
-    """Return the median of the values that events have, NaN if none has one: from there on a rating counts as liking."""
+    """Return the median of the values that events have, NaN if none has one: from it on, a rating is a like."""
     known = value[~np.isnan(value)]
     return float(np.median(known)) if len(known) else float("nan")

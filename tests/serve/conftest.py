@@ -26,6 +26,7 @@ from poise.encoders.text import TextEncoder
 from poise.project import Project
 from poise.project.fitting import fit
 from poise.serve.app import make_app
+from poise.serve.connections import Connection
 from poise.serve.pages import PAGES
 from poise.serve.server import Settings, open_tenants
 from poise.serve.tenant import Tenant
@@ -122,6 +123,12 @@ def write_shop(folder: Path, **config: Any) -> Path:
     return configure(folder, **config)
 
 
+@pytest.fixture(scope="session", name="write_shop")
+def _write_shop() -> Callable[..., Path]:
+    """Return the function that writes a small project."""
+    return write_shop
+
+
 @contextlib.contextmanager
 def meanings() -> Iterator[None]:
     """Let every encoder of texts be :class:`Meanings`."""
@@ -142,7 +149,9 @@ class Running:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.app = make_app(lambda: open_tenants(settings), PAGES)
-        config = uvicorn.Config(self.app, port=0, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            self.app, http=Connection, log_level="warning", access_log=False, timeout_graceful_shutdown=2
+        )
         self._server = uvicorn.Server(config)
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))

@@ -196,7 +196,7 @@ def test_bodies_that_are_too_large(narrow, operation, declared):
 
 def test_a_huge_body_is_refused_before_it_is_sent(narrow):
     with socket.create_connection(narrow.url.removeprefix("http://").split(":"), timeout=20) as connection:
-        connection.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
+        connection.sendall(b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 413")
 
 
@@ -204,13 +204,45 @@ def test_a_body_that_does_not_come_is_not_waited_for(narrow, monkeypatch):
     monkeypatch.setattr("poise.serve.bodies.WITHIN", 0.3)
     for path in ("/v1/events", "/v1/import/events"):
         with socket.create_connection(narrow.url.removeprefix("http://").split(":"), timeout=20) as connection:
-            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
             connection.sendall(head.encode() + b'{"user_id":')
             told = b""
             while part := connection.recv(1000):  # until it is closed
                 told += part
         assert told.startswith(b"HTTP/1.1 408")
         assert b"application/problem+json" in told
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(narrow, monkeypatch):
+    monkeypatch.setattr("poise.serve.connections.WITHIN", 0.3)
+    whole = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for sent in (b"", b"GET /health HT", whole, whole + b"GET /health HTTP/1.1\r\nHost"):
+        with socket.create_connection(narrow.url.removeprefix("http://").split(":"), timeout=20) as connection:
+            connection.sendall(sent)
+            told = b""
+            while sent != whole and (part := connection.recv(1000)):  # until it is closed
+                told += part
+            if sent.startswith(whole):
+                told = told or connection.recv(1000)
+                assert told.startswith(b"HTTP/1.1 200")
+
+
+def test_bodies_have_a_bound_all_together(narrow, monkeypatch):
+    monkeypatch.setattr("poise.serve.bodies.HELD", 3_000)
+    address = narrow.url.removeprefix("http://").split(":")
+    head = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1900\r\n\r\n"
+    with socket.create_connection(address, timeout=20) as one, socket.create_connection(address, timeout=20) as other:
+        one.sendall(head + b" " * 1_800)
+        narrow.wait_for(lambda: narrow.app.state.server.answering == 1)
+        narrow.client.get("/health")
+        other.sendall(head + b" " * 1_800)
+        told = other.recv(1000)
+        assert told.startswith(b"HTTP/1.1 429")
+        assert b"retry-after: 1" in told.lower()
+        event = b'{"user_id": "slow", "item_id": "i01"}'
+        one.sendall(b" " * (100 - len(event)) + event)
+        assert one.recv(1000).startswith(b"HTTP/1.1 200")
+    narrow.add("quick", "i01")
 
 
 # Tenants

@@ -78,7 +78,17 @@ def test_many_processes_may_open_a_new_store_at_once(url: str, nursery: Any) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://u@h/d", "postgresql+asyncpg://u@h/d", "http://h", "sqlite://", "://", "postgresql://u@h:x/d"]
+    "url",
+    [
+        "mysql://u@h/d",
+        "postgresql+asyncpg://u@h/d",
+        "http://h",
+        "sqlite://",
+        "://",
+        "postgresql://u@h:x/d",
+        ":memory:",
+        "",
+    ],
 )
 def test_other_urls(url: str) -> None:
     assert "postgresql://" in refused(url, UsageError)

@@ -45,16 +45,11 @@ def list_(folder: Path, as_json: bool) -> None:
 def compare(folder: Path, first: str, second: str, as_json: bool) -> None:
     """Measure two runs on the same newest events, with a paired test."""
     from poise.cli.common import say
-    from poise.evaluation import evaluate
     from poise.project import Project
-    from poise.project.learning import newest
+    from poise.project.learning import compare_runs
 
     project = Project(folder, say=say)
-    data = project.encoded()
-    runs = [project.run(name) for name in (first, second)]
-    holdout = newest(data, runs)
-    models = {run.name: run.pipeline for run in runs}
-    report = evaluate(models, holdout, k=min(10, data.n_items), metrics=["NDCG", "Recall"])
+    report = compare_runs(project, [project.run(first), project.run(second)], project.data())
     if as_json:
         print_json(report.to_dict())
         return
@@ -102,10 +97,19 @@ def _rows(project: Project) -> list[dict[str, Any]]:
                 "requests": live.requests if live else 0,
                 "shown": live.shown if live else 0,
                 "answered": live.answered if live else 0,
-                "holds_erased_users": sum(name in receipt.runs for receipt in receipts),
+                "holds_erased_users": sum(not _line_of(project, name).isdisjoint(receipt.runs) for receipt in receipts),
             }
         )
     return rows
+
+
+def _line_of(project: Project, name: str) -> set[str]:
+    """Return a run and those that it continues from: what they have learnt is in it."""
+    line: set[str] = set()
+    while name in project.runs and name not in line:
+        line.add(name)
+        name = project.run(name).facts.get("parent", "")
+    return line
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

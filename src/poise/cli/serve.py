@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +61,8 @@ def start(
     keys, learners = [], []
     for folder in folders:
         project = Project(folder, say=say)
-        project.run(run)
+        if run is not None or not project.runs:
+            project.run(run)  # a damaged latest one is passed over when it is loaded
         opened = project.fill_store(store)
         try:
             made = opened.keys()
@@ -69,6 +71,7 @@ def start(
             opened.close()
         if project.config.serve.learn_every:
             learners.append((folder, project.config.serve.learn_every))
+    port = port or _free_port(host)
     settings = Settings(
         folders=[str(folder) for folder in folders],
         host=host,
@@ -90,6 +93,12 @@ def start(
     finally:
         for process in started:
             process.terminate()
+
+
+def _free_port(host: str) -> int:
+    """Return a port that nobody listens at, to be able to say which."""
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _learner(folder: Path, minutes: float, store: str | None) -> subprocess.Popen[bytes]:

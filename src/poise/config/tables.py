@@ -153,12 +153,14 @@ class ServeTable(BaseModel):
         store: where the live log is: a file, from the project folder on, or ``postgresql://...``.
         budget: seconds that the pipeline may take for a request before a simpler answer is given.
         batch: requests that are scored together, at most.
+        threads: batches that are scored at the same time.
         queue: requests that may wait to be scored; beyond, they are refused with 429.
         explore: for people of whom nothing is known, the share of places that go to items drawn from the catalogue.
         half_life: days after which an event counts half for what is popular.
         most_body: bytes of a body, at most.
         rate: requests a second that one key, or one address where there are no keys, may make on average; 0 for no
             limit.
+        origins: whose pages may call the API from a browser, such as ``https://shop.example``.
         learn_every: minutes after which the run learns from new events; 0 for never.
     """
 
@@ -166,9 +168,11 @@ class ServeTable(BaseModel):
     store: str = "live.sqlite"
     budget: Annotated[float, Gt(0)] = 0.25
     batch: Annotated[int, Ge(1)] = 32
+    threads: Annotated[int, Ge(1)] = 1
     queue: Annotated[int, Ge(1)] = 256
     explore: Annotated[float, Ge(0), Le(1)] = 0.2
     half_life: Annotated[float, Gt(0)] = 7.0
     most_body: Annotated[int, Ge(1_000)] = 16_000_000
     rate: Annotated[float, Ge(0)] = 0.0
+    origins: list[str] = []
     learn_every: Annotated[float, Ge(0)] = 0.0

@@ -74,13 +74,33 @@ def global_time(data: Dataset, *, test: float | int = 0.1, valid: float | int = 
             "global_time: a part would be without events: too many events share one time, or a wrong moment"
         )
     train = data.select(train_mask)
-    parts = []
-    for name, first, past in (("valid", valid_from, test_from), ("test", test_from, ordered[-1] + 1)):
-        begin = _first_at_or_after(data, int(first))
-        end = _first_at_or_after(data, int(past))
-        users = np.flatnonzero(end > begin)
-        parts.append(_slices(data, train, name, users, begin[users], begin[users], end[users], hide_seen, int(first)))
-    return Split("global time", train, parts[0], parts[1], data.select(train_mask | in_valid))
+    valid_part = _between(data, train, "valid", valid_from, test_from, hide_seen)
+    test_part = _between(data, train, "test", test_from, int(ordered[-1]) + 1, hide_seen)
+    return Split("global time", train, valid_part, test_part, data.select(train_mask | in_valid))
+
+
+def since(data: Dataset, moment: int, *, hide_seen: bool = True) -> Holdout:
+    """Hold out all that was done from a moment on, to tell whether one model has fallen behind another.
+
+    Args:
+        data: events with real timestamps.
+        moment: milliseconds since 1970.
+        hide_seen: whether items of the history are hidden, and so no targets.
+
+    Raises:
+        DataError: the log has no clock, nothing was done since, or nothing before.
+    """
+    before = data.events.timestamp < moment
+    if not data.events.has_time or before.all() or not before.any():
+        raise DataError(f"{data.name!r} has no events from {moment} on, or none before, by which to part them")
+    return _between(data, data.select(before), "test", moment, data.events.until + 1, hide_seen)
+
+
+def _between(data: Dataset, train: Dataset, name: str, first: int, past: int, hide_seen: bool) -> Holdout:
+    """Make a holdout of what was done from ``first`` to before ``past``; everybody is asked at the moment ``first``."""
+    begin, end = _first_at_or_after(data, first), _first_at_or_after(data, past)
+    users = np.flatnonzero(end > begin)
+    return _slices(data, train, name, users, begin[users], begin[users], end[users], hide_seen, first)
 
 
 def k_fold(data: Dataset, folds: int = 5, *, seed: int = 0, hide_seen: bool = True) -> list[Split]:

@@ -18,7 +18,7 @@ from poise._version import __version__
 from poise.config import FILE, MODEL_NAMES
 from poise.data import split as splitting
 from poise.data.dataset import Dataset
-from poise.data.holdout import Split
+from poise.data.holdout import Holdout, Split
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.files import atomic_directory, write_json
 from poise.pipeline import Pipeline
@@ -170,6 +170,33 @@ def makers(
     return found | {"pipeline": partial(config.make_pipeline, without, fitted)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A fitted pipeline and how it was measured: what a run is made of.
+
+    Attributes:
+        pipeline: the pipeline.
+        called: its name in the report.
+        report: its figures, beside those of others.
+        holdout: what they were measured on.
+        models: what was measured, by name.
+        config: the ``poise.toml`` that it was made by.
+        encoder: the folder of the encoder that was tuned for it; None for none.
+        until: the time of the newest event that it will have learnt from, in milliseconds since 1970.
+        facts: what else ``run.json`` is to say.
+    """
+
+    pipeline: Pipeline
+    called: str
+    report: Report
+    holdout: Holdout
+    models: Mapping[str, Recommender]
+    config: Path
+    encoder: Path | None
+    until: int
+    facts: Mapping[str, Any]
+
+
 def keep(project: Project, data: Dataset, comparison: Comparison, *, started: float) -> Run:
     """Keep the fitted pipeline of a comparison as a run, after it has learnt from all events if the project wants that.
 
@@ -182,11 +209,50 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
     Raises:
         PoiseError: the disk is full or the pipeline cannot be saved; nothing is written then.
     """
+    called, pipeline = comparison.pipeline
+    encoder, refit = comparison.encoder, project.config.fit.refit
+    tuned = None if encoder is None else encoder.tuned
+
+    def learn_all() -> None:
+        if refit:
+            project.say("learning from all events, validation and test too")
+            with _kept_training(project):
+                pipeline.refit(data if tuned is None else tuned.encode_items(data))
+
+    result = Result(
+        pipeline=pipeline,
+        called=called,
+        report=comparison.report,
+        holdout=comparison.split.test,
+        models=comparison.models,
+        config=project.folder / FILE,
+        encoder=None if tuned is None else Path(tuned.model),
+        until=(data if refit else comparison.split.train).events.until,
+        facts={
+            "measured_on": comparison.split.name,
+            "refitted_on_all_events": refit,
+            "encoder": None if encoder is None else encoder.facts,
+        },
+    )
+    return write_run(project, data, result, learn_all, started=started)
+
+
+def write_run(project: Project, data: Dataset, result: Result, learn_all: Callable[[], None], *, started: float) -> Run:
+    """Write a run, whole or not at all.
+
+    Args:
+        project: where to keep it.
+        data: all that there is to learn from.
+        result: the pipeline and its figures.
+        learn_all: lets the pipeline learn from what it was measured on too.
+        started: when the work on the run began, by :func:`time.perf_counter`.
+
+    Raises:
+        PoiseError: the disk is full or the pipeline cannot be saved; nothing is written then.
+    """
     from poise.evaluation import write_report
 
-    config, report = project.config, comparison.report
-    called, pipeline = comparison.pipeline
-    tuned = None if comparison.encoder is None else comparison.encoder.tuned
+    pipeline, report = result.pipeline, result.report
     now = datetime.now(UTC)
     facts = {
         "format": FORMAT,
@@ -199,27 +265,25 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
             "events": data.n_events,
             "users": data.n_users,
             "items": data.n_items,
+            "until": result.until,
         },
         "behaviours": data.behaviour_ids.series.to_list(),
+        "item_kinds": dict(data.item_kinds),
+        "title_column": data.title_column,
         "liked_from": _liked_from(data),
-        "measured_on": comparison.split.name,
-        "refitted_on_all_events": config.fit.refit,
-        "seed": config.evaluation.seed,
-        "encoder": None if comparison.encoder is None else comparison.encoder.facts,
+        "seed": project.config.evaluation.seed,
         "chosen_on_validation": _choices(pipeline),
-        "figures": {figure: one.value for figure, one in report.estimates[called].items()},
+        "figures": {figure: one.value for figure, one in report.estimates[result.called].items()},
+        **result.facts,
     }
     with _new_run(project.runs_folder, now) as (name, folder):
-        shutil.copyfile(project.folder / FILE, folder / "config.toml")
-        write_report(report, folder / "report.html", holdout=comparison.split.test, models=comparison.models)
+        shutil.copyfile(result.config, folder / "config.toml")
+        write_report(report, folder / "report.html", holdout=result.holdout, models=result.models)
         write_json(folder / "metrics.json", report.to_dict())
-        if config.fit.refit:
-            project.say("learning from all events, validation and test too")
-            with _kept_training(project):
-                pipeline.refit(data if tuned is None else tuned.encode_items(data))
+        learn_all()
         pipeline.save(folder / "pipeline")
-        if tuned is not None:
-            shutil.copytree(tuned.model, folder / ENCODER)
+        if result.encoder is not None:
+            shutil.copytree(result.encoder, folder / ENCODER)
         write_catalogue(data, folder)
         facts["seconds"] = round(time.perf_counter() - started, 1)
         write_json(folder / "run.json", facts)

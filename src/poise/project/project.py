@@ -81,9 +81,11 @@ class Project:
         return re.sub(r"://[^@/]*@", "://", location or self.config.serve.store)
 
     def forget_data(self) -> None:
-        """Delete the copies of the data that were kept for speed: somebody who is in them was erased."""
+        """Delete copies of the data, and rows of it that were refused: somebody who may be in them was erased."""
         for old in (self.folder / ".poise").glob("data-*"):
             shutil.rmtree(old, ignore_errors=True)
+        for refused in self.folder.glob("quarantine*.parquet"):
+            refused.unlink(missing_ok=True)
 
     def _live(self) -> Dataset | None:
         """Return what the live log holds; None where there is no live log yet."""
@@ -91,10 +93,18 @@ class Project:
         if "://" not in chosen and not self._path(chosen).exists():
             return None
         with self.open_store() as store:
-            if store.setting(LOADED) is None:
-                return None
-            self.say(f"reading the live log {self.store_name()}")
-            return store.dataset()
+            return self.live_data(store)
+
+    def live_data(self, store: Store) -> Dataset | None:
+        """Return what a live log holds; None if nothing was copied into it yet.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        if store.setting(LOADED) is None:
+            return None
+        self.say("reading the live log")
+        return store.dataset()
 
     def read(self) -> Dataset:
         """Read and clean the data anew, and write what was refused to ``quarantine.parquet``.

@@ -89,6 +89,22 @@ class Run:
             raise DataError(f"the run {self.name} is damaged: {ENCODER}/ is missing; fit again")
         return replace(encoder, model=str(self.path / ENCODER))
 
+    def encoded(self, data: Dataset) -> Dataset:
+        """Return a data set with the vectors that the pipeline reads, of the run's own encoder, if it has one.
+
+        What was encoded before is not encoded again.
+
+        Raises:
+            DataError: the run is damaged, or the catalogue has no texts to encode.
+        """
+        return data if self.encoder is None or not data.items.width else self.encoder.encode_items(data)
+
+    @property
+    def until(self) -> int | None:
+        """The time of the newest event that it has learnt from; None for a run of a version that did not keep it."""
+        until: int | None = self.facts["data"].get("until")
+        return until
+
     @cached_property
     def _catalogue(self) -> pl.DataFrame:
         try:

@@ -7,6 +7,7 @@ import hmac
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -39,10 +40,11 @@ class Access:
         store: that has the keys.
         is_open: whether anybody may do anything, as on a developer's own machine without keys.
         rate: requests a second for one key or address, on average; 0 for no limit.
+        origins: whose pages may ask through somebody's browser where no key is needed.
     """
 
-    def __init__(self, store: Store, *, is_open: bool, rate: float) -> None:
-        self.store, self.is_open, self.rate = store, is_open, rate
+    def __init__(self, store: Store, *, is_open: bool, rate: float, origins: Sequence[str] = ()) -> None:
+        self.store, self.is_open, self.rate, self.origins = store, is_open, rate, origins
         self._known: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
         self._salt = secrets.token_bytes(16)
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
@@ -56,7 +58,7 @@ class Access:
             TooManyError: it is used too often.
             StoreError: the key was not seen before, and the store cannot be read.
         """
-        key = _anybody(request) if self.is_open else await self._key(request, scope)
+        key = self._anybody(request) if self.is_open else await self._key(request, scope)
         if scope not in key.scopes:
             raise ForbiddenError(f"the key {key.key_id} is not for that: it needs the scope {scope!r}")
         if self.rate:
@@ -104,18 +106,17 @@ class Access:
             )
         bucket.left -= 1
 
+    def _anybody(self, request: Request) -> Key:
+        """Return what stands for a key where none is needed.
 
-def _anybody(request: Request) -> Key:
-    """Return what stands for a key where none is needed.
+        Without keys whoever is on this machine may do everything, but not a page from elsewhere that somebody on this
+        machine looks at: neither under a name that it had pointed here, nor by posting to this address.
 
-    Without keys whoever is on this machine may do everything, but not a page from elsewhere that somebody on this machine
-    looks at: neither under a name that it had pointed here, nor by posting to this address.
-
-    Raises:
-        ForbiddenError: it is such a page.
-    """
-    host = request.url.hostname or ""
-    origin = request.headers.get("origin")
-    if not is_local(host) or (origin is not None and not is_local(urlsplit(origin).hostname or "")):
-        raise ForbiddenError("without API keys only this machine is answered, by its own name: make one, 'poise keys'")
-    return OPEN
+        Raises:
+            ForbiddenError: it is such a page.
+        """
+        host, origin = request.url.hostname or "", request.headers.get("origin")
+        at_home = origin is None or origin in self.origins or is_local(urlsplit(origin).hostname or "")
+        if not is_local(host) or not at_home:
+            raise ForbiddenError("without API keys only this machine is answered, by its own name; see 'poise keys'")
+        return OPEN

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -28,6 +29,7 @@ from poise.serve.wire import Health
 from poise.store.errors import StoreError, StoreFull
 
 MOST_AT_WORK = 1_000  # requests at once, beyond which they are refused
+SNIPPET = Path(__file__).parents[1] / "client" / "browser" / "poise.js"
 FOLLOWED_EVERY = 0.5  # seconds, for what other processes write
 Opened = Callable[[], Sequence[Tenant]]
 
@@ -113,7 +115,11 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
         tenant.note_state()
         return Response(tenant.measures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    async def snippet(request: Request) -> Response:
+        return FileResponse(SNIPPET, media_type="text/javascript")
+
     routes = [
+        Route("/poise.js", snippet),
         Route("/health", health),
         Route("/ready", ready),
         Route("/metrics", metrics),

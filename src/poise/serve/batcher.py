@@ -1,4 +1,4 @@
-"""Requests that come at the same time are scored together, in a thread of their own; none waits longer than allowed."""
+"""Requests that come at the same time are scored together, in threads of their own; none waits longer than allowed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -31,27 +31,31 @@ class Batcher(Generic[Asked, Answer]):
     """Gathers what is asked while the last batch is at work, and works on it as the next.
 
     Args:
-        work: answers a batch, in order; called in a thread, one batch after the other.
+        work: answers a batch, in order; called in the threads.
         most: requests in a batch, at most.
         queue: requests that may wait; beyond, they are refused at once.
         budget: seconds after which a request is given up.
+        threads: batches that are worked on at the same time.
     """
 
     def __init__(
-        self, work: Callable[[Sequence[Asked]], Sequence[Answer]], *, most: int, queue: int, budget: float
+        self, work: Callable[[Sequence[Asked]], Sequence[Answer]], *, most: int, queue: int, budget: float, threads: int
     ) -> None:
-        self.work, self.most, self.queue, self.budget = work, most, queue, budget
+        self.work, self.most, self.queue, self.budget, self.threads = work, most, queue, budget, threads
         self._waiting: deque[_Waiting[Asked, Answer]] = deque()
-        self._busy_since: float | None = None
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="scoring")
+        self._begun: dict[int, float] = {}  # when each batch that is at work was begun
+        self._number = 0
+        self._is_called = False
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     @property
     def stuck(self) -> bool:
-        """Whether a batch has been at work for longer than a request may take."""
-        return self._busy_since is not None and time.monotonic() - self._busy_since > self.budget
+        """Whether all threads have been at a batch for longer than a request may take."""
+        full = len(self._begun) >= self.threads
+        return full and time.monotonic() - max(self._begun.values()) > self.budget
 
     async def ask(self, asked: Asked) -> Answer:
         """Return the answer.
@@ -69,8 +73,9 @@ class Batcher(Generic[Asked, Answer]):
         future: asyncio.Future[Answer] = loop.create_future()
         timer = loop.call_later(self.budget, _give_up, future)
         self._waiting.append(_Waiting(asked, future, timer))
-        if self._busy_since is None:
-            self._next(loop)
+        if not self._is_called and len(self._begun) < self.threads:
+            self._is_called = True
+            loop.call_soon(self._next, loop)  # what is read in the same breath goes into the same batch
         return await future
 
     def close(self) -> None:
@@ -78,6 +83,9 @@ class Batcher(Generic[Asked, Answer]):
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_called = False
+        if len(self._begun) >= self.threads:
+            return
         batch: list[_Waiting[Asked, Answer]] = []
         while self._waiting and len(batch) < self.most:
             one = self._waiting.popleft()
@@ -86,28 +94,31 @@ class Batcher(Generic[Asked, Answer]):
             else:
                 one.timer.cancel()
         if not batch:
-            self._busy_since = None
             return
-        self._busy_since = time.monotonic()
+        self._number += 1
+        number = self._number
+        self._begun[number] = time.monotonic()
         at_work = self._executor.submit(self.work, [one.asked for one in batch])
-        at_work.add_done_callback(lambda done: loop.call_soon_threadsafe(self._answer, loop, batch, done))
+        at_work.add_done_callback(lambda done: loop.call_soon_threadsafe(self._answer, loop, number, batch, done))
 
-    def _answer(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting[Asked, Answer]], done: object) -> None:
-        from concurrent.futures import Future
-
-        assert isinstance(done, Future)
-        self._busy_since = None
+    def _answer(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        number: int,
+        batch: list[_Waiting[Asked, Answer]],
+        done: Future[Sequence[Answer]],
+    ) -> None:
+        del self._begun[number]
         self._next(loop)  # the next batch is at work while this one's answers are written
         error = done.exception()
-        answers = [None] * len(batch) if error is not None else done.result()
-        for one, answer in zip(batch, answers, strict=True):
+        for at, one in enumerate(batch):
             one.timer.cancel()
             if one.future.done():
                 continue
             if error is not None:
                 one.future.set_exception(error)
             else:
-                one.future.set_result(answer)
+                one.future.set_result(done.result()[at])
 
 
 def _give_up(future: asyncio.Future[Answer]) -> None:

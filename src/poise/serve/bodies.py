@@ -9,13 +9,21 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 from starlette.requests import Request
 
-from poise.serve.problems import BadRequestError, MalformedError, TooLargeError, TooLongError
+from poise.serve.problems import BadRequestError, MalformedError, TooLargeError, TooLongError, TooManyError
 from poise.serve.wire import MOST_AT_ONCE, Refusal
 
 Entry = TypeVar("Entry")
 
 WITHIN = 30.0  # seconds for a whole body to come, or the next part of one that is read line by line
+HELD = 500_000_000  # bytes of bodies that are on their way, all together
 _CLOSE = {"Connection": "close"}  # what is left of a body that was refused is not waited for
+
+
+class _Held:
+    size = 0
+
+
+_held = _Held()
 
 
 async def read_body(request: Request, most: int) -> bytes:
@@ -24,6 +32,7 @@ async def read_body(request: Request, most: int) -> bytes:
     Raises:
         TooLargeError: it has more than ``most`` bytes.
         TooLongError: it does not come in time.
+        TooManyError: too much is on its way from all together.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most:
@@ -35,11 +44,18 @@ async def read_body(request: Request, most: int) -> bytes:
         async with asyncio.timeout(WITHIN):
             async for part in request.stream():
                 size += len(part)
+                _held.size += len(part)
                 if size > most:
                     raise TooLargeError(f"the body has more than {most:,} bytes: send several", headers=_CLOSE)
+                if _held.size > HELD:
+                    raise TooManyError(
+                        "more is being sent than there is room for", headers={**_CLOSE, "Retry-After": "1"}
+                    )
                 parts.append(part)
     except TimeoutError:
         raise _too_long() from None
+    finally:
+        _held.size -= size
     return b"".join(parts)
 
 

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,38 @@ from poise.store.records import Event, Impression
 from poise.types import Mask
 from poise.wording import verb
 
-CACHED = 10_000  # people whose last slate is kept
+CACHED = 50_000  # people whose last slate is kept
+KEPT_FOR = 60.0  # seconds that it answers the same question again
 REST = 2.0  # seconds that a stage which failed several times in a row is left alone
 FAILURES = 3
 READERS = 4  # threads that read histories
 EXPLAINED_WITHIN = 2.0  # seconds
 NOBODY = History.of([], Vocabulary([]), {})
 _NO_ITEMS = np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The last slate of a person, and what it answered."""
+
+    asked: Asked
+    stage: Stage
+    ranked: Ranked
+    at: float
+
+    def answers(self, one: Asked) -> bool:
+        """Tell whether the ranker would answer the same: nothing happened since, and nothing else is asked."""
+        was = self.asked
+        return (
+            self.stage == "ranker"
+            and was.history is one.history
+            and was.served is one.served
+            and was.allowed is one.allowed
+            and was.k == one.k
+            and not len(was.exclude)
+            and not len(one.exclude)
+            and time.monotonic() - self.at < KEPT_FOR
+        )
 
 
 class Engine:
@@ -53,12 +79,12 @@ class Engine:
     def __init__(self, live: Live, options: ServeTable, measures: Measures, *, shared: bool) -> None:
         self.live, self.options, self.measures, self.shared = live, options, measures, shared
         self.ranker: Batcher[Asked, Ranked] = Batcher(
-            self._rank, most=options.batch, queue=options.queue, budget=options.budget
+            self._rank, most=options.batch, queue=options.queue, budget=options.budget, threads=options.threads
         )
         self._retrieving, self._explaining = Aside("retrieval"), Aside("explaining")
         self._reading = Aside("histories", READERS)
         self.impressions = Impressions(live.store, measures)
-        self._slates: OrderedDict[str, Ranked] = OrderedDict()
+        self._slates: OrderedDict[str, _Kept] = OrderedDict()
         self._failed: dict[str, tuple[int, float]] = {}
         self._rng = np.random.default_rng()
         self._warm_up()
@@ -106,6 +132,10 @@ class Engine:
     async def _answer(self, one: Asked, user_id: str | None) -> tuple[Stage, Ranked, Sequence[float]]:
         if not len(one.history.items):
             return self._simple(one, user_id)
+        kept = self._slates.get(user_id) if user_id is not None else None
+        if kept is not None and kept.answers(one):
+            self.measures.kept.inc()
+            return "ranker", kept.ranked, [1.0] * len(kept.ranked.items)
         stages: tuple[tuple[Stage, Any], ...] = (("ranker", self._ask_ranker), ("retrieval", self._ask_retriever))
         for stage, ask in stages:
             if self._resting(stage):
@@ -124,7 +154,7 @@ class Engine:
                 self.measures.seconds_of(stage, start)
                 self._failed.pop(stage, None)
                 if len(ranked.items):
-                    self._remember(user_id, ranked)
+                    self._remember(user_id, one, stage, ranked)
                     return stage, ranked, [1.0] * len(ranked.items)
                 break  # nothing is left that may be shown
         return self._simple(one, user_id)
@@ -144,17 +174,18 @@ class Engine:
             return self._popular(one)
         except Exception as error:
             self._note_failure("popular", type(error).__name__)
-        kept = self._slates.get(user_id or "")
+        last = self._slates.get(user_id or "")
+        kept = None if last is None else last.ranked
         if kept is None or (len(kept.items) and kept.items.max() >= len(one.allowed)):
             return "cached", Ranked(_NO_ITEMS, _NO_ITEMS.astype(np.float32)), []
         real = one.allowed[kept.items] & ~np.isin(kept.items, one.exclude)
         items, scores = kept.items[real][: one.k], kept.scores[real][: one.k]
         return "cached", Ranked(items, scores), [1.0] * len(items)
 
-    def _remember(self, user_id: str | None, ranked: Ranked) -> None:
+    def _remember(self, user_id: str | None, one: Asked, stage: Stage, ranked: Ranked) -> None:
         """Keep the last slate of a person, and under no name the last one of all."""
         for name in {user_id or "", ""}:
-            self._slates[name] = ranked
+            self._slates[name] = _Kept(one, stage, ranked, time.monotonic())
             self._slates.move_to_end(name)
         while len(self._slates) > CACHED:
             self._slates.popitem(last=False)

@@ -32,6 +32,9 @@ class Measures:
             registry=self.registry,
         )
         self.slates = Counter("poise_slates", "Slates by the stage that made them", ["stage"], registry=self.registry)
+        self.kept = Counter(
+            "poise_kept_slates", "Slates given again, as nothing had happened since", registry=self.registry
+        )
         self.fallbacks = Counter(
             "poise_fallbacks",
             "Answers of a simpler stage, by the stage that failed and why",

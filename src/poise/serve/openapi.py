@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ _PROBLEMS = {
     429: "More requests than allowed, or than there is room for; Retry-After says when to try again.",
     503: "It cannot be done at the moment; try again.",
 }
+_ALWAYS = (401, 403, 429, 503)
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         if path == "/ready":
             answers["503"] = _answer("Not yet.", "application/json", _reference(Health))
         paths[path] = {"get": {"operationId": path[1:], "summary": summary, "responses": answers, "security": []}}
+    told = {"200": _answer("Prometheus' text format.", "text/plain", {"type": "string"})} | _problems(_ALWAYS)
+    paths["/metrics"] = {"get": {"operationId": "metrics", "summary": "What the server counts.", "responses": told}}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -55,11 +58,9 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
 
 
 def _operation(one: Operation) -> dict[str, Any]:
-    problems = {422, 429, 503, *one.problems}
-    if one.scope is not None:
-        problems |= {401, 403}
+    problems = {*_ALWAYS, 422, *one.problems}
     if one.body is not None:
-        problems |= {400, 413}
+        problems |= {400, 408, 413}
     found: dict[str, Any] = {"operationId": one.name, "summary": one.summary}
     if one.scope is not None:
         found["description"] = f"Needs the scope `{one.scope}`."
@@ -81,8 +82,12 @@ def _operation(one: Operation) -> dict[str, Any]:
         str(one.status): {"description": done}
         if one.result is None
         else _answer(done, one.result_type, _reference(one.result))
-    } | {str(status): _answer(_PROBLEMS[status], MEDIA_TYPE, _reference(Problem)) for status in sorted(problems)}
+    } | _problems(problems)
     return found
+
+
+def _problems(statuses: Iterable[int]) -> dict[str, Any]:
+    return {str(status): _answer(_PROBLEMS[status], MEDIA_TYPE, _reference(Problem)) for status in sorted(statuses)}
 
 
 def _body(one: Operation) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from poise.errors import UsageError
 from poise.project.project import Project
@@ -74,6 +75,8 @@ def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     import uvicorn
 
+    from poise.serve.connections import Connection
+
     os.environ[VARIABLE] = json.dumps(asdict(settings))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard) if soft < hard else (soft, hard))
@@ -88,19 +91,29 @@ def serve(settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
+        http=Connection,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )
 
 
-def application() -> Starlette:
+def application() -> ASGIApp:
     """Return the application by the settings in the environment."""
     from poise.serve.pages import PAGES
 
     settings = Settings(**json.loads(os.environ[VARIABLE]))
     set_up(every_request=settings.log_requests)
     sys.setswitchinterval(SWITCH)
-    return make_app(lambda: open_tenants(settings), PAGES)
+    app = make_app(lambda: open_tenants(settings), PAGES)
+    origins = {origin for folder in settings.folders for origin in Project(Path(folder)).config.serve.origins}
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=sorted(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type"],
+    )
 
 
 def open_tenants(settings: Settings) -> list[Tenant]:

@@ -63,7 +63,7 @@ class Tenant:
             store,
             live,
             Engine(live, options, measures, shared=shared),
-            Access(store, is_open=is_open, rate=options.rate),
+            Access(store, is_open=is_open, rate=options.rate, origins=options.origins),
             measures,
         )
 

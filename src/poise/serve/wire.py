@@ -17,12 +17,16 @@ MOST_SHOWN = 200  # items in one answer
 EARLIEST, LATEST = 100_000_000_000, 4_102_444_800_000  # 1973 and 2100, in milliseconds
 
 PLAIN = r"^[^\x00-\x1f\x7f]*(?![\s\S])"  # to the very end, in Python too, where $ would let a line end pass
+_DATE_TIME = {"format": "date-time"}
 Id = Annotated[str, Meta(min_length=1, max_length=256, pattern=PLAIN, description="Any text without control signs.")]
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=PLAIN)]
 Count = Annotated[int, Meta(ge=1, le=MOST_SHOWN)]
 Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
 Text = Annotated[str, Meta(max_length=20_000, pattern=r"^[^\x00]*(?![\s\S])")]
-Moment = Annotated[int, Meta(ge=EARLIEST, le=LATEST, description="Milliseconds since 1970, UTC.")]
+Moment = (
+    Annotated[int, Meta(ge=EARLIEST, le=LATEST, description="Milliseconds since 1970, UTC.")]
+    | Annotated[datetime, Meta(description="RFC 3339; UTC where no zone is given.", extra_json_schema=_DATE_TIME)]
+)
 Stage = Literal["ranker", "retrieval", "popular", "cached"]
 Value = Text | Number | bool | Annotated[list[Text], Meta(max_length=1_000)] | None
 Context = Annotated[dict[Name, Text | Number | bool | None], Meta(max_length=50)]
@@ -40,7 +44,7 @@ class EventIn(Body):
     item_id: Id
     behaviour: Name = "view"
     value: Number | None = None
-    timestamp: Moment | datetime | None = None
+    timestamp: Moment | None = None
     event_id: Id | None = None
     context: Context | None = None
     request_id: Id | None = None
@@ -80,7 +84,7 @@ class HistoryEvent(Body):
     item_id: Id
     behaviour: Name = "view"
     value: Number | None = None
-    timestamp: Moment | datetime | None = None
+    timestamp: Moment | None = None
 
 
 class Filter(Body, rename={"is_in": "in", "least": "min", "most": "max"}):

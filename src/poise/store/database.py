@@ -18,7 +18,7 @@ from poise.store.turn import Turn
 Answer = TypeVar("Answer")
 
 PATIENCE = 5.0  # seconds to wait for another program that writes
-_POSTGRESQL = {"connect_timeout": 5, "tcp_user_timeout": 10_000}  # seconds; milliseconds without an answer
+_POSTGRESQL = {"connect_timeout": 10, "tcp_user_timeout": 10_000}  # seconds; milliseconds without an answer
 
 
 class Database:
@@ -44,9 +44,10 @@ class Database:
         self._reading = self._engine(writes=False)
 
     def _engine(self, *, writes: bool) -> Engine:
-        options: dict[str, Any] = {"pool_size": 1 if writes else 8, "pool_use_lifo": True}
+        options: dict[str, Any] = {"pool_size": 1 if writes else 8, "pool_use_lifo": True, "pool_timeout": PATIENCE}
         if not writes:
-            options |= {"max_overflow": 56, "isolation_level": "AUTOCOMMIT"}  # no trip for a BEGIN
+            more = 56 if self.is_sqlite else 8  # a server allows for 100 connections, of all workers
+            options |= {"max_overflow": more, "isolation_level": "AUTOCOMMIT"}  # no trip for a BEGIN
         if self.is_sqlite:
             options["connect_args"] = {"timeout": PATIENCE, "check_same_thread": False, "cached_statements": 256}
         else:
@@ -124,13 +125,13 @@ class Database:
 
 
 def _url(given: str | Path) -> URL:
-    if isinstance(given, Path) or "://" not in given:
+    if isinstance(given, Path) or ("://" not in given and given not in ("", ":memory:")):
         return URL.create("sqlite+pysqlite", database=str(given))
     try:
         url = make_url(given)
     except (ArgumentError, ValueError):
         raise UsageError("the store's URL is malformed: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
-    if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database and not url.query:
+    if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database not in (None, "", ":memory:") and not url.query:
         return url
     if url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
@@ -161,9 +162,7 @@ def _set_up_sqlite(engine: Engine, *, writes: bool) -> None:
             connection.execute("PRAGMA synchronous = FULL")  # an acknowledged event survives a power cut
             connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
             connection.execute("PRAGMA cache_size = -32000")  # KiB: the pages of the indexes that new rows go into
-            connection.execute(
-                "PRAGMA wal_autocheckpoint = 4000"
-            )  # pages, 16 MB: each is copied to its place less often
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: each is copied to its place less often
         else:
             connection.execute("PRAGMA query_only = ON")
 

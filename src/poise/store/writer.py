@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from poise.store.database import PATIENCE, Database
@@ -34,6 +35,10 @@ _RAISE = (
     .values(version=projects.c.version + 1)
     .returning(projects.c.version)
 )
+
+
+_NEW = postgresql.insert(writers)
+_SIGN = _NEW.on_conflict_do_update(index_elements=["project", "writer"], set_={"version": _NEW.excluded.version})
 
 
 class _UnknownOutcomeError(StoreError):
@@ -154,8 +159,9 @@ class Writer:
         while (jobs := self._take()) or not self._closing:
             started = [job for job in jobs if job.future.set_running_or_notify_cancel()]
             try:
-                if started:
-                    self._write(started)
+                self._write(started)
+            except Exception as error:  # a fault of ours: nobody must wait for ever
+                self._fail([job for job in started if not job.future.done()], error)
             finally:
                 with self._changed:
                     self._pending -= sum(job.rows for job in jobs)
@@ -180,6 +186,8 @@ class Writer:
             return taken
 
     def _write(self, jobs: Sequence[_Job[Any]]) -> None:
+        if not jobs:
+            return
         try:
             answers = self._transact(jobs)
         except Exception as error:
@@ -250,14 +258,8 @@ class Writer:
 
     def _sign(self, transaction: Transaction) -> None:
         """Write down whose version it is: if the server is lost just when it commits, its answer is lost too."""
-        statement = self._database.insert(writers).values(
-            project=self._project, writer=self._name, version=transaction.version
-        )
-        transaction.connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["project", "writer"], set_={"version": statement.excluded.version}
-            )
-        )
+        mine = {"project": self._project, "writer": self._name, "version": transaction.version}
+        transaction.connection.execute(_SIGN, mine)
 
     def _sign_off(self) -> None:
         """Leave nothing behind of this writer but what it wrote."""

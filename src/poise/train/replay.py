@@ -29,10 +29,11 @@ def new_and_replayed(log: EventLog, until: int, context: int, *, seed: int = 0) 
         return np.ones(len(log), dtype=np.bool_)
     is_new = log.timestamp > until
     place = np.arange(len(log))
-    first = np.full(log.n_users + 1, len(log))  # of each user's new events, in the log; none for user 0
+    nowhere = len(log) + context
+    first = np.full(log.n_users + 1, nowhere)  # of each user's new events, in the log
     np.minimum.at(first, log.user[is_new], place[is_new])
     shown = place >= (first - context)[log.user]
-    others = np.flatnonzero(first == len(log))
+    others = np.flatnonzero(first == nowhere)
     drawn = np.random.default_rng((seed, len(log))).permutation(others)
     lengths = np.diff(log.offsets)[drawn]
     enough = int(np.searchsorted(np.cumsum(lengths), REPLAY * shown.sum())) + 1 if shown.any() else 0

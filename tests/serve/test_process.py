@@ -1,0 +1,182 @@
+"""A server in a process of its own: killed, stopped, started on what is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+
+import httpx
+import pytest
+
+from poise.project import Project
+from poise.project.fitting import fit
+from poise.serve.server import Settings, serve
+from poise.store.store import Store
+
+KILLS = 5
+PRELOADED = ["poise.serve.server", "poise.serve.pages", "poise.serve.connections", "poise.models.item_knn", "torch"]
+
+
+@pytest.fixture(scope="module")
+def folder(write_shop, tmp_path_factory):
+    """Return a project without an encoder, which another process would have to load."""
+    folder = write_shop(tmp_path_factory.mktemp("process") / "shop", encoder="none", models=["ItemKNN"])
+    project = Project(folder)
+    fit(project)
+    fit(project)
+    project.fill_store().close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def launch():
+    """Return a function that starts a server in a new process, quickly: all it imports is there already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+
+    @contextlib.contextmanager
+    def start(folder, **settings):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        given = Settings(folders=[str(folder)], port=port, is_open=True, **settings)
+        process = context.Process(target=serve, args=(given,))
+        process.start()
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_until_ready(url, process.is_alive)
+            yield process, url
+        finally:
+            process.kill()
+            process.join()
+
+    return start
+
+
+def wait_until_ready(url, is_alive):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        assert is_alive()
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/ready").status_code == 200:
+                return
+        time.sleep(0.02)
+    raise AssertionError("the server is not ready")
+
+
+class Shop:
+    """Sends events with ids of their own, until the server is gone, and remembers which were acknowledged."""
+
+    def __init__(self, name):
+        self.name = name
+        self.sent, self.acknowledged = [], set()
+
+    def send_until_it_is_gone(self, url):
+        with httpx.Client(base_url=url) as client, contextlib.suppress(httpx.HTTPError):
+            while True:
+                self.send(client, [f"{self.name}-{len(self.sent) + at}" for at in range(7)])
+
+    def send_again(self, url):
+        """Send what was not acknowledged, as whoever got no answer does."""
+        with httpx.Client(base_url=url) as client:
+            if doubtful := [one for one in self.sent if one not in self.acknowledged]:
+                self.send(client, doubtful)
+
+    def send(self, client, ids):
+        self.sent += [one for one in ids if one not in self.sent[-20:]]
+        events = [{"user_id": self.name, "item_id": "i01", "event_id": one} for one in ids]
+        told = client.post("/v1/events", json={"events": events}).raise_for_status().json()
+        assert told["accepted"] + told["duplicates"] == len(ids)
+        self.acknowledged.update(ids)
+
+
+def test_what_was_acknowledged_before_a_kill_is_there_and_once(folder, launch):
+    draw = random.Random(0)
+    shops = [Shop(f"shop{number}") for number in range(3)]
+    for _ in range(KILLS):
+        with launch(folder) as (process, url):
+            for shop in shops:
+                shop.send_again(url)
+            threads = [threading.Thread(target=shop.send_until_it_is_gone, args=(url,)) for shop in shops]
+            before = sum(len(shop.acknowledged) for shop in shops)
+            for thread in threads:
+                thread.start()
+            while sum(len(shop.acknowledged) for shop in shops) < before + 50:
+                time.sleep(0.001)
+            time.sleep(draw.uniform(0, 0.05))
+            os.kill(process.pid, signal.SIGKILL)
+            for thread in threads:
+                thread.join()
+            assert kept(folder, shops) >= {one for shop in shops for one in shop.acknowledged}
+    with launch(folder) as (_, url):
+        for shop in shops:
+            shop.send_again(url)
+            profile = httpx.get(f"{url}/v1/users/{shop.name}/profile").json()
+            assert profile["events"] == 200  # the newest
+    assert kept(folder, shops) == {one for shop in shops for one in shop.sent}
+    assert sum(len(shop.sent) for shop in shops) > 50 * KILLS
+
+
+def kept(folder, shops):
+    """Return the ids of the events that are in the store, each of which is there once."""
+    with Store.open(folder / "live.sqlite", "shop") as store:
+        found = [event.event_id for shop in shops for event in store.history(shop.name, 1_000_000)]
+    assert max(Counter(found).values(), default=1) == 1
+    return set(found)
+
+
+def test_what_is_at_work_is_finished_on_a_polite_stop(folder, launch):
+    shop = Shop("polite")
+    with launch(folder) as (process, url):
+        thread = threading.Thread(target=shop.send_until_it_is_gone, args=(url,))
+        thread.start()
+        httpx.post(f"{url}/v1/recommendations", json={"user_id": "polite"}).raise_for_status()
+        while len(shop.acknowledged) < 50:
+            time.sleep(0.001)
+        os.kill(process.pid, signal.SIGTERM)
+        process.join(20)
+        assert process.exitcode in (0, -signal.SIGTERM)
+        thread.join()
+    assert kept(folder, [shop]) == shop.acknowledged
+    with Store.open(folder / "live.sqlite", "shop") as store:
+        assert len(store.shown("polite")) == 1
+
+
+def test_two_workers_know_of_each_other(folder, launch):
+    with launch(folder, workers=2) as (_, url):
+        seen = []
+        for at in range(20):  # each over a connection of its own, which either worker may take
+            event = {"user_id": "worker", "item_id": f"i{at:02}"}
+            httpx.post(f"{url}/v1/events", json=event).raise_for_status()
+            seen.append(event["item_id"])
+            told = httpx.get(f"{url}/v1/users/worker/profile").json()
+            assert [done["item_id"] for done in reversed(told["history"])] == seen
+
+
+def test_the_command_passes_over_a_damaged_run_and_says_where_it_serves(folder):
+    older, newest = Project(folder).runs[-2:]
+    (folder / "runs" / newest / "catalogue.arrow").unlink()
+    command = [sys.executable, "-m", "poise", "serve", "-p", str(folder), "--port", "0", "--log-requests"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
+    try:
+        first = server.stdout.readline()
+        url = first.split(" at ")[1].split()[0]
+        wait_until_ready(url, lambda: server.poll() is None)
+        assert httpx.get(f"{url}/ready").json() == {"status": "ready", "run": older, "reason": None}
+        httpx.post(f"{url}/v1/recommendations", json={"user_id": "u00"}).raise_for_status()
+    finally:
+        server.terminate()
+        _, told = server.communicate(timeout=20)
+    lines = [json.loads(line) for line in told.splitlines()]
+    assert any(newest in line.get("text", "") and "damaged" in line["text"] for line in lines)
+    assert any(line.get("route") == "/v1/recommendations" and line["status"] == 200 for line in lines)
+    assert "u00" not in told
