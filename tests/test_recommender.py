@@ -107,6 +107,14 @@ def test_batches_change_no_score(fitted, films):
         np.testing.assert_allclose(fitted.score(queries.take([row]))[0], together[row], rtol=1e-4, atol=1e-5)
 
 
+def test_who_is_impersonal_scores_all_alike(fitted, films):
+    scores = fitted.score(replace(films.queries(), context=films.events.context.head(1).select("device")[[0] * 41]))
+    if fitted.impersonal:
+        assert (scores == scores[0]).all()
+    else:
+        assert (scores != scores[0]).any() or "scenario" in str(fitted)
+
+
 def test_fitting_twice_gives_the_same(make_model, films):
     split = leave_last_out(films)
     one, other = (make_model().fit(split.train, split.valid) for _ in range(2))

@@ -16,6 +16,7 @@ import polars as pl
 from pydantic import ConfigDict
 
 from poise._version import __version__
+from poise.arrays import read_arrays
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
@@ -61,6 +62,11 @@ class Recommender(ABC):
     def name(self) -> str:
         """What to call it in tables: the name of the class, unless it says otherwise."""
         return type(self).__name__
+
+    @property
+    def impersonal(self) -> bool:
+        """Whether all requests are scored alike, so that one stands for all of them."""
+        return False
 
     def fit(self, data: Dataset, valid: Holdout | None = None) -> Self:
         """Learn from all events of ``data``.
@@ -365,8 +371,6 @@ def load(path: Path | str) -> Recommender:
 
 
 def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
-    from safetensors.numpy import load_file
-
     header = read_json(folder / "model.json")
     parts: dict[str, Any] = {}
     for option, names in header["parts"].items():
@@ -379,8 +383,7 @@ def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
     recommender.item_ids = item_ids
     recommender.data_fingerprint = header["data_fingerprint"]
     recommender.chosen = header["chosen"]
-    # NumPy asks for huge pages for arrays of its own, which halves the time of reading rows here and there.
-    recommender._restore({name: array.copy() for name, array in load_file(folder / "arrays.safetensors").items()})
+    recommender._restore(read_arrays(folder / "arrays.safetensors"))
     return recommender
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from poise.models.pointwise_transducer import PointwiseTransducer
+from poise.models.network import Network
 from poise.models.recurrent import Recurrent
 from poise.models.transformer import BidirectionalTransformer, Transformer
 from poise.train.sequences import EventTensors
@@ -17,16 +17,15 @@ from poise.train.sequences import EventTensors
     "body",
     [
         lambda: Recurrent(16, 2, 0.2),
-        lambda: PointwiseTransducer(16, 2, 2, 10, 0.2, "history"),
         lambda: Transformer(16, 1, 2, 10, 0.2, "ligr"),
         lambda: Transformer(16, 3, 2, 10, 0.2, "classic"),
         lambda: BidirectionalTransformer(16, 2, 2, 10, 0.2, "ligr"),
     ],
-    ids=["Recurrent", "PointwiseTransducer", "Transformer, ligr", "Transformer, classic", "Bidirectional"],
+    ids=["Recurrent", "Transformer, ligr", "Transformer, classic", "Bidirectional"],
 )
 def test_one_place_of_each_row(body: Any) -> None:
     torch.manual_seed(0)
-    network = body().eval()
+    network = Network(16, 1, "none", body()).eval()
     lengths = torch.tensor([10, 4, 1])
     items = (torch.arange(10) < lengths[:, None]).long()
     events = EventTensors(items, items, torch.arange(10).repeat(3, 1) * 3_600_000 * items, items)

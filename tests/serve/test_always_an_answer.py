@@ -282,7 +282,7 @@ def test_an_encoder_that_hangs_holds_up_nothing_else(server, hang, monkeypatch):
     monkeypatch.setattr(TextEncoder, "encode", hang)
     start = time.perf_counter()
     with ThreadPoolExecutor(12) as pool:  # more than there are threads to wait in
-        found = list(pool.map(lambda at: httpx.get(f"{server.url}/v1/search?q=moon+17", timeout=30), range(12)))
+        found = list(pool.map(lambda _: server.client.get("/v1/search?q=moon+17"), range(12)))
     assert time.perf_counter() - start < LONG
     assert all(one.json()["items"][0]["item_id"] == "i17" for one in found)
     assert fallbacks(server, "encoder") == 12
@@ -296,9 +296,8 @@ def test_an_encoder_that_hangs_holds_up_nothing_else(server, hang, monkeypatch):
 
 def ask_many(server, many, **asked):
     """Ask all at once; return the statuses and the answers."""
-    limits = httpx.Limits(max_connections=many)
-    with httpx.Client(base_url=server.url, timeout=60, limits=limits) as client, ThreadPoolExecutor(many) as pool:
-        return list(pool.map(lambda _: client.post("/v1/recommendations", json=asked), range(many)))
+    with ThreadPoolExecutor(many) as pool:
+        return list(pool.map(lambda _: server.client.post("/v1/recommendations", json=asked), range(many)))
 
 
 def test_beyond_the_queue_requests_are_refused_and_the_rest_answered(copy_shop, start):
@@ -345,7 +344,7 @@ def test_more_at_work_than_there_is_room_for(server, monkeypatch):
     monkeypatch.setattr(server.tenant.store, "add_events", later)
     with ThreadPoolExecutor(3) as pool:
         event = {"user_id": "u00", "item_id": "i01"}
-        at_work = [pool.submit(httpx.post, f"{server.url}/v1/events", json=event, timeout=30) for _ in range(3)]
+        at_work = [pool.submit(server.client.post, "/v1/events", json=event) for _ in range(3)]
         server.wait_for(lambda: len(kept) == 3)
         refused = server.client.post("/v1/recommendations", json={"user_id": "u00"})
         assert refused.status_code == 429
@@ -358,9 +357,60 @@ def test_more_at_work_than_there_is_room_for(server, monkeypatch):
 
 
 def test_who_goes_away_leaves_nothing_behind(server):
-    sabotage(server, ranker=lambda: time.sleep(0.2))
+    gate = threading.Event()
+    sabotage(server, ranker=lambda: gate.wait(60))
     for _ in range(5):
         with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{server.url}/v1/recommendations", json={"user_id": "u00"}, timeout=0.05)
+            server.client.post("/v1/recommendations", json={"user_id": "u00"}, timeout=httpx.Timeout(30, read=0.05))
+    assert server.app.state.server.answering == 5
+    gate.set()
     server.wait_for(lambda: server.app.state.server.answering == 0)
-    server.wait_for(lambda: len(server.tenant.engine.ranker) == 0)
+    assert len(server.tenant.engine.ranker) == 0
+
+
+def test_that_the_store_is_away_and_back_is_told_once(server, monkeypatch, caplog):
+    tries = []
+
+    def away(*_):
+        tries.append(1)
+        unreadable()
+
+    with caplog.at_level("INFO", "poise.serve"):
+        monkeypatch.setattr(server.tenant.store, "changes", away)
+        server.wait_for(lambda: len(tries) > 2)
+        monkeypatch.undo()
+        server.wait_for(lambda: "are back" in caplog.text)
+    assert caplog.text.count("cannot be reached") == 1
+
+
+def test_one_change_that_cannot_be_taken_in_does_not_stop_what_comes_after(server, monkeypatch):
+    real, broken = server.tenant.live.follower.take, []
+
+    async def take(changes):
+        if not broken:
+            broken.append(changes)
+            raise RuntimeError("broken on purpose")
+        await real(changes)
+
+    monkeypatch.setattr(server.tenant.live.follower, "take", take)
+    server.add("first", "i02")
+    assert broken
+    server.add("second", "i04")
+    assert server.recommend(user_id="first")["stage"] == "ranker"
+    assert server.recommend(user_id="second")["stage"] == "ranker"
+
+
+def test_clocks_that_jump(server, monkeypatch):
+    real = time.time
+    for number, jump in enumerate((0, -86_400, 365 * 86_400, -5 * 365 * 86_400, 0)):
+        monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
+        user = f"traveller{number}"
+        for item in ("i02", "i04", "i06"):
+            server.add(user, item)
+            server.add("all the time", item)
+            for who in (user, "all the time"):
+                slate = server.recommend(user_id=who, k=40)
+                assert slate["stage"] == "ranker"
+                assert item not in [one["item_id"] for one in slate["items"]]
+        assert server.client.get("/v1/popular").json()["items"]
+        assert server.client.get("/metrics").status_code == 200

@@ -5,7 +5,6 @@ import json
 import random
 import threading
 
-import httpx
 import pytest
 
 from poise.project import Project
@@ -248,5 +247,5 @@ def test_events_are_counted(server, user):
     assert server.metric("poise_events_total", outcome="accepted") == before + 1
     assert server.metric("poise_events_total", outcome="duplicate") >= 1
     assert server.metric("poise_events_total", outcome="refused") >= 1
-    text = httpx.get(f"{server.url}/metrics").text
+    text = server.client.get("/metrics").text
     assert 'poise_events_total{outcome="accepted"}' in text

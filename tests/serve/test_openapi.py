@@ -91,7 +91,7 @@ def test_its_examples_work(schema, session, operation):
         checker = jsonschema_rs.validator_for({**content["schema"], "components": document["components"]})
         assert checker.is_valid(example)
         example = json.dumps(example)
-    url = f"{schema.config.base_url or schema.get_base_url()}".rstrip("/")
+    url = schema.get_base_url().rstrip("/")
     path = operation.path.format(item_id="i01", user_id="42")
     answer = session.request(operation.method, f"{url}{path}", data=example)
     assert answer.status_code == 200 or operation.name == "patchUser"
@@ -121,7 +121,7 @@ def test_every_operation(schema, session, name, mode):
 
 
 def test_no_answer_without_a_key(schema):
-    for path, operations in schema.raw_schema["paths"].items():
-        for method, told in operations.items():
-            answer = httpx.request(method, f"{schema.get_base_url().rstrip('/')}{path}")
-            assert (answer.status_code == 401) == (told.get("security") != [])
+    with httpx.Client(base_url=schema.get_base_url(), verify=False) as client:
+        for path, operations in schema.raw_schema["paths"].items():
+            for method, told in operations.items():
+                assert (client.request(method, path).status_code == 401) == (told.get("security") != [])

@@ -154,7 +154,9 @@ def test_any_small_data_set_comes_out_as_it_went_in(open_store: OpenStore, data:
 
 def test_a_loaded_history_is_read_as_events(store: Store) -> None:
     store.load(shop())
-    assert store.history("u1") == [
+    history = store.history("u1")
+    assert len({event.event_id for event in history}) == len(history)
+    assert [replace(event, event_id=None) for event in history] == [
         Event("u1", "only in the log", "view", None, -7, None, {"device": "tv"}),
         Event("u1", "a", "view", 1.5, 20),
         Event(
@@ -287,3 +289,17 @@ def test_a_log_without_a_clock_goes_on_in_order_of_arrival(store: Store, make_ev
     data = store.dataset()
     assert data.item_ids.ids(data.events.item) == ["b", "a", "c", "d"]
     assert not data.events.has_time
+
+
+def test_events_that_were_loaded_are_known_when_they_come_again(store: Store) -> None:
+    store.load(shop())
+    again = [event for user in ("u1", "u2", "new") for event in store.history(user)]
+    assert store.add_events(again).result().accepted == 0
+
+
+@pytest.mark.parametrize(("column", "shown"), [("available", [True, False, True]), ("IsHidden", [False, True, True])])
+def test_what_a_catalogue_hides_is_not_available(store: Store, column: str, shown: list[bool]) -> None:
+    events = pl.DataFrame({"user_id": ["u"], "item_id": ["a"]})
+    items = pl.DataFrame({"item_id": ["a", "b", "c"], column: ["true", "false", None]})
+    store.load(index(events, items, item_kinds={column: "category"}))
+    assert [item.available for item in store.all_items()] == shown

@@ -79,9 +79,11 @@ class Blend(Recommender):
         import torch
 
         total = torch.zeros(len(queries), queries.item_ids.size)
+        first = queries.take([0]) if len(queries) > 1 else queries
         for member, share in zip(self.members, self.shares, strict=True):
             if share:
-                total.add_(torch.from_numpy(calibrate(member.score(queries), self.known)), alpha=float(share))
+                scores = member.score(first if member.impersonal else queries)
+                total.add_(torch.from_numpy(calibrate(scores, self.known)), alpha=float(share))
         return total.numpy()
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:

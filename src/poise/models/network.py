@@ -3,6 +3,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from poise.models.event_inputs import Clock, EventInputs
+from poise.models.places import Placed, only
 from poise.train.sequences import EventTensors
 
 
@@ -13,14 +14,15 @@ class Network(nn.Module):
         dim: the length of a vector.
         behaviours: see :class:`~poise.models.event_inputs.EventInputs`.
         clock: the same.
-        body: reads vectors of events ``[batch, time, dim]`` with the events, and gives as many vectors, or one a row
-            where it is asked for one place of each.
+        body: reads vectors of events ``[batch, time, dim]`` with the events, and gives as many vectors; see also
+            :class:`~poise.models.places.Placed`.
     """
 
     def __init__(self, dim: int, behaviours: int, clock: Clock, body: nn.Module) -> None:
         super().__init__()
         self.inputs = EventInputs(dim, behaviours, clock)
         self.body = body
+        self.placed = isinstance(body, Placed)
 
     def forward(self, items: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
         """Return what is expected, ``[batch, time, dim]``, or ``[batch, 1, dim]`` where one place of each is asked for.
@@ -30,5 +32,6 @@ class Network(nn.Module):
             events: the events.
             place: int64 ``[batch]``, the place of each row that alone is asked for; None for all.
         """
-        read: Tensor = self.body(self.inputs(items, events), events, place)
+        x = self.inputs(items, events)
+        read: Tensor = self.body(x, events, place) if self.placed else only(self.body(x, events), place)
         return read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def only(x: Tensor, place: Tensor | None) -> Tensor:
@@ -14,3 +14,10 @@ def only(x: Tensor, place: Tensor | None) -> Tensor:
         place: int64 ``[batch]``.
     """
     return x if place is None else x[torch.arange(len(x), device=x.device), place][:, None]
+
+
+class Placed(nn.Module):
+    """What reads events and does less where one place of each row alone is asked for.
+
+    Its ``forward`` takes vectors of events, the events and a place of each row, as of :func:`only`.
+    """

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poise.models.event_inputs import GAPS, Clock
-from poise.models.places import only
 from poise.train.dropout import Dropout
 from poise.train.sequences import EventTensors
 
@@ -88,15 +87,15 @@ class PointwiseTransducer(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
-        """Return ``[batch, time, dim]`` for ``x`` of the same shape, or ``[batch, 1, dim]``, at one place of each."""
-        from_first = torch.arange(x.shape[1], device=x.device)
-        seen = (from_first[:, None] >= from_first) & events.real[:, None]  # [batch, time, time]
+    def forward(self, x: Tensor, events: EventTensors) -> Tensor:
+        """Return ``[batch, time, dim]`` for ``x`` of the same shape."""
+        place = torch.arange(x.shape[1], device=x.device)
+        seen = (place[:, None] >= place) & events.real[:, None]  # [batch, time, time]
         gap = None if self.clock == "none" else gaps(self._moments(events), events.times)
         x = self.dropout(x)
         for block in self.blocks:
             x = block(x, seen, gap)
-        return self.norm(only(x, place))  # type: ignore[no-any-return]
+        return self.norm(x)  # type: ignore[no-any-return]
 
     def _moments(self, events: EventTensors) -> Tensor:
         """Return from when each event looks back, int64 ``[batch, time]``; 0 where that is not known."""

@@ -43,6 +43,11 @@ class Popularity(Recommender):
         where = "" if self.scenario is None else f", by {self.scenario}"
         return f"Popularity{lately}{where}"
 
+    @property
+    def impersonal(self) -> bool:
+        """See :attr:`Recommender.impersonal`."""
+        return self.scenario is None
+
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         log = data.events
         weight = None

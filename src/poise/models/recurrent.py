@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from poise.models.places import only
 from poise.train.dropout import Dropout
 from poise.train.sequences import EventTensors
 
@@ -22,7 +21,7 @@ class Recurrent(nn.Module):
         self.units = nn.GRU(dim, dim, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
-        """Return ``[batch, time, dim]`` for ``x`` of the same shape, or ``[batch, 1, dim]``, at one place of each."""
+    def forward(self, x: Tensor, events: EventTensors) -> Tensor:
+        """Return ``[batch, time, dim]`` for ``x`` of the same shape."""
         states, _ = self.units(self.dropout(x))
-        return self.out(self.dropout(only(states, place)))  # type: ignore[no-any-return]
+        return self.out(self.dropout(states))  # type: ignore[no-any-return]

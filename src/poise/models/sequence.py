@@ -127,8 +127,8 @@ class SequenceModel(InnerProduct):
         """Return the network that turns vectors of events ``[batch, time, dim]`` and the events into as many vectors.
 
         Its first argument is what the events' items and other inputs are together, its second an
-        :class:`~poise.train.sequences.EventTensors`, its third the place of each row, int64 ``[batch]``, that alone is
-        asked for: it then returns ``[batch, 1, dim]``. None asks for all.
+        :class:`~poise.train.sequences.EventTensors`. One that does less where only the newest event of each row is
+        asked for is a :class:`~poise.models.places.Placed`.
         """
 
     def obstacle(self, data: Dataset) -> str | None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from poise.models.places import only
+from poise.models.places import Placed, only
 from poise.train.dropout import Dropout
 from poise.train.sequences import MASKED, EventTensors
 
@@ -120,7 +120,7 @@ class LigrBlock(nn.Module):
 BLOCKS: dict[Block, type[ClassicBlock] | type[LigrBlock]] = {"ligr": LigrBlock, "classic": ClassicBlock}
 
 
-class Transformer(nn.Module):
+class Transformer(Placed):
     """Turns vectors of events, padded at the end, into what is expected after each.
 
     No event sees a later one, so padding at the end is never seen by a real event and needs no mask.
@@ -143,7 +143,7 @@ class Transformer(nn.Module):
         return self.norm(last(x, before, place))  # type: ignore[no-any-return]
 
 
-class BidirectionalTransformer(nn.Module):
+class BidirectionalTransformer(Placed):
     """Turns vectors of events, padded at the end, into what each would be, as told by all others of the same row.
 
     Places are counted back from the newest event, where what is asked for stands.

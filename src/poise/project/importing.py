@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from poise.data.availability import may_be_shown
 from poise.data.clean import Cleaning
 from poise.data.columns import Table, availability
 from poise.data.dataset import Kind
@@ -31,7 +32,6 @@ Row = TypeVar("Row")
 
 AT_ONCE = 10_000  # rows in one transaction
 _LONGEST = {"user_id": 256, "item_id": 256, "behaviour": 64}  # signs: as the HTTP API has it
-_TRUE, _FALSE = ("true", "1", "1.0", "yes", "y", "t"), ("false", "0", "0.0", "no", "n", "f")
 
 
 @dataclass
@@ -198,7 +198,7 @@ def _events(frame: pl.DataFrame) -> Iterator[Event]:
 
 def _items(frame: pl.DataFrame) -> Iterator[Item]:
     found = availability(frame.columns)
-    available = pl.repeat(True, frame.height, eager=True) if found is None else _truth(frame[found[0]], found[1])
+    available = may_be_shown(frame)
     content = frame.drop("item_id" if found is None else ["item_id", found[0]])
     for item_id, row, may in zip(frame["item_id"], _contents(content), available, strict=True):
         yield Item(item_id, row, may)
@@ -212,17 +212,6 @@ def _users(frame: pl.DataFrame) -> Iterator[User]:
 def _contents(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
     for row in frame.iter_rows(named=True) if frame.width else ({} for _ in range(frame.height)):
         yield {name: value for name, value in row.items() if value is not None}
-
-
-def _truth(column: pl.Series, if_true: bool) -> pl.Series:
-    """Return where an item may be recommended: where nothing is said, it may."""
-    words = column.cast(pl.String).str.strip_chars().str.to_lowercase()
-    unclear = words.is_not_null() & ~words.is_in([*_TRUE, *_FALSE, ""])
-    if unclear.any():
-        raise DataError(
-            f"the column {column.name!r} of the items should say true or false, and holds {column.filter(unclear)[0]!r}"
-        )
-    return words.is_in(_TRUE if if_true else _FALSE) | words.is_null() | (words == "")
 
 
 def _plain(value: Any) -> str | float | bool:

@@ -98,7 +98,6 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
     report = evaluate(models, holdout, k=cutoffs_for(project, data), seed=project.config.evaluation.seed)
     found = _decide(report, run.name, int((data.events.timestamp > until).sum()))
     if not _no_worse(found):
-        project.say(found.verdict)
         return found
     result = Result(
         pipeline=candidate,
@@ -127,9 +126,7 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
     def learn_all() -> None:
         candidate.update(data)
 
-    kept = replace(found, run=write_run(project, data, result, learn_all, started=started))
-    project.say(kept.verdict)
-    return kept
+    return replace(found, run=write_run(project, data, result, learn_all, started=started))
 
 
 def compare_runs(project: Project, runs: Sequence[Run], data: Dataset, *, requests: int = LEAST_REQUESTS) -> Report:

@@ -115,8 +115,11 @@ class Access:
         Raises:
             ForbiddenError: it is such a page.
         """
-        host, origin = request.url.hostname or "", request.headers.get("origin")
-        at_home = origin is None or origin in self.origins or is_local(urlsplit(origin).hostname or "")
-        if not is_local(host) or not at_home:
+        origin = request.headers.get("origin")
+        try:
+            host, page = request.url.hostname or "", urlsplit(origin or "").hostname or ""
+        except ValueError:  # no address at all
+            host = page = ""
+        if not is_local(host) or not (origin is None or origin in self.origins or is_local(page)):
             raise ForbiddenError("without API keys only this machine is answered, by its own name; see 'poise keys'")
         return OPEN

@@ -69,12 +69,18 @@ class Tenant:
 
     async def keep_up(self, every: float) -> None:
         """Follow the store for ever, for what other processes write, and encode what is new."""
+        fails = False
         while True:
             try:
                 await self.live.follow()
                 await self.encode_new(None)
+                if fails:
+                    self.project.say("the store and the encoder are back")
+                fails = False
             except PoiseError as error:
-                self.project.say(f"the store or the encoder fails: {error}")
+                if not fails:
+                    self.project.say(f"the store or the encoder fails: {error}")
+                fails = True
             except Exception as error:  # whatever came, what comes next is followed
                 log_error(error)
             await asyncio.sleep(every)

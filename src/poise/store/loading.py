@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from poise.data.availability import may_be_shown
 from poise.data.dataset import Dataset
+from poise.data.identity import event_id, ordinals
 from poise.progress import track
 from poise.store.catalogue import put_items, put_users
 from poise.store.coerce import KNOWN
@@ -36,15 +38,19 @@ def load(transaction: Transaction, data: Dataset) -> int:
     items, users = _storable(data.items), _storable(data.users)
     context = _storable(data.events.context)
     put_setting(transaction, CATALOGUE, _catalogue(data, items, users, context))
-    for ids, contents in _parts(data.item_ids.series, items):
+    shown = may_be_shown(items).to_list() if items.width else [True] * data.n_items
+    for at, (ids, contents) in enumerate(_parts(data.item_ids.series, items)):
         transaction.raise_version()
-        put_items(transaction, [Item(*pair) for pair in zip(ids, contents, strict=True)])
+        may = shown[at * _ROWS : (at + 1) * _ROWS]
+        put_items(transaction, [Item(*three) for three in zip(ids, contents, may, strict=True)])
     for ids, contents in _parts(data.user_ids.series, users):
         transaction.raise_version()
         put_users(transaction, [User(*pair) for pair in zip(ids, contents, strict=True)])
+    known = _event_ids(data)
     for start in track(range(0, data.n_events, _ROWS), "loading", unit="0,000 events"):
         transaction.raise_version()
-        rows = _event_rows(transaction, data, context, slice(start, start + _ROWS))
+        part = slice(start, start + _ROWS)
+        rows = _event_rows(transaction, data, context, known[part], part)
         INSERT_EVENTS.run(transaction.connection, rows)
     return data.n_events
 
@@ -84,7 +90,9 @@ def _parts(ids: pl.Series, table: pl.DataFrame) -> Iterator[tuple[list[str], lis
         yield part, rows
 
 
-def _event_rows(transaction: Transaction, data: Dataset, context: pl.DataFrame, part: slice) -> list[tuple[Any, ...]]:
+def _event_rows(
+    transaction: Transaction, data: Dataset, context: pl.DataFrame, known: list[str], part: slice
+) -> list[tuple[Any, ...]]:
     log = data.events
     users, items, behaviours = (
         vocabulary.series.gather(codes[part].astype(np.int64) - 1)
@@ -100,7 +108,23 @@ def _event_rows(transaction: Transaction, data: Dataset, context: pl.DataFrame, 
     size = len(times)
     nothing = [None] * size
     own = [transaction.project] * size, [transaction.version] * size
-    return list(zip(*own, users, items, behaviours, values, times, nothing, contexts, nothing, strict=True))
+    return list(zip(*own, users, items, behaviours, values, times, known, contexts, nothing, strict=True))
+
+
+def _event_ids(data: Dataset) -> list[str]:
+    """Return ids by which the same events are known when a later file has them again."""
+    log = data.events
+    frame = pl.DataFrame(
+        {
+            "user_id": data.user_ids.series.gather(log.user.astype(np.int64) - 1),
+            "item_id": data.item_ids.series.gather(log.item.astype(np.int64) - 1),
+            "behaviour": data.behaviour_ids.series.gather(log.behaviour.astype(np.int64) - 1),
+            "value": pl.Series(log.value).fill_nan(None),
+            "timestamp": log.timestamp,
+        }
+    )
+    rows = frame.with_columns(ordinals(frame)).iter_rows()
+    return [event_id(*row) for row in rows]
 
 
 def _contexts(table: pl.DataFrame) -> list[str | None]:

@@ -1,0 +1,201 @@
+"""A candidate continues from a run and takes its place only if it is no worse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from poise.data.dataset import Dataset
+from poise.data.index import index
+from poise.data.vocabulary import Vocabulary
+from poise.errors import DataError
+from poise.models import EASE
+from poise.project import Project
+from poise.project.fitting import fit
+from poise.project.learning import as_known_to, compare_runs, learn, newest
+from poise.project.run import Run
+
+DAY = 86_400_000  # milliseconds
+FIRST = 1_700_000_000_000
+N_ITEMS, N_NEW = 24, 4
+
+
+def make_log(days: int) -> pl.DataFrame:
+    """Return what people did in so many days: each goes round one of two circles; from day 20 on one has new items."""
+    rows = []
+    for user in range(80):
+        half = user % 2
+        for step in range(7):
+            day = user % 10 + 3 * step
+            size = N_ITEMS // 2 + (N_NEW if half and day >= 20 else 0)
+            item = 2 * ((user // 2 + step) % size) + half
+            if day < days:
+                rows.append((f"u{user:02}", f"i{item:02}", "like" if step % 3 else "view", FIRST + day * DAY))
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "behaviour", "timestamp"], orient="row")
+
+
+def titles(n: int) -> pl.DataFrame:
+    """Return a catalogue with twelve items on one side and ``n`` on the other."""
+    ids = sorted({2 * at for at in range(N_ITEMS // 2)} | {2 * at + 1 for at in range(n)})
+    names = [f"{'Sea' if one % 2 else 'Moon'} Story {one}" for one in ids]
+    return pl.DataFrame({"item_id": [f"i{one:02}" for one in ids], "title": names})
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return a project with what was done in the first sixteen days."""
+    make_log(16).write_csv(tmp_path / "log.csv")
+    titles(N_ITEMS // 2).write_csv(tmp_path / "items.csv")
+    (tmp_path / "poise.toml").write_text(
+        '[data]\nevents = "log.csv"\nitems = "items.csv"\n[encoder]\nmodel = "none"\n[pipeline]\n'
+        'models = ["EASE", "SASRec"]\n[models.SASRec]\ndim = 8\nepochs = 1\nnegatives = 8\n'
+    )
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def later() -> Dataset:
+    """Return what was done in all days, with four items more."""
+    return index(
+        make_log(40), titles(N_ITEMS // 2 + N_NEW), item_kinds={"title": "text"}, title_column="title", name="live"
+    )
+
+
+def test_a_run_tells_a_server_what_it_must_know(project: Project) -> None:
+    run = fit(project)
+    assert run.facts["behaviours"] == ["like", "view"]
+    assert run.facts["item_kinds"] == {"title": "text"}
+    assert run.facts["title_column"] == "title"
+    assert run.until == run.facts["data"]["until"] == FIRST + 15 * DAY
+
+
+def test_a_candidate_that_is_no_worse_is_kept(project: Project, later: Dataset) -> None:
+    run = fit(project)
+    learnt = learn(project, run, later, requests=20)
+    assert learnt.run is not None
+    assert project.runs == [run.name, learnt.run.name]
+    kept = Run.open(learnt.run.path)
+    assert kept.facts["parent"] == run.name == learnt.parent
+    assert kept.facts["compared"][run.name] == learnt.present
+    assert kept.facts["compared"]["candidate"] == learnt.candidate >= 0.99 * learnt.present
+    assert kept.facts["figures"][learnt.figure] == learnt.candidate
+    assert kept.facts["data"]["events"] == later.n_events
+    assert kept.until == later.events.until
+    assert learnt.new_events == make_log(40).height - make_log(16).height
+    assert learnt.verdict.startswith(f"run {kept.name} continues from {run.name}")
+    assert kept.pipeline.data_fingerprint == as_known_to(run, later).fingerprint  # it learnt from the newest too
+    assert kept.pipeline.item_ids.series.head(N_ITEMS).equals(run.pipeline.item_ids.series)
+    assert (kept.path / "report.html").is_file()
+    moons = kept.find("i02, i04, i06")
+    assert len(kept.pipeline.recommend(kept.queries([moons]), 5)[0]) == 5
+
+
+def test_a_candidate_that_is_worse_is_refused(
+    project: Project, later: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = fit(project)
+
+    def ruin(self: EASE, data: Dataset, valid: None) -> None:
+        self._refit(data)
+        self.weights = -self.weights
+
+    monkeypatch.setattr(EASE, "_update", ruin)
+    learnt = learn(project, run, later, requests=20)
+    assert learnt.run is None
+    assert learnt.candidate < learnt.present
+    assert "is worse" in learnt.verdict
+    assert project.runs == [run.name]
+
+
+def test_nothing_is_learnt_from_what_is_compared_on(
+    project: Project, later: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = fit(project)
+    assert run.until is not None
+    seen: list[Dataset] = []
+    update: Callable[..., None] = EASE._update
+
+    def spy(self: EASE, data: Dataset, valid: None) -> None:
+        seen.append(data)
+        update(self, data, valid)
+
+    monkeypatch.setattr(EASE, "_update", spy)
+    learnt = learn(project, run, later, requests=20)
+    first, second = seen
+    held = later.n_events - first.n_events
+    assert 0 < held <= learnt.new_events / 2 + 80  # events of one day fall on one side
+    assert learnt.requests <= held
+    assert first.events.until > run.until
+    assert second.n_events == later.n_events
+
+
+def test_too_little_to_compare_on(project: Project, later: Dataset) -> None:
+    run = fit(project)
+    with pytest.raises(DataError, match="in the newer half of them [0-9]+ people to compare on where 200 are needed"):
+        learn(project, run, later)
+    with pytest.raises(DataError, match="0 events"):
+        learn(project, run, project.data())
+    with pytest.raises(DataError, match="only 0 people did anything since"):
+        newest(project.data(), [run])
+    with pytest.raises(DataError, match="no timestamps"):
+        learn(project, run, replace(later, events=replace(later.events, has_time=False)))
+    assert project.runs == [run.name]
+
+
+def test_a_run_of_an_older_version_can_be_continued(project: Project, later: Dataset) -> None:
+    run = fit(project)
+    facts = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
+    for name in ("behaviours", "item_kinds", "title_column"):
+        del facts[name]
+    del facts["data"]["until"]
+    (run.path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    learnt = learn(project, Run.open(run.path), later, requests=20)
+    assert learnt.new_events == make_log(40).height - make_log(16).height
+
+
+def test_data_in_another_order_are_put_in_that_of_the_run(project: Project, later: Dataset) -> None:
+    run = fit(project)
+    shuffled = later.item_ids.series.sample(fraction=1.0, shuffle=True, seed=1).to_list()
+    shuffled.remove("i04")  # it is no longer there
+    old = np.append(0, later.item_ids.index(shuffled))
+    new = np.zeros(later.item_ids.size, dtype=np.int32)
+    new[old] = np.arange(len(old))
+    kept = later.select(new[later.events.item] > 0)
+    other = replace(
+        kept,
+        item_ids=Vocabulary(shuffled),
+        items=later.items[old[1:] - 1],
+        events=replace(kept.events, item=new[kept.events.item], behaviour=3 - kept.events.behaviour),
+        behaviour_ids=Vocabulary(["view", "like"]),
+        vectors={"text": np.arange(len(old), dtype=np.float32)[:, None]},
+    )
+    found = as_known_to(run, other)
+    assert found.item_ids.series.head(N_ITEMS).equals(run.pipeline.item_ids.series)
+    assert found.n_items == later.n_items
+    assert found.behaviour_ids.series.to_list() == ["like", "view"]
+    for name in ("user", "behaviour", "timestamp"):
+        np.testing.assert_array_equal(getattr(found.events, name), getattr(kept.events, name))
+    assert found.item_ids.ids(found.events.item) == later.item_ids.ids(kept.events.item)
+    gone = int(found.item_ids.index(["i04"])[0])
+    assert found.items["title"][gone - 1] is None
+    assert not found.vectors["text"][gone]
+    rest = [one for one in found.item_ids.series if one != "i04"]
+    there, before = found.item_ids.index(rest), later.item_ids.index(rest)
+    assert [found.titles[at] for at in there] == [later.titles[at] for at in before]
+    assert found.vectors["text"][there, 0].tolist() == other.item_ids.index(rest).tolist()
+    assert as_known_to(run, found) is found
+
+
+def test_runs_are_compared_on_what_none_of_them_knows(project: Project, later: Dataset) -> None:
+    runs = [fit(project), fit(project)]
+    report = compare_runs(project, runs, later, requests=20)
+    assert report.models == (runs[0].name, runs[1].name)
+    first, second = (report.estimates[run.name]["NDCG@10"].value for run in runs)
+    assert first == second > 0
+    assert report.protocol.train_events == make_log(16).height

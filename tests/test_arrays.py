@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from safetensors.numpy import save_file
+
+from poise.arrays import read_arrays
+
+KINDS = st.sampled_from(["?", "u1", "i4", "i8", "f2", "f4", "f8"])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_what_the_library_wrote_is_read(data: st.DataObject, tmp_path: Path) -> None:
+    shapes = npst.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)
+    arrays = {
+        name: data.draw(npst.arrays(np.dtype(data.draw(KINDS)), data.draw(shapes)))
+        for name in data.draw(st.lists(st.text("abc.", min_size=1), unique=True, max_size=4))
+    }
+    save_file(arrays, tmp_path / "some.safetensors")
+    found = read_arrays(tmp_path / "some.safetensors")
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        assert found[name].shape == array.shape
+        assert found[name].tobytes() == array.tobytes()
+        assert found[name].flags.writeable
+
+
+@pytest.mark.parametrize("kept", [0, 5, 40, 130])
+def test_a_file_that_is_cut_off_is_refused(kept: int, tmp_path: Path) -> None:
+    save_file({"a": np.arange(40.0)}, tmp_path / "whole")
+    (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"cut off|JSON|Expecting"):
+        read_arrays(tmp_path / "cut")
