@@ -49,3 +49,10 @@ def test_what_waits_is_written_on_closing(open_store: Callable[[], Store]) -> No
     store.close()
     assert waiting.result(timeout=0) == 1
     assert open_store().impression("r1") == [ONE]
+
+
+def test_what_was_shown_long_ago_is_forgotten(store: Store) -> None:
+    store.add_impressions([replace(ONE, request_id=f"r{time}", time=time) for time in range(10)]).result()
+    assert store.forget_shown(4).result() == 4
+    assert store.forget_shown(4).result() == 0
+    assert [bool(store.impression(f"r{time}")) for time in range(10)] == [False] * 4 + [True] * 6

@@ -160,6 +160,7 @@ class ServeTable(BaseModel):
         most_body: bytes of a body, at most.
         rate: requests a second that one key, or one address where there are no keys, may make on average; 0 for no
             limit.
+        keep_shown: days that is kept what was shown to whom.
         origins: whose pages may call the API from a browser, such as ``https://shop.example``.
         learn_every: minutes after which the run learns from new events; 0 for never.
     """
@@ -174,5 +175,6 @@ class ServeTable(BaseModel):
     half_life: Annotated[float, Gt(0)] = 7.0
     most_body: Annotated[int, Ge(1_000)] = 16_000_000
     rate: Annotated[float, Ge(0)] = 0.0
+    keep_shown: Annotated[float, Gt(0)] = 90.0
     origins: list[str] = []
     learn_every: Annotated[float, Ge(0)] = 0.0

@@ -23,6 +23,7 @@ from poise.store.records import Changes, Item
 from poise.store.store import Store
 
 CATALOGUE = "catalogue"  # the setting that describes the columns of the catalogue
+COUNTED_AT_ONCE = 200_000  # events of a log; a longer one is counted while requests are answered already
 OTHERS = 2  # further runs that are held in memory, to be compared
 
 
@@ -53,12 +54,14 @@ class Live:
         chosen = self._choose(run)
         kinds, title = described.get("item_kinds", {}), described.get("title_column")
         like = Catalogue.known(Vocabulary([]), kinds, title).changed(store.all_items(), [])
-        served = self._of(chosen, like, store.deleted_items())
-        newest_first = sorted(store.counts_by_day(), key=lambda count: -count[2])
-        self._met = {item for item, *_ in newest_first}  # items that somebody did something with
-        self.served = served.touched(list(self._met))
+        self.served = self._of(chosen, like, store.deleted_items())
         self.news += self.served.is_grown
-        self.trends.add((item, behaviour, day * DAY, count) for item, behaviour, day, count in newest_first)
+        self._met: set[str] = set()  # items that somebody did something with
+        self._meanwhile: list[tuple[str, str, int, int]] = []
+        self.trends.start(chosen.item_counts, self.served.catalogue.ids)
+        self.counted = chosen.facts["data"]["events"] <= COUNTED_AT_ONCE
+        if self.counted:
+            self.count()
 
     async def follow(self) -> None:
         """Return when all that is committed has been taken into account.
@@ -83,6 +86,18 @@ class Live:
             while len(self._others) > OTHERS:
                 self._others.popitem(last=False)
         return kept
+
+    def count(self) -> None:
+        """Count all events of the log, so that what is popular is by them and no longer by the run. Takes its time."""
+        counted = Trends(self.options.half_life)
+        newest_first = sorted(self.store.counts_by_day(), key=lambda count: -count[2])
+        counted.add((item, behaviour, day * DAY, count) for item, behaviour, day, count in newest_first)
+        with self._changing:
+            self._met.update(item for item, *_ in newest_first)
+            self.served = self.served.touched(list(self._met))
+        counted.add(self._meanwhile)  # an event of just now may count twice, and none is lost
+        self.trends, self.counted = counted, True
+        self._meanwhile.clear()
 
     def encode_all(self) -> None:
         """Encode the whole catalogue for searching by meaning. Takes its time: call it in a thread.
@@ -134,7 +149,10 @@ class Live:
             self.people.forget_all()
         if changes.events:
             self.people.forget({event.user_id for event in changes.events})
-            self.trends.add((event.item_id, event.behaviour, event.time, 1) for event in changes.events)
+            counts = [(event.item_id, event.behaviour, event.time, 1) for event in changes.events]
+            self.trends.add(counts)
+            if not self.counted:
+                self._meanwhile += counts
             self.newest_event = max(self.newest_event, *(event.time for event in changes.events))
         touched = sorted({event.item_id for event in changes.events})
         self._met.update(touched)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from poise.config import ServeTable
 from poise.errors import PoiseError
 from poise.project.project import Project
 from poise.serve.access import Access
+from poise.serve.answers import settled
 from poise.serve.aside import Aside
 from poise.serve.engine import Engine
 from poise.serve.live import Live
@@ -95,9 +97,23 @@ class Tenant:
             if not isinstance(error, PoiseError | TimeoutError):
                 log_error(error)
 
+    async def forget_shown(self, every: float) -> None:
+        """Delete what was shown too long ago, for ever."""
+        while True:
+            await asyncio.sleep(every)
+            before = int((time.time() - self.options.keep_shown * 86_400) * 1000)
+            with contextlib.suppress(PoiseError):  # the store is away: the next time
+                while await settled(self.store.forget_shown(before)):
+                    await asyncio.sleep(0.1)
+
     async def prepare_search(self, every: float) -> None:
         """Encode the catalogue for searching by meaning, and again for each run that comes to be served, for ever."""
         prepared = None
+        if not self.live.counted:
+            try:
+                await asyncio.to_thread(self.live.count)
+            except Exception as error:  # what is popular is by the run, then
+                log_error(error)
         while True:
             finder = self.live.served.finder
             if finder is not prepared:

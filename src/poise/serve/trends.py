@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from poise.data.vocabulary import Vocabulary
-from poise.types import Doubles
+from poise.types import Doubles, Offsets
 
 DAY = 86_400_000  # milliseconds
 AGAINST = ("skip", "dislike", "hide", "unlike")  # behaviours that do not make an item popular
@@ -33,6 +33,11 @@ class Trends:
         self._item_ids: Vocabulary | None = None
         self._lately: Doubles = np.zeros(1)
         self._ever: Doubles = np.zeros(1)
+
+    def start(self, counts: Offsets, ids: Sequence[str]) -> None:
+        """Begin with how many events each item had, int64 ``[n_items + 1]``, by index of ``ids``, of unknown times."""
+        for item_id, count in zip(ids[1:], counts[1:].tolist(), strict=False):
+            self._weights[item_id] = 0.0, count
 
     def add(self, events: Iterable[tuple[str, str, int, int]]) -> None:
         """Count events: item, behaviour, time in milliseconds, how many."""

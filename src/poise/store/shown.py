@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from poise.store.records import Impression, RunFigures
 from poise.store.rows import IMPRESSION_COLUMNS, INSERT_IMPRESSIONS, from_impression, to_impression
@@ -16,6 +16,16 @@ def add_impressions(transaction: Transaction, batch: Sequence[Impression]) -> in
     """Write down what was shown; a page that is known already is left as it is. Returns how many are new."""
     rows = [from_impression(impression, transaction.project) for impression in batch]
     return INSERT_IMPRESSIONS.run(transaction.connection, rows)
+
+
+def forget_shown(transaction: Transaction, before: int, most: int = 5_000) -> int:
+    """Delete what was shown before a time, the oldest ``most`` pages of it. Returns how many were deleted."""
+    oldest = select(impressions.c.id, impressions.c.time).where(impressions.c.project == transaction.project)
+    rows = transaction.connection.execute(oldest.order_by(impressions.c.id).limit(most))
+    old = [number for number, time in rows if time < before]
+    if old:
+        transaction.connection.execute(delete(impressions).where(impressions.c.id.in_(old)))
+    return len(old)
 
 
 def pages(connection: Connection, project: int, request_id: str) -> list[Impression]:
