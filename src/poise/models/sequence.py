@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 UNVALIDATED_EPOCHS = 20  # without a validation part to say when to stop: about what it says on a shop and on films
 LEAST_STEPS = 50  # between two looks at validation
-UPDATE_PASSES = 3  # over what is new and what is replayed
-UPDATE_RATE = 0.25  # of the learning rate, so that what was learnt is not lost at once
+UPDATE_PASSES = 5  # over what is new and what is replayed
+UPDATE_RATE = 0.5  # of the learning rate, so that what was learnt is not lost at once
 EVENTS_AT_ONCE = 4_096  # that are scored together
 
 

@@ -1,0 +1,39 @@
+"""A slate is given again while nothing has happened, and not a moment longer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def kept(server: Any) -> Any:
+    return lambda: server.metric("poise_kept_slates_total")
+
+
+def test_nothing_has_happened(server: Any, kept: Any) -> None:
+    first, before = server.shown(user_id="u03", k=5), kept()
+    assert server.shown(user_id="u03", k=5) == first
+    assert kept() == before + 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"k": 4}, {"exclude": ["i01"]}, {"filters": [{"column": "price", "max": 20}]}, {"candidates": ["i01", "i03"]}],
+)
+def test_something_else_is_asked(server: Any, kept: Any, asked: dict[str, Any]) -> None:
+    server.shown(user_id="u05", k=5)
+    before = kept()
+    server.shown(**{"user_id": "u05", "k": 5, **asked})
+    assert kept() == before
+
+
+def test_something_has_happened(server: Any, kept: Any) -> None:
+    item = server.shown(user_id="u07", k=5)[0]
+    before = kept()
+    server.add("u07", item)
+    assert item not in server.shown(user_id="u07", k=5)
+    server.client.post("/v1/items", json={"item_id": "kept-1", "content": {"title": "Moon story"}})
+    server.shown(user_id="u07", k=5)
+    assert kept() == before
