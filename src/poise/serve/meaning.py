@@ -26,6 +26,12 @@ class Meaning:
         self._texts: dict[int, str] = {}
         self._lock = threading.Lock()
 
+    @property
+    def encoded(self) -> list[int]:
+        """The items that were encoded, if with another text than they have now."""
+        with self._lock:
+            return list(self._texts)
+
     def encode(self, catalogue: Catalogue, items: Sequence[int]) -> bool:
         """Encode the texts of some items, unless they are encoded already. Takes its time: call it in a thread.
 

@@ -140,7 +140,7 @@ class Served:
         return self._grown(catalogue)
 
     def encode(self) -> bool:
-        """Encode what the run has not met and is not encoded yet. Takes its time, and changes nothing by itself.
+        """Encode what the run has not met, and what has changed since it was. Takes its time; changes nothing by itself.
 
         Returns:
             whether there was anything.
@@ -148,7 +148,8 @@ class Served:
         Raises:
             PoiseError: the encoder cannot be had.
         """
-        return self.finder.meaning.encode(self.catalogue, range(self.base.item_ids.size, self.catalogue.item_ids.size))
+        new = range(self.base.item_ids.size, self.catalogue.item_ids.size)
+        return self.finder.meaning.encode(self.catalogue, sorted({*new, *self.finder.meaning.encoded}))
 
     def encoded(self) -> Served:
         """Return the same run, in which what was encoded meanwhile counts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,7 +14,8 @@ from poise.types import Doubles, Offsets
 DAY = 86_400_000  # milliseconds
 AGAINST = ("skip", "dislike", "hide", "unlike")  # behaviours that do not make an item popular
 _TIE = 1e-3  # what having been popular at any time counts beside being popular now
-_MOST = 500.0  # half-lives that a weight may lie from the reference, far from what a float can hold
+_FAR = 200.0  # half-lives after which weights are referred to a later moment
+_MOST = 500.0  # half-lives before the reference, beyond which a weight is as small as it gets
 
 
 class Trends:
@@ -42,17 +44,29 @@ class Trends:
     def add(self, events: Iterable[tuple[str, str, int, int]]) -> None:
         """Count events: item, behaviour, time in milliseconds, how many."""
         lookup = {} if self._item_ids is None else self._item_ids._lookup
-        for item_id, behaviour, moment, count in events:
+        now = int(time.time() * 1000)
+        for item_id, behaviour, when, count in events:
             if behaviour in AGAINST:
                 continue
+            moment = min(when, now)  # whoever has the date wrong must not outweigh all others
             if self._reference is None:
                 self._reference = moment
+            if moment - self._reference > _FAR * self.half_life * DAY:
+                self._refer_to(moment)
             age = (moment - self._reference) / (self.half_life * DAY)
-            weight = count * math.exp2(min(max(age, -_MOST), _MOST))
+            weight = count * math.exp2(max(age, -_MOST))
             decayed, plain = self._weights.get(item_id, (0.0, 0))
             self._weights[item_id] = decayed + weight, plain + count
             if (at := lookup.get(item_id, 0)) != 0:
                 self._lately[at], self._ever[at] = self._weights[item_id]
+
+    def _refer_to(self, moment: int) -> None:
+        """Keep weights relative to a later moment from now on, before they become too large."""
+        assert self._reference is not None
+        factor = math.exp2(max((self._reference - moment) / (self.half_life * DAY), -2 * _MOST))
+        self._weights = {item_id: (decayed * factor, plain) for item_id, (decayed, plain) in self._weights.items()}
+        self._lately *= factor
+        self._reference = moment
 
     def scores(self, item_ids: Vocabulary) -> Doubles:
         """Return how popular each item of a catalogue is, float64 ``[n_items + 1]``, relative to the most popular."""

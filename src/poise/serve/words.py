@@ -13,6 +13,7 @@ import numpy as np
 from poise.types import Doubles
 
 K1, B = 1.2, 0.75  # the usual constants of BM25
+_SPARE = 10_000  # places that may be out of use before the index is tidied
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")  # scripts written without spaces
 
@@ -27,18 +28,24 @@ class Words:
 
     def __init__(self) -> None:
         self._items: dict[str, array[int]] = {}
-        self._counts: dict[str, array[int]] = {}
+        self._counts: dict[str, array[int]] = {}  # 0 where an item no longer has the word
         self._places: dict[int, list[tuple[str, int]]] = {}  # where an item stands, to take it out
+        self._texts: dict[int, int] = {}  # hashes
         self._lengths = array("i")
+        self._live = self._dead = 0  # places
         self._lock = threading.Lock()  # an array cannot grow while it is looked at
 
     def put(self, item: int, text: str) -> None:
         """Index the text of an item, in place of what was there."""
         with self._lock:
-            self._put(item, text)
+            if self._texts.get(item) != hash(text):
+                self._texts[item] = hash(text)
+                self._put(item, text)
+            if self._dead > self._live + _SPARE:
+                self._tidy()
 
     def _put(self, item: int, text: str) -> None:
-        for word, at in self._places.pop(item, ()):
+        for word, at in (before := self._places.pop(item, [])):
             self._counts[word][at] = 0
         if len(self._lengths) <= item:
             self._lengths.extend([0] * (item + 1 - len(self._lengths)))
@@ -51,6 +58,22 @@ class Words:
             items.append(item)
             self._counts.setdefault(word, array("i")).append(count)
         self._places[item] = places
+        self._live += len(places) - len(before)
+        self._dead += len(before)
+
+    def _tidy(self) -> None:
+        """Leave out the places at which items stood before they changed."""
+        places: dict[int, list[tuple[str, int]]] = {item: [] for item in self._places}
+        for word, items in list(self._items.items()):
+            kept = [(item, count) for item, count in zip(items, self._counts[word], strict=True) if count]
+            if not kept:
+                del self._items[word], self._counts[word]
+                continue
+            self._items[word] = array("i", [item for item, _ in kept])
+            self._counts[word] = array("i", [count for _, count in kept])
+            for at, (item, _) in enumerate(kept):
+                places[item].append((word, at))
+        self._places, self._dead = places, 0
 
     def scores(self, query: str, n: int) -> Doubles:
         """Return how well each of ``n`` items fits, by index, float64 ``[n]``; 0 where no word is in it."""

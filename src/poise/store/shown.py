@@ -6,14 +6,28 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, select
 
+from poise.store.erasure import subject
 from poise.store.records import Impression, RunFigures
 from poise.store.rows import IMPRESSION_COLUMNS, INSERT_IMPRESSIONS, from_impression, to_impression
-from poise.store.tables import events, impressions
+from poise.store.tables import erasures, events, impressions
 from poise.store.writer import Transaction
 
 
-def add_impressions(transaction: Transaction, batch: Sequence[Impression]) -> int:
-    """Write down what was shown; a page that is known already is left as it is. Returns how many are new."""
+def add_impressions(transaction: Transaction, batch: Sequence[Impression], salt: bytes) -> int:
+    """Write down what was shown; a page that is known already is left as it is. Returns how many are new.
+
+    What was shown to somebody who has been erased since, while it waited here or in another process, is left out.
+    """
+    if not batch:
+        return 0
+    since = select(erasures.c.subject, erasures.c.time).where(
+        erasures.c.project == transaction.project, erasures.c.time >= min(one.time for one in batch)
+    )
+    erased = dict(transaction.connection.execute(since.order_by(erasures.c.id)).tuples().all())
+    if erased:
+        batch = [
+            one for one in batch if one.user_id is None or erased.get(subject(one.user_id, salt), -1) < one.time
+        ]
     rows = [from_impression(impression, transaction.project) for impression in batch]
     return INSERT_IMPRESSIONS.run(transaction.connection, rows)
 

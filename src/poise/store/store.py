@@ -128,7 +128,7 @@ class Store:
             StoreFull: too many rows wait to be written.
         """
         return self._writer.submit(
-            lambda transaction: shown.add_impressions(transaction, impressions),
+            lambda transaction: shown.add_impressions(transaction, impressions, self._salt),
             len(impressions),
             versioned=False,
             waits=True,
