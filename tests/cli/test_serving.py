@@ -97,7 +97,7 @@ def test_a_run_learns_on_and_is_promoted(poise: Run, folder: Path) -> None:
     rng = random.Random(1)
     now = int(time.time() * 1000) - 600_000
     events = [
-        Event(f"n{user}", f"i{item}", "interaction", None, now + user * 1_000 + at)
+        Event(f"n{user}", f"i{item}", "interaction", None, now + at * 150_000 + user)
         for user in range(450)
         for at, item in enumerate(rng.sample(range(user % 2, 30, 2), 4))
     ]

@@ -133,3 +133,17 @@ def test_the_other_worker_forgets_too(copy_shop, start):
     assert one.client.delete(f"/v1/users/{SECRET}").status_code == 200
     assert other.recommend(user_id=SECRET)["stage"] == "popular"
     assert other.client.get(f"/v1/users/{SECRET}/profile").status_code == 404
+
+
+def test_what_another_worker_has_not_written_down_yet_is_not_written_any_more(copy_shop, start):
+    folder = copy_shop()
+    one, other = (start(folder, workers=2) for _ in range(2))
+    one.add(SECRET, "i05")
+    shown = other.recommend(user_id=SECRET)["request_id"]
+    witness = other.recommend(user_id="u01")["request_id"]
+    assert one.client.delete(f"/v1/users/{SECRET}").status_code == 200
+    assert other.client.get(f"/v1/requests/{witness}").status_code == 200
+    assert other.client.get(f"/v1/requests/{shown}").status_code == 404
+    assert not one.tenant.store.shown(SECRET)
+    later = other.recommend(user_id=SECRET)["request_id"]
+    assert other.client.get(f"/v1/requests/{later}").status_code == 200

@@ -161,6 +161,21 @@ def test_what_an_item_says_is_replaced_in_search(server, new_id):
     assert all(one["title"] != "Zanzibar" for one in server.client.get("/v1/search?q=zanzibar&k=200").json()["items"])
 
 
+def test_what_an_item_of_the_run_says_is_replaced_in_search_by_meaning(server):
+    def found(query):
+        return [
+            one["item_id"] for one in server.client.get("/v1/search", params={"q": query, "k": 200}).json()["items"]
+        ]
+
+    server.wait_for(lambda: "i04" in found("ocean"))
+    assert "i05" not in found("ocean")
+    for item_id, title in (("i04", "Lunar story 4"), ("i05", "Waves story 5")):
+        changed = {"content": {"title": title, "genres": None}}
+        assert server.client.patch(f"/v1/items/{item_id}", json=changed).status_code == 200
+    server.wait_for(lambda: "i05" in found("ocean"))
+    assert "i04" not in found("ocean")
+
+
 def test_a_deleted_item_is_out_of_everything_at_once(server, new_id):
     put(server, "items", entry("items", new_id, title="Sea story of yesterday", genres=["sea"]))
     for at in range(50):

@@ -75,7 +75,7 @@ async def get_popular(request: Request, tenant: Tenant) -> Response:
     """Return what is popular now."""
     k = read_int(request, K)
     if tenant.engine.shared:
-        await tenant.live.follow()
+        await tenant.catch_up()
     catalogue = tenant.live.served.catalogue
     scores = tenant.live.trends.scores(catalogue.item_ids)
     hidden = np.where(catalogue.available & (scores > 0), scores, -np.inf).astype(np.float32)
@@ -122,7 +122,7 @@ async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
     """
     served, live = tenant.live.served, tenant.live
     if tenant.engine.shared:
-        await live.follow()
+        await tenant.catch_up()
     events = await asyncio.to_thread(live.people.events, user_id)
     user = await asyncio.to_thread(tenant.store.user, user_id)
     if not events and user is None:
@@ -133,7 +133,7 @@ async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
         Done(event.item_id, titles[at] if at else event.item_id, event.behaviour, event.time, event.value)
         for event, at in zip(events, index.tolist(), strict=True)
     ]
-    found = interests(served.catalogue, index[index > 0].tolist())
+    found = await asyncio.to_thread(interests, served.catalogue, index[index > 0].tolist())
     content = {} if user is None else dict(user.content)
     return ProfileOut(user_id, len(events), history[::-1][:HISTORY_SHOWN], found, in_words(found), content)
 

@@ -25,9 +25,7 @@ def add_impressions(transaction: Transaction, batch: Sequence[Impression], salt:
     )
     erased = dict(transaction.connection.execute(since.order_by(erasures.c.id)).tuples().all())
     if erased:
-        batch = [
-            one for one in batch if one.user_id is None or erased.get(subject(one.user_id, salt), -1) < one.time
-        ]
+        batch = [one for one in batch if one.user_id is None or erased.get(subject(one.user_id, salt), -1) < one.time]
     rows = [from_impression(impression, transaction.project) for impression in batch]
     return INSERT_IMPRESSIONS.run(transaction.connection, rows)
 
