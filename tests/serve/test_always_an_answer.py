@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
 from poise.serve import answers, app, engine, records
+from poise.serve.served import Served
 from poise.store.errors import StoreError, StoreFull
 
 NUMBERS = itertools.count()
@@ -105,13 +107,43 @@ def test_the_next_simpler_stage_answers(server, broken, stage):
         assert [one["item_id"] for one in slate["items"]] == [one["item_id"] for one in before["items"]]
         excluded = before["items"][0]["item_id"]
         assert excluded not in server.shown(user_id="u00", exclude=[excluded])
-        assert server.recommend(user_id="nobody")["stage"] == "cached"
+        slate = server.recommend(user_id="nobody")
+        assert slate["stage"] == "cached"
+        assert slate["items"]
 
 
 def test_even_with_nothing_kept_there_is_an_answer(server):
     sabotage(server, ranker=fail, retriever=fail, popular=fail)
     slate = server.recommend(user_id="u00")
     assert (slate["stage"], slate["items"]) == ("cached", [])
+
+
+def test_what_was_kept_of_another_run_is_not_mistaken_for_this_ones(server):
+    server.recommend(user_id="u00")
+    older, _ = server.tenant.project.runs
+    server.tenant.store.set("run", older).result()
+    server.wait_for(lambda: server.recommend()["run"] == older)
+    sabotage(server, ranker=fail, popular=fail)
+    slate = server.recommend(user_id="u00")
+    assert (slate["stage"], slate["items"]) == ("cached", [])
+
+
+def test_catalogues_and_models_that_are_past_are_let_go(server):
+    for at in range(12):
+        assert server.client.patch("/v1/items/i01", json={"content": {"price": at}}).status_code == 200
+        server.recommend(user_id=f"u{at:02}")
+        server.recommend(user_id=f"u{at:02}", filters=[{"column": "price", "min": 3}])
+    older, newest = server.tenant.project.runs
+    for run in (older, newest):
+        server.tenant.store.set("run", run).result()
+        server.wait_for(lambda run=run: server.recommend(user_id="u00")["run"] == run)
+
+    def alive():
+        gc.collect()
+        return sum(type(one) is Served and one.finder is finder for one in gc.get_objects())
+
+    finder = server.tenant.live.served.finder
+    server.wait_for(lambda: alive() <= 3)
 
 
 def test_what_must_not_be_shown_is_not_shown_by_any_stage(server):

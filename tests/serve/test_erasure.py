@@ -125,7 +125,10 @@ def test_who_comes_back_is_new(lived):
     assert lived.client.delete(f"/v1/users/{SECRET}").json()["erased"] == {"events": 0, "users": 0, "impressions": 0}
 
 
-def test_the_other_worker_forgets_too(copy_shop, start):
+def test_the_other_worker_forgets_too(copy_shop, start, monkeypatch):
+    def fail(item_ids):
+        raise RuntimeError("broken on purpose")
+
     folder = copy_shop()
     one, other = (start(folder, workers=2) for _ in range(2))
     one.add(SECRET, "i05")
@@ -133,6 +136,8 @@ def test_the_other_worker_forgets_too(copy_shop, start):
     assert one.client.delete(f"/v1/users/{SECRET}").status_code == 200
     assert other.recommend(user_id=SECRET)["stage"] == "popular"
     assert other.client.get(f"/v1/users/{SECRET}/profile").status_code == 404
+    monkeypatch.setattr(other.tenant.live.trends, "scores", fail)
+    assert other.shown(user_id=SECRET) == []  # the slate that was kept is gone too
 
 
 def test_what_another_worker_has_not_written_down_yet_is_not_written_any_more(copy_shop, start):

@@ -63,6 +63,17 @@ def test_it_answers_as_the_run_does(server):
     assert server.shown(history=["i05", "i09", "i11"], k=10) == list(expected)
 
 
+def test_what_was_seen_is_shown_again_where_the_project_wants_that(copy_shop, start):
+    folder = copy_shop()
+    toml = folder / "poise.toml"
+    toml.write_text(toml.read_text().replace("[policy]", "[policy]\nhide_seen = false"))
+    server = start(folder)
+    assert sorted(server.shown(user_id="u00", k=200)) == ITEMS
+    server.add("fan", "i02")
+    assert sorted(server.shown(user_id="fan", k=200)) == ITEMS
+    assert "i02" not in server.shown(user_id="fan", k=200, exclude=["i02"])
+
+
 def test_unknown_items_in_a_history_are_passed_over(server):
     assert server.shown(history=["i05", "who", "i09"]) == server.shown(history=["i05", "i09"])
     assert server.recommend(history=["who"])["stage"] == "popular"
@@ -179,6 +190,23 @@ def test_pages_never_repeat_an_item_while_events_arrive(server, who):
     assert len(seen) >= 30
     told = server.client.get(f"/v1/requests/{first['request_id']}").json()
     assert [one["item_id"] for one in told["items"]] == seen
+
+
+def test_a_page_whose_answer_was_lost_is_the_same_again(server, user):
+    server.add(user, "i02")
+    first = server.recommend(user_id=user, k=5)
+    asked = {"user_id": user, "k": 5, "offset": 5, "request_id": first["request_id"]}
+    second = server.recommend(**asked)
+    server.add(user, second["items"][1]["item_id"])
+    server.add(user, "i39")
+    again = server.recommend(**asked)
+    assert [one["item_id"] for one in again["items"]] == [one["item_id"] for one in second["items"]]
+    assert [one["score"] for one in again["items"]] == pytest.approx([one["score"] for one in second["items"]])
+    assert len(server.client.get(f"/v1/requests/{first['request_id']}").json()["items"]) == 10
+    gone = second["items"][0]["item_id"]
+    assert gone not in server.shown(**asked, exclude=[gone])
+    third = server.shown(**{**asked, "offset": 10})
+    assert not {one["item_id"] for one in [*first["items"], *second["items"]]} & set(third)
 
 
 def test_a_page_of_a_request_that_is_not_known(server):

@@ -19,8 +19,10 @@ name = "MovieLens 100K"
 [data]
 dataset = "movielens-100k"
 
-[models.SASRec]
-epochs = 8  # half of what it takes by default, so that the demo is quick
+[models.SASRec]  # smaller than by default, so that the demo is quick
+dim = 64
+epochs = 6
+max_length = 100
 """
 _SHOWN_FIGURES = ("NDCG@10", "Recall@10", "Coverage@10", "Novelty@10")
 _USERS_SHOWN = 3

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,9 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
 from poise.models.additive import Additive
-from poise.models.vectors import columns, unit, weighted_sums
+from poise.models.vectors import Products, unit, weighted_sums
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -52,11 +49,13 @@ class Content(Additive):
         if self.mean is None:  # the version of Poise that fitted it did not keep it
             self.mean = _mean(np.asarray(found[:known], dtype=np.float32))
         new = _directions(np.asarray(found[known:], dtype=np.float32), self.mean)
-        self._set_directions(np.concatenate([self.directions, new]))
+        self._set_directions(np.concatenate([self.directions, new]), self._products)
 
-    def _set_directions(self, directions: Floats) -> None:
+    def _set_directions(self, directions: Floats, before: Products | None = None) -> None:
+        import torch
+
         self.directions = directions  # [n_items + 1, dim]
-        self._columns: Tensor | None = None
+        self._products = Products(torch.from_numpy(directions), before)
 
     def obstacle(self, data: Dataset) -> str | None:
         """See :meth:`Recommender.obstacle`: items without vectors."""
@@ -72,11 +71,9 @@ class Content(Additive):
         """See :meth:`Recommender.score`: cosines."""
         import torch
 
-        if self._columns is None:
-            self._columns = columns(torch.from_numpy(self.directions))
         people = unit(weighted_sums(queries.matrix(self.recency), self.directions))  # [n, dim]
         with torch.inference_mode():
-            return (torch.from_numpy(people) @ self._columns).numpy()
+            return self._products.of(torch.from_numpy(people)).numpy()
 
     def contributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.contributions`."""

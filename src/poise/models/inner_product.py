@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
 from poise.models.neighbours import Neighbours
-from poise.models.vectors import columns, cosine_scores
+from poise.models.vectors import Products, cosine_scores
 from poise.recommender import OPTIONS, Recommender, begins_with
 from poise.slates import Reason, Slates
 from poise.top_k import top_k
@@ -42,13 +42,17 @@ class InnerProduct(Recommender):
         """Tell of which requests something is known to go by, bool ``[n]``: by default, a history."""
         return queries.lengths > 0
 
-    def _set_vectors(self, table: Tensor, counts: Offsets) -> None:
+    def _set_vectors(self, table: Tensor, counts: Offsets, before: Products | None = None) -> None:
         """Hold on to the vectors of the items, ``[n_items + 1, dim]``, and to how many events each has."""
+        import torch
+
         self.table = table
         self.counts = counts
-        self.unknown = np.flatnonzero((counts == 0) & ~table.any(dim=1).cpu().numpy())
+        untouched = np.flatnonzero(counts == 0)
+        blank = ~table[torch.from_numpy(untouched).to(table.device)].any(dim=1)
+        self.unknown = untouched[blank.cpu().numpy()]
         self.neighbours: Neighbours | None = None
-        self._columns: Tensor | None = None
+        self._products = Products(table, before)
 
     def _set_neighbours(self, neighbours: Neighbours | None) -> None:
         self.neighbours = neighbours
@@ -80,9 +84,13 @@ class InnerProduct(Recommender):
         import torch
 
         counts, neighbours = self.counts, self.neighbours
-        table = self.table[torch.from_numpy(old).to(self.table.device)]
-        table[torch.from_numpy(new_items(old)).to(table.device)] = new_vectors
-        self._set_vectors(table, np.where(old > 0, counts[old], 0))
+        before = None
+        if len(old) == len(counts) + len(new_vectors) and (old[: len(counts)] == np.arange(len(counts))).all():
+            table, before = torch.cat([self.table, new_vectors]), self._products
+        else:
+            table = self.table[torch.from_numpy(old).to(self.table.device)]
+            table[torch.from_numpy(new_items(old)).to(table.device)] = new_vectors
+        self._set_vectors(table, np.where(old > 0, counts[old], 0), before)
         if neighbours is not None:
             moved = np.zeros(len(counts), dtype=np.int32)
             moved[old] = np.arange(len(old))
@@ -100,7 +108,7 @@ class InnerProduct(Recommender):
         known = self._known(queries)
         if known.all():
             with torch.inference_mode():
-                scores: Floats = self._products(self._expected(queries)).cpu().numpy()
+                scores: Floats = self._products.of(self._expected(queries)).cpu().numpy()
         else:
             scores = np.empty((len(queries), len(self.counts)), dtype=np.float32)
             scores[~known] = np.log1p(self.counts)
@@ -116,12 +124,6 @@ class InnerProduct(Recommender):
         for row in np.flatnonzero(~self._known(queries)):
             explained[row] = [[Reason("popular")] for _ in items[row]]
         return explained
-
-    def _products(self, expected: Tensor) -> Tensor:
-        """Return the product of each of ``expected``, ``[n, dim]``, with each item, ``[n, n_items + 1]``."""
-        if self._columns is None:
-            self._columns = columns(self.table)
-        return expected @ self._columns
 
     def retrieve(self, queries: Queries, k: int, *, explain: bool = False) -> Slates:
         """See :meth:`Recommender.retrieve`: of a large catalogue, what the index brings, scored exactly."""

@@ -90,14 +90,20 @@ class Run:
         return replace(encoder, model=str(self.path / ENCODER))
 
     def encoded(self, data: Dataset) -> Dataset:
-        """Return a data set with the vectors that the pipeline reads, of the run's own encoder, if it has one.
+        """Return a data set with the vectors that the pipeline reads, of the run's own encoder.
 
-        What was encoded before is not encoded again.
+        What was encoded before is not encoded again. Without an encoder, or without texts, the data stay as they are.
 
         Raises:
-            DataError: the run is damaged, or the catalogue has no texts to encode.
+            DataError: the run is damaged.
         """
-        return data if self.encoder is None or not data.items.width else self.encoder.encode_items(data)
+        encoder = self.encoder
+        if encoder is None or not data.items.width:
+            return data
+        try:
+            return encoder.encode_items(data)
+        except DataError:  # there are no texts: a pipeline that was made of such data reads none
+            return data
 
     @property
     def until(self) -> int | None:

@@ -8,7 +8,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+from weakref import ref
 
 import numpy as np
 
@@ -44,23 +45,29 @@ _NO_ITEMS = np.empty(0, dtype=np.int32)
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The last slate of a person, and what it answered."""
+    """The last slate of a person, and what it answered. It keeps no catalogue and no model in memory that are past."""
 
-    asked: Asked
-    stage: Stage
+    history: History
+    served: ref[Served]
+    allowed: ref[Mask]
+    run: str
+    k: int | None  # None if it answered a question that does not come again
     ranked: Ranked
     at: float
 
+    @classmethod
+    def of(cls, one: Asked, stage: Stage, ranked: Ranked) -> _Kept:
+        """Keep the answer to a question."""
+        k = one.k if stage == "ranker" and not len(one.exclude) else None
+        return cls(one.history, ref(one.served), ref(one.allowed), one.served.name, k, ranked, time.monotonic())
+
     def answers(self, one: Asked) -> bool:
         """Tell whether the ranker would answer the same: nothing happened since, and nothing else is asked."""
-        was = self.asked
         return (
-            self.stage == "ranker"
-            and was.history is one.history
-            and was.served is one.served
-            and was.allowed is one.allowed
-            and was.k == one.k
-            and not len(was.exclude)
+            self.history is one.history
+            and self.served() is one.served
+            and self.allowed() is one.allowed
+            and self.k == one.k
             and not len(one.exclude)
             and time.monotonic() - self.at < KEPT_FOR
         )
@@ -87,6 +94,7 @@ class Engine:
         self._slates: OrderedDict[str, _Kept] = OrderedDict()
         self._failed: dict[str, tuple[int, float]] = {}
         self._rng = np.random.default_rng()
+        live.when_erased.append(self._slates.clear)
         self._warm_up()
 
     async def recommend(
@@ -113,11 +121,16 @@ class Engine:
         now = int(time.time() * 1000)
         allowed = self._allowed(served, asked)
         history = await self._history(served, asked, now)
-        shown = await self._shown_before(asked)
+        pages = await self._shown_before(asked)
+        again = pages.pop() if pages and pages[-1].offset == asked.offset else None
+        shown = [item for page in pages for item in page.items][: asked.offset]
         index = served.catalogue.item_ids.index
         exclude = index([*asked.exclude, *shown]) if asked.exclude or shown else np.empty(0, dtype=np.int32)
         one = Asked(history, asked.k, now, allowed, exclude[exclude > 0], served)
-        stage, ranked, probabilities = await self._answer(one, asked.user_id)
+        if again is None:
+            stage, ranked, probabilities = await self._answer(one, asked.user_id)
+        else:
+            stage, ranked, probabilities = _as_before(one, again)
         answered = time.perf_counter()
         reasons = await self._explain(one, stage, ranked, probabilities) if asked.explain else None
         if seconds is not None:
@@ -126,7 +139,8 @@ class Engine:
         items = self._items(one, ranked, probabilities, reasons)
         slate = SlateOut(request_id, served.name, served.model, stage, items)
         self.measures.slates_by[stage].inc()
-        self._log(slate, asked, now)
+        if again is None:
+            self._log(slate, asked, now)
         return slate
 
     async def _answer(self, one: Asked, user_id: str | None) -> tuple[Stage, Ranked, Sequence[float]]:
@@ -174,10 +188,10 @@ class Engine:
             return self._popular(one)
         except Exception as error:
             self._note_failure("popular", type(error).__name__)
-        last = self._slates.get(user_id or "")
-        kept = None if last is None else last.ranked
-        if kept is None or (len(kept.items) and kept.items.max() >= len(one.allowed)):
+        last = self._slates.get(user_id or "") or self._slates.get("")
+        if last is None or last.run != one.served.name:  # whose items have other indices
             return "cached", Ranked(_NO_ITEMS, _NO_ITEMS.astype(np.float32)), []
+        kept = last.ranked
         real = one.allowed[kept.items] & ~np.isin(kept.items, one.exclude)
         items, scores = kept.items[real][: one.k], kept.scores[real][: one.k]
         return "cached", Ranked(items, scores), [1.0] * len(items)
@@ -185,7 +199,7 @@ class Engine:
     def _remember(self, user_id: str | None, one: Asked, stage: Stage, ranked: Ranked) -> None:
         """Keep the last slate of a person, and under no name the last one of all."""
         for name in {user_id or "", ""}:
-            self._slates[name] = _Kept(one, stage, ranked, time.monotonic())
+            self._slates[name] = _Kept.of(one, stage, ranked)
             self._slates.move_to_end(name)
         while len(self._slates) > CACHED:
             self._slates.popitem(last=False)
@@ -292,8 +306,8 @@ class Engine:
                 return found
         return []
 
-    async def _shown_before(self, asked: RecommendationIn) -> list[str]:
-        """Return what the pages before showed."""
+    async def _shown_before(self, asked: RecommendationIn) -> list[Impression]:
+        """Return the pages before, and the page itself if it was asked for before."""
         if not asked.offset:
             return []
         if asked.request_id is None:
@@ -301,7 +315,7 @@ class Engine:
         pages = await self.pages(asked.request_id)
         if not pages or pages[0].user_id != asked.user_id:
             raise NotFoundError(f"there is no request {asked.request_id!r} of this user: ask for the first page first")
-        return [item for page in pages if page.offset < asked.offset for item in page.items][: asked.offset]
+        return [page for page in pages if page.offset <= asked.offset]
 
     def _log(self, slate: SlateOut, asked: RecommendationIn, now: int) -> None:
         self.impressions.add(
@@ -356,6 +370,14 @@ class Engine:
         self.ranker.close()
         for aside in (self._retrieving, self._explaining, self._reading):
             aside.close()
+
+
+def _as_before(one: Asked, page: Impression) -> tuple[Stage, Ranked, Sequence[float]]:
+    """Return a page that was asked for before, whose answer may have been lost, as far as it may still be shown."""
+    items = one.served.catalogue.item_ids.index(page.items)
+    real = one.allowed[items] & ~np.isin(items, one.exclude)
+    ranked = Ranked(items[real], np.asarray(page.scores, dtype=np.float32)[real])
+    return cast(Stage, page.stage), ranked, np.asarray(page.probabilities)[real].tolist()
 
 
 def _why_popular(chance: float) -> list[Reason]:

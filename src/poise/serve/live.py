@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poise.config import ServeTable
@@ -46,6 +46,7 @@ class Live:
         self.newest_event = 0
         self.news = 0  # raised whenever there may be items to encode
         self.people = People(store)
+        self.when_erased: list[Callable[[], None]] = [self.people.forget_all]
         self.trends = Trends(options.half_life)
         self._changing, self._encoding = threading.Lock(), threading.Lock()
         self._others: OrderedDict[str, Served] = OrderedDict()
@@ -146,7 +147,8 @@ class Live:
 
     async def _take(self, changes: Changes) -> None:
         if changes.erased:
-            self.people.forget_all()
+            for forget in self.when_erased:
+                forget()
         if changes.events:
             self.people.forget({event.user_id for event in changes.events})
             counts = [(event.item_id, event.behaviour, event.time, 1) for event in changes.events]

@@ -140,7 +140,7 @@ class Served:
         return self._grown(catalogue)
 
     def encode(self) -> bool:
-        """Encode what the run has not met, and what has changed since it was. Takes its time; changes nothing by itself.
+        """Encode what the run has not met, and what says something new. Takes its time, and changes nothing by itself.
 
         Returns:
             whether there was anything.

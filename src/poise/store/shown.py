@@ -23,7 +23,7 @@ def add_impressions(transaction: Transaction, batch: Sequence[Impression], salt:
     since = select(erasures.c.subject, erasures.c.time).where(
         erasures.c.project == transaction.project, erasures.c.time >= min(one.time for one in batch)
     )
-    erased = dict(transaction.connection.execute(since.order_by(erasures.c.id)).tuples().all())
+    erased = {row.subject: row.time for row in transaction.connection.execute(since.order_by(erasures.c.id))}
     if erased:
         batch = [one for one in batch if one.user_id is None or erased.get(subject(one.user_id, salt), -1) < one.time]
     rows = [from_impression(impression, transaction.project) for impression in batch]
