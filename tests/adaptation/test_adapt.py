@@ -88,7 +88,9 @@ def test_merged_lora_says_the_same(two_groups, encoder, monkeypatch, tmp_path):
     adaptation = Adaptation(pairs=40, batch_size=4, lora=2, learning_rate=0.05)
     tuned = adapt(two_groups, tmp_path / "tuned", encoder=encoder, adaptation=adaptation)
     vectors = tuned.encode_items(two_groups).vectors["text"]
-    np.testing.assert_allclose(vectors[1:], unmerged[0], atol=1e-3)  # the cache's float16
+    np.testing.assert_allclose(
+        vectors[1:], unmerged[0], atol=5e-3
+    )  # the cache has float16, and some processors bfloat16
     assert not np.allclose(vectors, encoder.encode_items(two_groups).vectors["text"], atol=1e-2)
 
 

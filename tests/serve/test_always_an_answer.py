@@ -231,6 +231,30 @@ def test_what_was_shown_cannot_be_written_down_and_is_shown_all_the_same(server,
     server.wait_for(lambda: server.metric("poise_impressions_lost_total") == 3)
 
 
+def test_what_only_the_store_knows_is_not_waited_for_either(server, hang, monkeypatch):
+    monkeypatch.setattr(engine, "READ_WITHIN", 0.2)
+    request_id = server.recommend(user_id="u00")["request_id"]
+    for name in ("item", "user", "items", "users", "impression", "history"):
+        monkeypatch.setattr(server.tenant.store, name, hang)
+    start = time.perf_counter()
+    for path in (
+        "items/i01",
+        "users/u01",
+        "items",
+        "users",
+        f"requests/{request_id}",
+        "users/u09/profile",
+        "users/u01",
+    ):
+        answer = server.client.get(f"/v1/{path}")
+        assert answer.status_code == 503
+        assert "too long" in answer.json()["detail"]
+    assert time.perf_counter() - start < 7 * LONG
+    assert server.client.get("/v1/items/i02/similar").status_code == 200
+    assert server.recommend(history=["i02"])["stage"] == "ranker"
+    server.add("u00", "i01")
+
+
 @pytest.mark.parametrize("fault", ["fails", "hangs"])
 def test_a_worker_that_cannot_follow_the_others_answers(copy_shop, start, hang, monkeypatch, fault):
     server = start(copy_shop("budget = 0.5"), workers=2)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from poise.project import Project
+from poise.serve.live import Live
 
 
 @pytest.fixture
@@ -140,6 +141,25 @@ def test_a_new_item_is_as_well_known_to_a_run_that_is_promoted(folder, start):
         server.wait_for(lambda name=name: server.recommend()["run"] == name)
     server.wait_for(lambda: "saga" in server.shown(history=["i02"], k=200))
     server.wait_for(lambda: places(server) == found)
+
+
+def test_whoever_encodes_a_new_item_it_is_known_by_what_it_means(folder, start, monkeypatch):
+    """At the start the whole catalogue is encoded for searching, and new items for ranking: either may be first."""
+    first = start(folder)
+    first.client.post("/v1/items", json=SAGA)
+    found = places(first)
+    first.close()
+    real, done = Live.encode_new, threading.Event()
+
+    def all_then_new(live):
+        live.encode_all()
+        real(live)
+        done.set()
+
+    monkeypatch.setattr(Live, "encode_new", all_then_new)
+    second = start(folder)
+    assert done.wait(20)
+    assert places(second) == found
 
 
 def test_what_somebody_has_chosen_is_no_longer_new(folder, start):

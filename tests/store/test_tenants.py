@@ -14,6 +14,7 @@ from poise.store import Store
 from poise.store.records import Event, Impression, Item, User
 
 _example = itertools.count()
+LATER = 2**42  # than any erasure: what was shown before one is left out
 
 ID = st.sampled_from(["a", "b", "c"])
 ACT = st.tuples(
@@ -66,7 +67,7 @@ def act(store: Store, mirror: Mirror, who: int, what: str, one: str, two: str) -
         mirror.settings[one] = [who, two]
         store.set(one, [who, two]).result()
     elif what == "show":
-        impression = Impression(one, 0, two, who, None, f"run {who}", "ranker", ["x"], [1.0], [1.0])
+        impression = Impression(one, 0, two, LATER + who, None, f"run {who}", "ranker", ["x"], [1.0], [1.0])
         store.add_impressions([impression]).result()
         mirror.shown.setdefault(one, impression)
     elif what == "key":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import secrets
 import time
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from poise.serve.addresses import is_local
+from poise.serve.aside import Aside
 from poise.serve.problems import ForbiddenError, TooManyError, UnauthorizedError
 from poise.store.errors import StoreError
 from poise.store.records import Key
@@ -46,6 +46,7 @@ class Access:
     def __init__(self, store: Store, *, is_open: bool, rate: float, origins: Sequence[str] = ()) -> None:
         self.store, self.is_open, self.rate, self.origins = store, is_open, rate, origins
         self._known: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
+        self._looking_up = Aside("keys")
         self._salt = secrets.token_bytes(16)
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
@@ -77,8 +78,7 @@ class Access:
         if found is not None and time.monotonic() - found[1] < TRUSTED_FOR:
             return found[0]
         try:
-            async with asyncio.timeout(LOOKED_UP_WITHIN):
-                key = await asyncio.to_thread(self.store.check_key, token)
+            key = await self._looking_up.run(LOOKED_UP_WITHIN, self.store.check_key, token)
         except (StoreError, TimeoutError) as error:
             if found is None:
                 raise StoreError("the key cannot be looked up now: try again") from error

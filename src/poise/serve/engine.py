@@ -6,10 +6,8 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, cast
-from weakref import ref
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -21,6 +19,7 @@ from poise.recommender import Recommender
 from poise.serve.aside import Aside
 from poise.serve.batcher import Batcher, TooSlowError
 from poise.serve.impressions import EVERY, Impressions
+from poise.serve.kept import Kept
 from poise.serve.live import Live
 from poise.serve.measures import Measures
 from poise.serve.people import History
@@ -29,48 +28,22 @@ from poise.serve.served import Asked, Ranked, Served, rank_batch
 from poise.serve.times import milliseconds
 from poise.serve.wire import HistoryEvent, ItemOut, ReasonOut, RecommendationIn, SlateOut, Stage
 from poise.slates import Reason
+from poise.store.errors import StoreError
 from poise.store.records import Event, Impression
 from poise.types import Mask
 from poise.wording import verb
 
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
 CACHED = 50_000  # people whose last slate is kept
-KEPT_FOR = 60.0  # seconds that it answers the same question again
 REST = 2.0  # seconds that a stage which failed several times in a row is left alone
 FAILURES = 3
-READERS = 4  # threads that read histories
+READERS = 4  # threads that ask the store
+READ_WITHIN = 5.0  # seconds, for what has no simpler answer
 EXPLAINED_WITHIN = 2.0  # seconds
 NOBODY = History.of([], Vocabulary([]), {})
 _NO_ITEMS = np.empty(0, dtype=np.int32)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """The last slate of a person, and what it answered. It keeps no catalogue and no model in memory that are past."""
-
-    history: History
-    served: ref[Served]
-    allowed: ref[Mask]
-    run: str
-    k: int | None  # None if it answered a question that does not come again
-    ranked: Ranked
-    at: float
-
-    @classmethod
-    def of(cls, one: Asked, stage: Stage, ranked: Ranked) -> _Kept:
-        """Keep the answer to a question."""
-        k = one.k if stage == "ranker" and not len(one.exclude) else None
-        return cls(one.history, ref(one.served), ref(one.allowed), one.served.name, k, ranked, time.monotonic())
-
-    def answers(self, one: Asked) -> bool:
-        """Tell whether the ranker would answer the same: nothing happened since, and nothing else is asked."""
-        return (
-            self.history is one.history
-            and self.served() is one.served
-            and self.allowed() is one.allowed
-            and self.k == one.k
-            and not len(one.exclude)
-            and time.monotonic() - self.at < KEPT_FOR
-        )
 
 
 class Engine:
@@ -89,9 +62,9 @@ class Engine:
             self._rank, most=options.batch, queue=options.queue, budget=options.budget, threads=options.threads
         )
         self._retrieving, self._explaining = Aside("retrieval"), Aside("explaining")
-        self._reading = Aside("histories", READERS)
+        self._reading = Aside("reading", READERS)
         self.impressions = Impressions(live.store, measures)
-        self._slates: OrderedDict[str, _Kept] = OrderedDict()
+        self._slates: OrderedDict[str, Kept] = OrderedDict()
         self._failed: dict[str, tuple[int, float]] = {}
         self._rng = np.random.default_rng()
         live.when_erased.append(self._slates.clear)
@@ -199,7 +172,7 @@ class Engine:
     def _remember(self, user_id: str | None, one: Asked, stage: Stage, ranked: Ranked) -> None:
         """Keep the last slate of a person, and under no name the last one of all."""
         for name in {user_id or "", ""}:
-            self._slates[name] = _Kept.of(one, stage, ranked)
+            self._slates[name] = Kept.of(one, stage, ranked)
             self._slates.move_to_end(name)
         while len(self._slates) > CACHED:
             self._slates.popitem(last=False)
@@ -297,12 +270,23 @@ class Engine:
             self.measures.fallbacks.labels("store", type(error).__name__).inc()
             return NOBODY
 
+    async def read(self, question: Callable[Given, Found], *arguments: Given.args, **options: Given.kwargs) -> Found:
+        """Ask the store something, in a thread, but not for ever.
+
+        Raises:
+            StoreError: it cannot be read, or takes too long.
+        """
+        try:
+            return await self._reading.run(READ_WITHIN, question, *arguments, **options)
+        except TimeoutError:
+            raise StoreError("the store takes too long to answer: try again") from None
+
     async def pages(self, request_id: str) -> list[Impression]:
         """Return what was answered to a request; another process may have answered it, and not have written it yet."""
         await self.impressions.flush()
         for wait in (0.0, 2 * EVERY):
             await asyncio.sleep(wait)
-            if found := await asyncio.to_thread(self.live.store.impression, request_id):
+            if found := await self.read(self.live.store.impression, request_id):
                 return found
         return []
 

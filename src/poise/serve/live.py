@@ -116,9 +116,9 @@ class Live:
             PoiseError: the encoder cannot be had.
         """
         with self._encoding:
-            if self.served.encode():
-                with self._changing:
-                    self.served = self.served.encoded()
+            self.served.encode()
+            with self._changing:
+                self.served = self.served.encoded()
 
     def _choose(self, name: str | None) -> Run:
         """Return the run to serve: a damaged one is told of, and the one before is taken."""

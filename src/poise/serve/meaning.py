@@ -24,6 +24,7 @@ class Meaning:
         self.encoder = encoder
         self._vectors: Floats | None = None
         self._texts: dict[int, str] = {}
+        self.version = 0  # raised whenever something was encoded
         self._lock = threading.Lock()
 
     @property
@@ -32,21 +33,18 @@ class Meaning:
         with self._lock:
             return list(self._texts)
 
-    def encode(self, catalogue: Catalogue, items: Sequence[int]) -> bool:
+    def encode(self, catalogue: Catalogue, items: Sequence[int]) -> None:
         """Encode the texts of some items, unless they are encoded already. Takes its time: call it in a thread.
-
-        Returns:
-            whether there was anything to encode.
 
         Raises:
             PoiseError: the encoder cannot be had.
         """
         if self.encoder is None or not items:
-            return False
+            return
         passages = compose(catalogue.dataset(), self.encoder.columns)
         changed = [item for item in items if passages[item - 1] and self._texts.get(item) != passages[item - 1]]
         if not changed:
-            return False
+            return
         texts = [passages[item - 1] for item in changed]
         found = self.encoder.encode(texts)
         with self._lock:
@@ -54,7 +52,7 @@ class Meaning:
             vectors[changed] = found
             self._vectors = vectors
             self._texts.update(zip(changed, texts, strict=True))
-        return True
+            self.version += 1
 
     def vectors(self, size: int) -> dict[str, Floats]:
         """Return the vectors by the encoder's name, float32 ``[size, dim]``; empty where nothing is encoded."""

@@ -123,8 +123,8 @@ async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
     served, live = tenant.live.served, tenant.live
     if tenant.engine.shared:
         await tenant.catch_up()
-    events = await asyncio.to_thread(live.people.events, user_id)
-    user = await asyncio.to_thread(tenant.store.user, user_id)
+    events = await tenant.engine.read(live.people.events, user_id)
+    user = await tenant.engine.read(tenant.store.user, user_id)
     if not events and user is None:
         return None
     index = served.catalogue.item_ids.index([event.item_id for event in events])
@@ -145,7 +145,7 @@ async def get_request(request: Request, tenant: Tenant) -> Response:
     if not pages:
         raise NotFoundError(f"there is no request {request_id!r}")
     feedback: dict[str, list[str]] = defaultdict(list)
-    for event in await asyncio.to_thread(tenant.store.feedback, request_id):
+    for event in await tenant.engine.read(tenant.store.feedback, request_id):
         feedback[event.item_id].append(event.behaviour)
     items = [
         Shown(item, score, probability, feedback.get(item, []))

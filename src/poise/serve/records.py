@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Sequence
 from typing import Any
@@ -97,7 +96,7 @@ async def delete_item(request: Request, tenant: Tenant) -> Response:
 async def get_item(request: Request, tenant: Tenant) -> Response:
     """Return an item."""
     item_id = read_id(request, "item_id")
-    item = await asyncio.to_thread(tenant.store.item, item_id)
+    item = await tenant.engine.read(tenant.store.item, item_id)
     if item is None:
         raise NotFoundError(f"there is no item {item_id!r}")
     return as_json(_item(item))
@@ -106,7 +105,7 @@ async def get_item(request: Request, tenant: Tenant) -> Response:
 async def get_user(request: Request, tenant: Tenant) -> Response:
     """Return what is known of a user."""
     user_id = read_id(request, "user_id")
-    user = await asyncio.to_thread(tenant.store.user, user_id)
+    user = await tenant.engine.read(tenant.store.user, user_id)
     if user is None:
         raise NotFoundError(f"nothing is known of the user {user_id!r}")
     return as_json(_user(user))
@@ -115,14 +114,14 @@ async def get_user(request: Request, tenant: Tenant) -> Response:
 async def list_items(request: Request, tenant: Tenant) -> Response:
     """Return a part of the catalogue."""
     limit, after = read_int(request, LIMIT), read_text(request, AFTER)
-    items = await asyncio.to_thread(tenant.store.items, after, limit)
+    items = await tenant.engine.read(tenant.store.items, after, limit)
     return as_json(ItemPage([_item(one) for one in items], items[-1].item_id if len(items) == limit else None))
 
 
 async def list_users(request: Request, tenant: Tenant) -> Response:
     """Return a part of the users."""
     limit, after = read_int(request, LIMIT), read_text(request, AFTER)
-    users = await asyncio.to_thread(tenant.store.users, after, limit)
+    users = await tenant.engine.read(tenant.store.users, after, limit)
     return as_json(UserPage([_user(one) for one in users], users[-1].user_id if len(users) == limit else None))
 
 

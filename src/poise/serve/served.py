@@ -68,6 +68,7 @@ class Served:
         liked_from: the value from which a rating says that somebody liked it.
         hide_seen: whether what somebody did something with is left out.
         met: int32, items that were new and are no longer.
+        meant: the version of the meanings that the pipeline knows.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Served:
     liked_from: float = float("nan")
     hide_seen: bool = True
     met: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    meant: int = 0
 
     @classmethod
     def of(
@@ -139,21 +141,18 @@ class Served:
         self.finder.put(catalogue, catalogue.item_ids.index([item.item_id for item in items]).tolist())
         return self._grown(catalogue)
 
-    def encode(self) -> bool:
+    def encode(self) -> None:
         """Encode what the run has not met, and what says something new. Takes its time, and changes nothing by itself.
-
-        Returns:
-            whether there was anything.
 
         Raises:
             PoiseError: the encoder cannot be had.
         """
         new = range(self.base.item_ids.size, self.catalogue.item_ids.size)
-        return self.finder.meaning.encode(self.catalogue, sorted({*new, *self.finder.meaning.encoded}))
+        self.finder.meaning.encode(self.catalogue, sorted({*new, *self.finder.meaning.encoded}))
 
     def encoded(self) -> Served:
-        """Return the same run, in which what was encoded meanwhile counts."""
-        return self._grown(self.catalogue)
+        """Return the same run, in which what was encoded meanwhile, by whomever, counts."""
+        return self if self.meant == self.finder.meaning.version else self._grown(self.catalogue)
 
     def touched(self, item_ids: Sequence[str]) -> Served:
         """Return the same run, in which items that somebody did something with are no longer new."""
@@ -167,7 +166,7 @@ class Served:
         return replace(self, met=np.union1d(self.met, found).astype(np.int32), pipeline=self.pipeline.touched(found))
 
     def _grown(self, catalogue: Catalogue) -> Served:
-        pipeline = self.base
+        pipeline, meant = self.base, self.finder.meaning.version
         if catalogue.item_ids is not pipeline.item_ids:
             data = catalogue.dataset()
             for name, vectors in self.finder.meaning.vectors(catalogue.item_ids.size).items():
@@ -178,7 +177,7 @@ class Served:
                 pipeline = self.base
         if isinstance(pipeline, Pipeline):
             pipeline = pipeline.touched(self.met[self.met < pipeline.item_ids.size])
-        return replace(self, catalogue=catalogue, pipeline=pipeline)
+        return replace(self, catalogue=catalogue, pipeline=pipeline, meant=meant)
 
     def rank(self, asked: Sequence[Asked], model: Recommender) -> list[Ranked]:
         """Return the best items for each request by the pipeline or a part of it."""
