@@ -210,7 +210,7 @@ async def mixed(served: Served, ids: list[str], minutes: float) -> list[float]:
 
     watching = asyncio.create_task(watch())
     await asyncio.gather(
-        open_loop(PORT, recommendations(), 300, 60 * minutes),
+        open_loop(PORT, recommendations(), 150, 60 * minutes),
         open_loop(PORT, event_batches(10, ids), 20, 60 * minutes, connections=4),
     )
     watching.cancel()
