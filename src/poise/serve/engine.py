@@ -99,7 +99,10 @@ class Engine:
         shown = [item for page in pages for item in page.items][: asked.offset]
         index = served.catalogue.item_ids.index
         exclude = index([*asked.exclude, *shown]) if asked.exclude or shown else np.empty(0, dtype=np.int32)
-        one = Asked(history, asked.k, now, allowed, exclude[exclude > 0], served)
+        context = dict(asked.context or {})
+        if asked.scenario is not None:
+            context.setdefault("scenario", asked.scenario)
+        one = Asked(history, asked.k, now, allowed, exclude[exclude > 0], served, context)
         if again is None:
             stage, ranked, probabilities = await self._answer(one, asked.user_id)
         else:

@@ -29,7 +29,7 @@ class Kept:
     @classmethod
     def of(cls, one: Asked, stage: Stage, ranked: Ranked) -> Kept:
         """Keep the answer to a question."""
-        k = one.k if stage == "ranker" and not len(one.exclude) else None
+        k = one.k if stage == "ranker" and not len(one.exclude) and not one.context else None
         return cls(one.history, ref(one.served), ref(one.allowed), one.served.name, k, ranked, time.monotonic())
 
     def answers(self, one: Asked) -> bool:
@@ -40,5 +40,6 @@ class Kept:
             and self.allowed() is one.allowed
             and self.k == one.k
             and not len(one.exclude)
+            and not one.context
             and time.monotonic() - self.at < KEPT_FOR
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import polars as pl
 
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
@@ -36,6 +38,7 @@ class Asked:
         allowed: bool ``[n_items + 1]``, what may be shown.
         exclude: items that may not, besides.
         served: which run is asked.
+        context: where and how, by name; the scenario is one of them. Empty if nothing is known.
     """
 
     history: History
@@ -44,6 +47,7 @@ class Asked:
     allowed: Mask
     exclude: Indices
     served: Served
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,11 @@ class Served:
         )
         if any(len(one.exclude) for one in asked):
             queries = replace(queries, exclude=Ragged.from_rows([one.exclude[one.exclude < size] for one in asked]))
+        if any(one.context for one in asked):
+            names = sorted({name for one in asked for name in one.context})
+            rows = {name: [one.context.get(name) for one in asked] for name in names}
+            context = pl.DataFrame([pl.Series(name, values, strict=False) for name, values in rows.items()])
+            queries = replace(queries, context=context)
         return queries
 
 
