@@ -11,7 +11,7 @@ from poise.errors import UsageError, suggest
 
 # The help of each command stands here, so that ``poise --help`` imports none of them.
 _COMMANDS = {
-    "demo": "From real data to recommendations: no set-up, some three minutes.",
+    "demo": "From real data to recommendations: no set-up, in a minute or two.",
     "init": "Look at your files and write a poise.toml that works.",
     "check": "What is in the data, what is wrong with it, what it is enough for.",
     "fit": "Fit the pipeline, measure it, keep it as a run.",
