@@ -17,9 +17,10 @@ def calibrate(scores: Floats, known: int | None = None) -> Floats:
     """
     import torch
 
-    rows = max(1, _AT_ONCE // scores.shape[1])
-    for first in range(0, len(scores), rows):
-        part = torch.from_numpy(scores[first : first + rows])
+    whole = torch.from_numpy(scores)
+    rows = max(1, _AT_ONCE // whole.shape[1])
+    for first in range(0, len(whole), rows):
+        part = whole[first : first + rows]
         mean = part[:, 1:known].mean(dim=1, keepdim=True)
         part.sub_(mean)
         measured = part[:, 1:known]
@@ -28,5 +29,5 @@ def calibrate(scores: Floats, known: int | None = None) -> Floats:
         part.mul_(torch.where(spread > 1e-6 * mean.abs(), 1 / spread, 0))
         drawn = part.abs().add_(1).log_()
         part.sign_().mul_(drawn)
-    scores[:, 0] = 0
+    whole[:, 0] = 0
     return scores

@@ -12,7 +12,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries, newest_entries
 from poise.data.ragged import Ragged
-from poise.models.additive import Additive
+from poise.models.item_weights import ItemWeights
 from poise.models.mean_values import mean_values
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
@@ -21,7 +21,7 @@ _BLOCK = 1_000  # items whose similarities are held densely at once
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class ItemKNN(Additive):
+class ItemKNN(ItemWeights):
     """Item neighbours: an item scores by how like it is to what the person did.
 
     Two items are alike as far as the same people chose both: the cosine of their columns in the matrix of who chose
@@ -49,30 +49,14 @@ class ItemKNN(Additive):
         shrunk = together.data / (together.data + self.shrink)
         together.data = together.data / (norm[rows] * norm[together.indices]) * shrunk
         # Similarity is symmetric, so an item's neighbours are its row; kept as columns, a history sums over its rows.
-        self.similarities = sparse.csr_array(_nearest(together, self.neighbours).T)
+        self.weights = sparse.csr_array(_nearest(together, self.neighbours).T)
         self.means = mean_values(data.events.item, data.events.value, data.item_ids.size)
         self._choose_decay(valid)
 
     def _grow(self, data: Dataset) -> None:
-        added = self._count_added(data)
-        old, size = self.similarities, data.item_ids.size
-        pointers = np.pad(old.indptr, (0, added), mode="edge")
-        self.similarities = sparse.csr_array((old.data, old.indices, pointers), shape=(size, size))
+        super()._grow(data)
+        added = data.item_ids.size - len(self.means)
         self.means = np.pad(self.means, (0, added), constant_values=self.means[0])  # that of padding is the overall one
-
-    def score(self, queries: Queries) -> Floats:
-        """See :meth:`Recommender.score`."""
-        import torch
-
-        weights, width = queries.matrix(self.recency), queries.item_ids.size
-        found = self.similarities[weights.indices]  # a row an event
-        neighbours = np.diff(found.indptr)
-        row = np.repeat(np.arange(len(queries)), np.diff(weights.indptr))
-        cells = found.indices + np.repeat(row * width, neighbours)
-        found.data *= np.repeat(weights.data, neighbours)
-        scores = torch.zeros(len(queries) * width)  # a product of sparse matrices would take four times as long
-        scores.scatter_add_(0, torch.from_numpy(cells), torch.from_numpy(found.data))
-        return scores.view(-1, width).numpy()
 
     def predict(self, queries: Queries, items: Ragged) -> Floats | None:
         """See :meth:`Recommender.predict`.
@@ -85,29 +69,21 @@ class ItemKNN(Additive):
         positions, history = queries.histories()
         above = queries.events.value[positions] - self.means[history.values]
         rated = (~np.isnan(above)).astype(np.float32)
-        moved = newest_entries(history, np.nan_to_num(above), queries.item_ids.size) @ self.similarities
-        weight = newest_entries(history, rated, queries.item_ids.size) @ self.similarities
+        moved = newest_entries(history, np.nan_to_num(above), queries.item_ids.size) @ self.weights
+        weight = newest_entries(history, rated, queries.item_ids.size) @ self.weights
         of_item = (items.rows, items.values)
         move = np.asarray(moved[of_item]) / np.maximum(np.asarray(weight[of_item]), 1e-9)
         return np.asarray(self.means[items.values] + move, dtype=np.float32)
 
-    def contributions(self, query: Queries, items: Indices) -> Floats:
-        """See :meth:`Recommender.contributions`."""
-        history = query.history(0)
-        between = self.similarities[history][:, items].toarray()  # [n_history, k]
-        return between * self._history_weights(query)[:, None]  # type: ignore[no-any-return]
-
     def _similarity(self, items: Indices) -> Floats:
-        return self.similarities[:, items].T.toarray()  # type: ignore[no-any-return]
+        return self.weights[:, items].T.toarray()  # type: ignore[no-any-return]
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        matrix = self.similarities
-        return {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr, "means": self.means}
+        return {**super()._arrays(), "means": self.means}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        size = self.item_ids.size
+        super()._restore(arrays)
         self.means = arrays["means"]
-        self.similarities = sparse.csr_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(size, size))
 
 
 def _nearest(matrix: sparse.csr_array, k: int) -> sparse.csr_array:

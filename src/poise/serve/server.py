@@ -21,7 +21,7 @@ from poise.serve.logs import log_note, set_up
 from poise.serve.tenant import Tenant
 
 VARIABLE = "POISE_SERVE"  # holds the settings for the processes that uvicorn starts
-SWITCH = 0.001  # seconds after which a thread that computes lets the one go on that reads requests
+SWITCH = 0.0002  # seconds after which a thread that computes lets the one go on that reads requests
 BACKLOG = 4_096  # connections that wait to be accepted
 
 

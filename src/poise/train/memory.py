@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of options in glibc's malloc.h
-_USUAL = 128 * 1024
 _LARGEST = 2**31 - 1
+_AFTERWARDS = 32 * 2**20  # what glibc comes to by itself; the value it starts with would let each array be zeroed anew
 
 
 @contextmanager
@@ -28,6 +28,6 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        set_option(_MMAP_THRESHOLD, _USUAL)
-        set_option(_TRIM_THRESHOLD, _USUAL)
+        set_option(_MMAP_THRESHOLD, _AFTERWARDS)
+        set_option(_TRIM_THRESHOLD, 2 * _AFTERWARDS)
         trim(0)
