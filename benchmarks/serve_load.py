@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import json
 import os
 import random
@@ -21,6 +20,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -146,11 +146,13 @@ def recommendations(seed: int = 0, *, anew: bool = True) -> Iterator[bytes]:
         anew: whether no two requests of a user in a row ask for the same, so that each is scored, and none is answered
             with the slate of the one before.
     """
-    rng, number = random.Random(seed), itertools.count()
+    rng, asked = random.Random(seed), Counter[int]()
 
     def make() -> bytes:
-        k = 10 + next(number) % 7 if anew else 10
-        return request("POST", "/v1/recommendations", b'{"user_id":"load-%d","k":%d}' % (rng.randrange(USERS), k))
+        user = rng.randrange(USERS)
+        asked[user] += anew
+        k = 10 + (asked[user] + seed) % 7
+        return request("POST", "/v1/recommendations", b'{"user_id":"load-%d","k":%d}' % (user, k))
 
     return for_ever(make)
 

@@ -175,10 +175,16 @@ class Queries:
         return {}
 
     def _weigh(self, decay: float) -> sparse.csr_array:
+        age = self._ages
+        weights = np.power(np.float32(decay), age.data, dtype=np.float32)
+        return sparse.csr_array((weights, age.indices, age.indptr), shape=age.shape)
+
+    @cached_property
+    def _ages(self) -> sparse.csr_array:
+        """How many events came after the newest one on each item of a history."""
         _, items = self.histories()
         age = np.repeat(items.offsets[1:], items.lengths) - 1 - np.arange(len(items.values))
-        weights = np.power(np.float32(decay), age, dtype=np.float32)
-        return newest_entries(items, weights, self.item_ids.size)
+        return newest_entries(items, age.astype(np.float32), self.item_ids.size)
 
     def seen(self) -> Ragged:
         """Return the items that must not be returned: the history if it is hidden, and the excluded ones."""

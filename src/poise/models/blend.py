@@ -19,6 +19,7 @@ from poise.recommender import OPTIONS, Recommender, weightiest
 from poise.slates import Reason, ReasonKind
 from poise.types import Doubles, Floats, Indices
 
+_TOGETHER = 2_000_000  # scores of all members, up to which they are brought to one scale in one go
 _LEAST_SHARE = 0.2  # of a score, below which a reason is not worth naming
 
 
@@ -78,12 +79,16 @@ class Blend(Recommender):
         """See :meth:`Recommender.score`."""
         import torch
 
-        total = torch.zeros(len(queries), queries.item_ids.size)
         first = queries.take([0]) if len(queries) > 1 else queries
-        for member, share in zip(self.members, self.shares, strict=True):
-            if share:
-                scores = member.score(first if member.impersonal else queries)
-                total.add_(torch.from_numpy(calibrate(scores, self.known)), alpha=float(share))
+        used = [(member, float(share)) for member, share in zip(self.members, self.shares, strict=True) if share]
+        total = torch.zeros(len(queries), queries.item_ids.size)
+        together = max(1, _TOGETHER // total.numel())
+        for start in range(0, len(used), together):
+            some = used[start : start + together]
+            scores = [member.score(first if member.impersonal else queries) for member, _ in some]
+            scaled = torch.from_numpy(calibrate(np.concatenate(scores), self.known))
+            for (_, share), own in zip(some, torch.split(scaled, [len(one) for one in scores]), strict=True):
+                total.add_(own, alpha=share)
         return total.numpy()
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:

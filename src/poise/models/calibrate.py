@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poise.types import Floats
 
-_AT_ONCE = 100_000  # scores, that stay in the cache between one step and the next
+_AT_ONCE = 200_000  # scores, that stay in the cache between one step and the next
 
 
 def calibrate(scores: Floats, known: int | None = None) -> Floats:
@@ -27,7 +27,6 @@ def calibrate(scores: Floats, known: int | None = None) -> Floats:
         spread = torch.linalg.vector_norm(measured, dim=1, keepdim=True) / measured.shape[1] ** 0.5
         # Of scores that are equal but for rounding no differences must be made.
         part.mul_(torch.where(spread > 1e-6 * mean.abs(), 1 / spread, 0))
-        drawn = part.abs().add_(1).log_()
-        part.sign_().mul_(drawn)
+        torch.copysign(part.abs().add_(1).log_(), part, out=part)
     whole[:, 0] = 0
     return scores

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 from annotated_types import Ge, Gt, Lt
 from pydantic.dataclasses import dataclass
 from scipy import linalg, sparse
@@ -70,6 +71,12 @@ class EASE(ItemWeights):
 
     def _similarity(self, items: Indices) -> Floats:
         return self.weights[items].toarray()  # type: ignore[no-any-return]
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        if "weights" in arrays:  # the version of Poise that fitted it kept them all
+            self.weights = _largest(arrays["weights"], self.neighbours, self.left_out)
+        else:
+            super()._restore(arrays)
 
 
 def _memory() -> int | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LARGE = 200_000  # items, from which the memory for a second copy of their vectors is too much
+FEW = 64  # requests, up to which reading the vectors takes longer than multiplying them
 
 
 def unit(vectors: Floats) -> Floats:
@@ -28,7 +29,10 @@ def cosine_scores(vectors: Floats, items: Indices) -> Floats:
 
 
 class Products:
-    """Products of requests with the vectors of items, by columns that lie together: for few requests, in half the time.
+    """Products of requests with the vectors of items. A few requests read half as much, and take half the time.
+
+    For them the vectors are held a second time with 16 bits a number, where the library can multiply those with the 32
+    bits of the requests and add up in 32 bits: scores change by a ten-thousandth of the lengths of the two vectors.
 
     Args:
         vectors: ``[n, dim]``.
@@ -37,24 +41,47 @@ class Products:
 
     def __init__(self, vectors: Tensor, before: Products | None = None) -> None:
         self.vectors = vectors
-        made = None if before is None else before._columns
-        large = len(vectors) >= LARGE  # too much memory for a second copy
-        enough = made is not None and made.shape[1] > 0.9 * len(vectors)
-        self._columns: Tensor | None = vectors[:0].T if large else made if enough else None
+        self._packed: _Packed | None = None
+        if before is not None and before._packed is not None and before._packed.n > 0.9 * len(vectors):
+            self._packed = before._packed
 
     def of(self, requests: Tensor) -> Tensor:
         """Return the product of each of ``requests``, ``[n_requests, dim]``, with each vector, ``[n_requests, n]``."""
+        if len(requests) > FEW or len(self.vectors) >= LARGE or not _can_pack(self.vectors):
+            return requests @ self.vectors.T
+        if self._packed is None:
+            self._packed = _Packed(self.vectors)
+        packed = self._packed
+        products = packed.of(requests)
+        if packed.n == len(self.vectors):
+            return products
+        all_products = requests.new_empty(len(requests), len(self.vectors))
+        all_products[:, : packed.n] = products
+        all_products[:, packed.n :] = requests @ self.vectors[packed.n :].T
+        return all_products
+
+
+class _Packed:
+    """Vectors with 16 bits a number, in the order in which the library reads them."""
+
+    def __init__(self, vectors: Tensor) -> None:
         import torch
 
-        if self._columns is None:
-            self._columns = self.vectors.T.contiguous()
-        made = self._columns.shape[1]
-        if made == len(self.vectors):
-            return requests @ self._columns
-        products = requests.new_empty(len(requests), len(self.vectors))
-        torch.mm(requests, self._columns, out=products[:, :made])
-        torch.mm(requests, self.vectors[made:].T, out=products[:, made:])
+        self.n = len(vectors)
+        self._scale = max(float(vectors.abs().max()), torch.finfo(torch.float32).tiny)  # 16 bits end at 65,504
+        self._vectors = torch.ops.quantized.linear_prepack_fp16(vectors / self._scale, None)
+
+    def of(self, requests: Tensor) -> Tensor:
+        import torch
+
+        products: Tensor = torch.ops.quantized.linear_dynamic_fp16(requests * self._scale, self._vectors)
         return products
+
+
+def _can_pack(vectors: Tensor) -> bool:
+    import torch
+
+    return vectors.device.type == "cpu" and "fbgemm" in torch.backends.quantized.supported_engines
 
 
 def weighted_sums(weights: sparse.csr_array, vectors: Floats) -> Floats:

@@ -46,6 +46,7 @@ class Access:
     def __init__(self, store: Store, *, is_open: bool, rate: float, origins: Sequence[str] = ()) -> None:
         self.store, self.is_open, self.rate, self.origins = store, is_open, rate, origins
         self._known: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
+        self._own: dict[tuple[str | None, str | None], bool] = {}  # by host and origin: taking them apart takes long
         self._looking_up = Aside("keys")
         self._salt = secrets.token_bytes(16)
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
@@ -116,10 +117,18 @@ class Access:
             ForbiddenError: it is such a page.
         """
         origin = request.headers.get("origin")
+        asked = request.headers.get("host"), origin
+        if asked not in self._own:
+            if len(self._own) >= REMEMBERED:
+                self._own.clear()
+            self._own[asked] = self._is_own(request, origin)
+        if not self._own[asked]:
+            raise ForbiddenError("without API keys only this machine is answered, by its own name; see 'poise keys'")
+        return OPEN
+
+    def _is_own(self, request: Request, origin: str | None) -> bool:
         try:
             host, page = request.url.hostname or "", urlsplit(origin or "").hostname or ""
         except ValueError:  # no address at all
             host = page = ""
-        if not is_local(host) or not (origin is None or origin in self.origins or is_local(page)):
-            raise ForbiddenError("without API keys only this machine is answered, by its own name; see 'poise keys'")
-        return OPEN
+        return is_local(host) and (origin is None or origin in self.origins or is_local(page))

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from poise.serve.problems import TooManyError
 
+GATHERED = 0.02  # seconds, at most
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -30,6 +31,11 @@ class _Waiting(Generic[Asked, Answer]):
 class Batcher(Generic[Asked, Answer]):
     """Gathers what is asked while the last batch is at work, and works on it as the next.
 
+    A small batch takes most of the time of a large one. So where many ask at the same time, those who have just been
+    answered may ask again before the next batch begins: it waits for as many requests as there were, but no longer
+    than the last batch took, nor than ``GATHERED``. Otherwise half of them would always wait while the other half is
+    scored.
+
     Args:
         work: answers a batch, in order; called in the threads.
         most: requests in a batch, at most.
@@ -45,7 +51,8 @@ class Batcher(Generic[Asked, Answer]):
         self._waiting: deque[_Waiting[Asked, Answer]] = deque()
         self._begun: dict[int, float] = {}  # when each batch that is at work was begun
         self._number = 0
-        self._is_called = False
+        self._expected = 0  # requests, before which the next batch does not begin unless its time comes
+        self._due: asyncio.Handle | None = None
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
 
     def __len__(self) -> int:
@@ -73,17 +80,21 @@ class Batcher(Generic[Asked, Answer]):
         future: asyncio.Future[Answer] = loop.create_future()
         timer = loop.call_later(self.budget, _give_up, future)
         self._waiting.append(_Waiting(asked, future, timer))
-        if not self._is_called and len(self._begun) < self.threads:
-            self._is_called = True
-            loop.call_soon(self._next, loop)  # what is read in the same breath goes into the same batch
+        if len(self._begun) < self.threads and len(self._waiting) >= self._expected:
+            self._begin_in(0, loop)  # what is read in the same breath goes into the same batch
         return await future
 
     def close(self) -> None:
         """Let the batch at work end, and take no further one."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._is_called = False
+    def _begin_in(self, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        self._due = loop.call_later(seconds, self._begin, loop) if seconds else loop.call_soon(self._begin, loop)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._due, self._expected = None, 0
         if len(self._begun) >= self.threads:
             return
         batch: list[_Waiting[Asked, Answer]] = []
@@ -108,8 +119,9 @@ class Batcher(Generic[Asked, Answer]):
         batch: list[_Waiting[Asked, Answer]],
         done: Future[Sequence[Answer]],
     ) -> None:
-        del self._begun[number]
-        self._next(loop)  # the next batch is at work while this one's answers are written
+        took = time.monotonic() - self._begun.pop(number)
+        self._expected = min(len(batch) + len(self._waiting), self.most)
+        self._begin_in(min(took, GATHERED) if len(self._waiting) < self._expected else 0, loop)
         error = done.exception()
         for at, one in enumerate(batch):
             one.timer.cancel()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -44,6 +44,16 @@ READ_WITHIN = 5.0  # seconds, for what has no simpler answer
 EXPLAINED_WITHIN = 2.0  # seconds
 NOBODY = History.of([], Vocabulary([]), {})
 _NO_ITEMS = np.empty(0, dtype=np.int32)
+
+
+def _request_ids() -> Iterator[str]:
+    """Yield ids that nobody can guess; the system is asked for many at once, as each question takes long."""
+    while True:
+        drawn = os.urandom(12 * 256).hex()
+        yield from (drawn[at : at + 24] for at in range(0, len(drawn), 24))
+
+
+_REQUEST_IDS = _request_ids()
 
 
 class Engine:
@@ -111,7 +121,7 @@ class Engine:
         reasons = await self._explain(one, stage, ranked, probabilities) if asked.explain else None
         if seconds is not None:
             seconds.update(answer=answered - start, reasons=time.perf_counter() - answered)
-        request_id = asked.request_id if asked.offset and asked.request_id else secrets.token_hex(12)
+        request_id = asked.request_id if asked.offset and asked.request_id else next(_REQUEST_IDS)
         items = self._items(one, ranked, probabilities, reasons)
         slate = SlateOut(request_id, served.name, served.model, stage, items)
         self.measures.slates_by[stage].inc()

@@ -189,8 +189,9 @@ class Served:
         queries = self._queries(asked, model)
         scores = model.score(queries)
         hide(scores, queries)
-        for row, one in enumerate(asked):
-            scores[row, ~one.allowed[:size]] = -np.inf
+        for allowed in {id(one.allowed): one.allowed for one in asked}.values():
+            rows = [row for row, one in enumerate(asked) if one.allowed is allowed]
+            scores[np.array(rows)[:, None], np.flatnonzero(~allowed[:size])] = -np.inf
         items, values = top_k(scores, min(max(one.k for one in asked), size))
         slates = []
         for row, one in enumerate(asked):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -132,4 +133,7 @@ def open_tenants(settings: Settings) -> list[Tenant]:
         tenants.append(
             Tenant.open(project, store, run=settings.run, is_open=settings.is_open, shared=settings.workers > 1)
         )
+    gc.collect()
+    gc.freeze()  # models and catalogues stay: to look through them again and again would make requests wait
+    gc.set_threshold(20_000, 20, 100)
     return tenants

@@ -31,7 +31,7 @@ def add(transaction: Transaction, batch: Sequence[Event]) -> Added:
 
 def history(connection: Connection, project: int, user_id: str, limit: int) -> list[Event]:
     """Return the newest ``limit`` events of a user, the oldest first."""
-    rows = connection.execute(_HISTORY, {"project": project, "user_id": user_id, "limit": limit})
+    rows = connection.execute(_HISTORY, {"project": project, "user_id": user_id, "limit": limit}).all()
     found = [to_event(row) for row in rows]
     found.reverse()
     return found

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from poise.errors import DataError
 from poise.store.bulk import BulkInsert
 from poise.store.records import Event, Impression, Item, User
@@ -43,6 +45,9 @@ def _plain(value: Any) -> Any:
 
 dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 """Return a value as compact JSON."""
+
+
+_SLATES = msgspec.json.Encoder()  # for what is written with every answer: text and floats alone
 
 
 def to_event(row: Sequence[Any]) -> Event:
@@ -108,7 +113,7 @@ def from_impression(impression: Impression, project: int) -> tuple[Any, ...]:
         impression.run,
         impression.stage,
         len(impression.items),
-        dump([impression.items, impression.scores, impression.probabilities]),
+        _SLATES.encode([impression.items, impression.scores, impression.probabilities]).decode(),
     )
 
 
