@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from poise.train import losses
+from poise.train.catalogue_softmax import catalogue_softmax
 from poise.train.negatives import Draw, NegativeSampler
 from poise.train.shared_softmax import find_hits, shared_softmax
 
@@ -61,8 +62,7 @@ def next_item_loss(
         expected = read(every[inputs])[asked]  # [n, dim]
         if objective.smoothing:
             return losses.full_softmax(expected @ every.T, targets, smoothing=objective.smoothing)
-        own = torch.arange(len(targets), device=targets.device), targets - 1
-        return shared_softmax(expected, every[targets], every[1:], own)
+        return catalogue_softmax(expected, every[1:], targets - 1)
     drawn = targets[:0] if objective.loss == "in_batch" else sampler.sample(objective.negatives)  # [m]
     # One look-up for all: the gradient of each would be as large as the table.
     found = vectors(torch.cat([inputs.flatten(), targets, drawn]))
