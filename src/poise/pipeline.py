@@ -47,6 +47,11 @@ class Pipeline(Recommender):
         return float(self.chosen.get("new_items", 0.0)) if self.new_items is None else self.new_items
 
     @property
+    def reads_users(self) -> bool:
+        """See :attr:`Recommender.reads_users`."""
+        return any(part.reads_users for part in (*self.retrievers, self.ranker))
+
+    @property
     def name(self) -> str:
         """The name of the ranker, and of what retrieves for it."""
         brought = f" over {' + '.join(retriever.name for retriever in self.retrievers)}" if self.retrievers else ""

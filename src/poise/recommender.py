@@ -68,6 +68,11 @@ class Recommender(ABC):
         """Whether all requests are scored alike, so that one stands for all of them."""
         return False
 
+    @property
+    def reads_users(self) -> bool:
+        """Whether it goes by what the columns say of who asks, :attr:`Queries.users`."""
+        return False
+
     def fit(self, data: Dataset, valid: Holdout | None = None) -> Self:
         """Learn from all events of ``data``.
 

@@ -54,6 +54,11 @@ class Blend(Recommender):
         weights = np.asarray(self.weights or self.chosen.get("weights") or [1.0] * len(self.members))
         return np.asarray(weights / weights.sum())
 
+    @property
+    def reads_users(self) -> bool:
+        """See :attr:`Recommender.reads_users`."""
+        return any(member.reads_users for member, share in zip(self.members, self.shares, strict=True) if share)
+
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         for member in self.members:
             member.fit_once(data, valid)

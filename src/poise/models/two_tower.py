@@ -235,6 +235,11 @@ class TwoTower(InnerProduct):
         told: Mask = (np.diff(users.indptr) > 0) | (np.diff(context.indptr) > 0)
         return told | (queries.lengths > 0)
 
+    @property
+    def reads_users(self) -> bool:
+        """See :attr:`Recommender.reads_users`."""
+        return self.user_features.width > 0
+
     def _situations(self, queries: Queries) -> tuple[sparse.csr_array, sparse.csr_array]:
         """Return what is known of who asks and of the context, sparse ``[n, features]`` each."""
         n = len(queries)

@@ -130,7 +130,7 @@ class Engine:
         return slate
 
     async def _answer(self, one: Asked, user_id: str | None) -> tuple[Stage, Ranked, Sequence[float]]:
-        if not len(one.history.items):
+        if not len(one.history.items) and not one.history.user:  # nothing is known that a model goes by
             return self._simple(one, user_id)
         kept = self._slates.get(user_id) if user_id is not None else None
         if kept is not None and kept.answers(one):
@@ -277,7 +277,12 @@ class Engine:
             return known
         try:
             return await self._reading.run(
-                self.options.budget, people.history, asked.user_id, item_ids, served.behaviours
+                self.options.budget,
+                people.history,
+                asked.user_id,
+                item_ids,
+                served.behaviours,
+                reads_users=served.pipeline.reads_users,
             )
         except (PoiseError, TimeoutError) as error:
             self.measures.fallbacks.labels("store", type(error).__name__).inc()

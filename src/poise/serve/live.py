@@ -52,6 +52,7 @@ class Live:
         self._others: OrderedDict[str, Served] = OrderedDict()
         described: Mapping[str, Any] = store.setting(CATALOGUE) or {}
         self._behaviours: Sequence[str] = described.get("behaviours", [])
+        self._user_columns: Mapping[str, str] = described.get("user_columns", {})
         chosen = self._choose(run)
         kinds, title = described.get("item_kinds", {}), described.get("title_column")
         like = Catalogue.known(Vocabulary([]), kinds, title).changed(store.all_items(), [])
@@ -143,14 +144,17 @@ class Live:
         raise UsageError(f"the project in {self.project.folder.resolve()} has no runs: make one with 'poise fit'")
 
     def _of(self, run: Run, like: Catalogue, deleted: Sequence[str] = ()) -> Served:
-        return Served.of(run, like, deleted, self._behaviours, hide_seen=self.project.config.policy.hide_seen)
+        return Served.of(
+            run, like, deleted, self._behaviours, self._user_columns, hide_seen=self.project.config.policy.hide_seen
+        )
 
     async def _take(self, changes: Changes) -> None:
         if changes.erased:
             for forget in self.when_erased:
                 forget()
+        if changes.events or changes.users:
+            self.people.forget({event.user_id for event in changes.events} | {user.user_id for user in changes.users})
         if changes.events:
-            self.people.forget({event.user_id for event in changes.events})
             counts = [(event.item_id, event.behaviour, event.time, 1) for event in changes.events]
             self.trends.add(counts)
             if not self.counted:

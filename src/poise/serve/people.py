@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -31,6 +32,7 @@ class History:
         values: float32 ``[n]``.
         times: int64 ``[n]``, milliseconds since 1970.
         names: what each of the behaviours is called.
+        user: what is known of who did it, by column; empty where nothing is, or no model asks.
     """
 
     items: Indices
@@ -38,9 +40,16 @@ class History:
     values: Floats
     times: Offsets
     names: list[str]
+    user: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, events: Sequence[Event], item_ids: Vocabulary, behaviours: Mapping[str, int]) -> History:
+    def of(
+        cls,
+        events: Sequence[Event],
+        item_ids: Vocabulary,
+        behaviours: Mapping[str, int],
+        user: Mapping[str, Any] | None = None,
+    ) -> History:
         """Look up events in a catalogue; a behaviour that no model has met counts as the first."""
         lookup = item_ids._lookup
         known = [(index, event) for event in events if (index := lookup.get(event.item_id, 0))]
@@ -50,6 +59,7 @@ class History:
             np.array([np.nan if event.value is None else event.value for _, event in known], dtype=np.float32),
             np.array([event.time for _, event in known], dtype=np.int64),
             [event.behaviour for _, event in known],
+            user or {},
         )
 
     def below(self, size: int) -> History:
@@ -58,7 +68,7 @@ class History:
             return self
         kept = self.items < size
         names = [name for name, real in zip(self.names, kept.tolist(), strict=True) if real]
-        return History(self.items[kept], self.behaviours[kept], self.values[kept], self.times[kept], names)
+        return History(self.items[kept], self.behaviours[kept], self.values[kept], self.times[kept], names, self.user)
 
 
 def queries_of(histories: Sequence[History], item_ids: Vocabulary, asked: Sequence[int], *, hide_seen: bool) -> Queries:
@@ -133,8 +143,16 @@ class People:
         kept = self._histories.get(user_id)
         return kept[1] if kept is not None and kept[0] is item_ids else None
 
-    def history(self, user_id: str, item_ids: Vocabulary, behaviours: Mapping[str, int]) -> History:
+    def history(
+        self, user_id: str, item_ids: Vocabulary, behaviours: Mapping[str, int], *, reads_users: bool
+    ) -> History:
         """Return the newest events of a person in the terms of a catalogue.
+
+        Args:
+            user_id: who.
+            item_ids: the catalogue.
+            behaviours: codes by name.
+            reads_users: whether what is known of the person is to be there too.
 
         Raises:
             StoreError: they are not in memory, and the store cannot be read.
@@ -143,7 +161,8 @@ class People:
         kept = self._histories.get(user_id)
         if kept is not None and kept[0] is item_ids:
             return kept[1]
-        history = History.of(events, item_ids, behaviours)
+        user = self.store.user(user_id) if reads_users else None
+        history = History.of(events, item_ids, behaviours, None if user is None else user.content)
         with self._lock:
             if self._events.get(user_id) is events:
                 self._histories[user_id] = (item_ids, history)

@@ -81,6 +81,7 @@ async def patch_user(request: Request, tenant: Tenant) -> Response:
     user = await settled(tenant.store.patch_user(user_id, {} if patch.content is UNSET else patch.content))
     if user is None:
         raise NotFoundError(f"nothing is known of the user {user_id!r}")
+    await tenant.catch_up()
     return as_json(_user(user))
 
 
@@ -137,7 +138,11 @@ async def _put_items(tenant: Tenant, items: Sequence[ItemIn]) -> int:
 
 
 async def _put_users(tenant: Tenant, users: Sequence[UserIn]) -> int:
-    return await settled(tenant.store.put_users([User(one.user_id, one.content) for one in users])) if users else 0
+    if not users:
+        return 0
+    accepted = await settled(tenant.store.put_users([User(one.user_id, one.content) for one in users]))
+    await tenant.catch_up()
+    return accepted
 
 
 async def _import(request: Request, tenant: Tenant, batch: Batch[Any], put: Any) -> Response:

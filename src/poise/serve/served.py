@@ -22,6 +22,7 @@ from poise.serve.catalogue import Catalogue
 from poise.serve.finder import Finder
 from poise.serve.people import History, queries_of
 from poise.slates import Reason
+from poise.store import coerce
 from poise.store.records import Item
 from poise.top_k import top_k
 from poise.types import Floats, Indices, Mask
@@ -69,6 +70,7 @@ class Served:
         catalogue: whose first items are those of the run.
         finder: of items by words and meaning.
         behaviours: the codes that the pipeline knows behaviours by.
+        user_columns: the types of what is known of users, by name.
         liked_from: the value from which a rating says that somebody liked it.
         hide_seen: whether what somebody did something with is left out.
         met: int32, items that were new and are no longer.
@@ -81,6 +83,7 @@ class Served:
     catalogue: Catalogue
     finder: Finder
     behaviours: Mapping[str, int]
+    user_columns: Mapping[str, str]
     liked_from: float = float("nan")
     hide_seen: bool = True
     met: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int32))
@@ -88,7 +91,14 @@ class Served:
 
     @classmethod
     def of(
-        cls, run: Run, like: Catalogue, deleted: Sequence[str], behaviours: Sequence[str], *, hide_seen: bool
+        cls,
+        run: Run,
+        like: Catalogue,
+        deleted: Sequence[str],
+        behaviours: Sequence[str],
+        user_columns: Mapping[str, str],
+        *,
+        hide_seen: bool,
     ) -> Served:
         """Put a run to work on a catalogue, whose items may stand in another order than the run's.
 
@@ -97,6 +107,7 @@ class Served:
             like: the catalogue as it is now.
             deleted: items that were taken out of it.
             behaviours: what behaviours are called, in the order of their codes, if the run does not say.
+            user_columns: the types of what is known of users, by name.
             hide_seen: whether what somebody did something with is left out.
 
         Raises:
@@ -110,6 +121,7 @@ class Served:
             Catalogue.known(run.pipeline.item_ids, like.kinds, like.title_column),
             Finder(run.encoder),
             {name: code for code, name in enumerate(names, 1)},
+            user_columns,
             liked_from=run.facts.get("liked_from") or float("nan"),
             hide_seen=hide_seen,
         )
@@ -213,6 +225,9 @@ class Served:
         )
         if any(len(one.exclude) for one in asked):
             queries = replace(queries, exclude=Ragged.from_rows([one.exclude[one.exclude < size] for one in asked]))
+        if model.reads_users:
+            known = [one.history.user for one in asked]
+            queries = replace(queries, users=coerce.frame(known, self.user_columns))
         if any(one.context for one in asked):
             names = sorted({name for one in asked for name in one.context})
             rows = {name: [one.context.get(name) for one in asked] for name in names}

@@ -105,7 +105,7 @@ def application() -> ASGIApp:
     settings = Settings(**json.loads(os.environ[VARIABLE]))
     set_up(every_request=settings.log_requests)
     sys.setswitchinterval(SWITCH)
-    app = make_app(lambda: open_tenants(settings), PAGES)
+    app = make_app(lambda: _open_for_good(settings), PAGES)
     origins = {origin for folder in settings.folders for origin in Project(Path(folder)).config.serve.origins}
     if not origins:
         return app
@@ -133,7 +133,16 @@ def open_tenants(settings: Settings) -> list[Tenant]:
         tenants.append(
             Tenant.open(project, store, run=settings.run, is_open=settings.is_open, shared=settings.workers > 1)
         )
+    return tenants
+
+
+def _open_for_good(settings: Settings) -> list[Tenant]:
+    """Load the projects of a process that does nothing else.
+
+    Models and catalogues stay, and looking through them for garbage again and again would make requests wait.
+    """
+    tenants = open_tenants(settings)
     gc.collect()
-    gc.freeze()  # models and catalogues stay: to look through them again and again would make requests wait
+    gc.freeze()
     gc.set_threshold(20_000, 20, 100)
     return tenants
