@@ -71,3 +71,17 @@ def test_whoever_has_the_date_wrong_does_not_outweigh_all_others():
     trends = Trends(7.0)
     trends.add([("a", "view", NOW + 1_000 * DAY, 1), ("b", "view", NOW, 2)])
     assert places(trends) == ["b", "a"]
+
+
+@pytest.mark.parametrize("ids", [["a", "b", "c", "d", "e"], ["d", "c", "a"]])
+def test_another_catalogue_has_the_same_counts(ids):
+    other = Vocabulary(ids)
+    events = [("a", "view", NOW, 3), ("d", "view", NOW, 5), ("c", "view", NOW - DAY, 1)]
+    kept, new = Trends(7.0), Trends(7.0)
+    kept.add(events)
+    kept.scores(IDS)
+    new.add(events)
+    np.testing.assert_array_equal(kept.scores(other), new.scores(other))
+    for trends in (kept, new):
+        trends.add([("d", "view", NOW, 2)])
+    np.testing.assert_array_equal(kept.scores(other), new.scores(other))

@@ -81,6 +81,10 @@ class Catalogue:
         known = zip(self.ids, self.contents, self.available.tolist(), strict=True)
         return [Item(item_id, dict(content), available) for item_id, content, available in known][1:]
 
+    def make_ready(self) -> None:
+        """Make what is made on first use, so that no request waits for it."""
+        _ = self.titles, self.item_ids._lookup
+
     @cached_property
     def ids(self) -> list[str]:
         """The outer ids by index; an empty string for padding."""

@@ -183,5 +183,6 @@ class Live:
                     served = self._of(self.project.run(promoted), served.catalogue).touched(list(self._met))
                 except PoiseError as error:
                     self.project.say(f"the run {promoted} cannot be served, {served.name} goes on: {error}")
+            served.catalogue.make_ready()
             self.served = served.touched(touched)
             self.news += 1

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from poise.data.vocabulary import Vocabulary
+from poise.recommender import begins_with
 from poise.types import Doubles, Offsets
 
 DAY = 86_400_000  # milliseconds
@@ -71,14 +72,19 @@ class Trends:
     def scores(self, item_ids: Vocabulary) -> Doubles:
         """Return how popular each item of a catalogue is, float64 ``[n_items + 1]``, relative to the most popular."""
         if item_ids is not self._item_ids:
-            lookup = item_ids._lookup
-            self._lately, self._ever = np.zeros((2, item_ids.size))
-            for item_id, weights in self._weights.items():
-                at = lookup.get(item_id, 0)
-                self._lately[at], self._ever[at] = weights
-            self._lately[0] = self._ever[0] = 0
-            self._item_ids = item_ids
+            self._take_over(item_ids)
         return _share(self._lately) + _TIE * _share(np.log1p(self._ever))
+
+    def _take_over(self, item_ids: Vocabulary) -> None:
+        """Bring the counts into the order of another catalogue; of one that has grown only what is new is looked up."""
+        before = self._item_ids
+        kept = before.size if before is not None and begins_with(item_ids, before) else 1
+        self._lately, self._ever = (
+            np.pad(counts[:kept], (0, item_ids.size - kept)) for counts in (self._lately, self._ever)
+        )
+        for at, item_id in enumerate(item_ids.series[kept - 1 :], kept):
+            self._lately[at], self._ever[at] = self._weights.get(item_id, (0.0, 0))
+        self._item_ids = item_ids
 
 
 def _share(weights: Doubles) -> Doubles:
