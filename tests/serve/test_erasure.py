@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import time
 
 import pytest
 
@@ -99,6 +100,8 @@ def test_runs_that_hold_the_user_are_listed(server):
     assert server.client.delete("/v1/users/nobody").json()["runs_holding_the_user"] == []
     server.add("newcomer", "i01")
     assert server.client.delete("/v1/users/newcomer").json()["runs_holding_the_user"] == []
+    server.add("of tomorrow", "i01", timestamp=int(1000 * (time.time() + 86_400)))  # says nothing of when it came
+    assert server.client.delete("/v1/users/of tomorrow").json()["runs_holding_the_user"] == runs
 
 
 def test_somebody_can_be_erased_although_a_run_is_damaged(server):

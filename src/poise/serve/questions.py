@@ -170,11 +170,14 @@ async def delete_user(request: Request, tenant: Tenant) -> Response:
 
 
 def _holding(tenant: Tenant, user_id: str) -> list[str]:
-    """Return the runs that were made after the user first did something: they may have learnt from it."""
+    """Return the runs that were made after the user first did something: they may have learnt from it.
+
+    An event that is dated in the future does not tell when it came: all runs may have learnt from it.
+    """
     history = tenant.store.history(user_id, MOST_EVENTS)
     if not history and tenant.store.user(user_id) is None:
         return []
-    first = history[0].time if history else 0
+    first = history[0].time if history and history[0].time <= time.time() * 1000 else 0
     return [name for name in tenant.project.runs if _made(tenant, name) >= first]
 
 
