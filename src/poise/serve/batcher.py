@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from poise.serve.problems import TooManyError
 
 GATHERED = 0.02  # seconds, at most
+TRIED_AGAIN = 32  # batches
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -31,10 +32,11 @@ class _Waiting(Generic[Asked, Answer]):
 class Batcher(Generic[Asked, Answer]):
     """Gathers what is asked while the last batch is at work, and works on it as the next.
 
-    A small batch takes most of the time of a large one. So where many ask at the same time, those who have just been
-    answered may ask again before the next batch begins: it waits for as many requests as there were, but no longer
-    than the last batch took, nor than ``GATHERED``. Otherwise half of them would always wait while the other half is
-    scored.
+    A small batch takes most of the time of a large one. So where a few always ask again as soon as they are answered,
+    the next batch waits for as many requests as there were, but no longer than the last batch took, nor than
+    ``GATHERED``. Otherwise half of them would always wait while the other half is scored. Where that many do not come
+    in time, as when each request is of somebody else, the wait is halved again and again until it is nothing, and tried
+    anew now and then.
 
     Args:
         work: answers a batch, in order; called in the threads.
@@ -52,6 +54,7 @@ class Batcher(Generic[Asked, Answer]):
         self._begun: dict[int, float] = {}  # when each batch that is at work was begun
         self._number = 0
         self._expected = 0  # requests, before which the next batch does not begin unless its time comes
+        self._patience = 1.0  # how much of the time that the last batch took may be waited
         self._due: asyncio.Handle | None = None
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
 
@@ -94,6 +97,10 @@ class Batcher(Generic[Asked, Answer]):
         self._due = loop.call_later(seconds, self._begin, loop) if seconds else loop.call_soon(self._begin, loop)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._expected:
+            came = len(self._waiting) >= self._expected
+            again = not self._number % TRIED_AGAIN
+            self._patience = 1.0 if came or again else self._patience / 2
         self._due, self._expected = None, 0
         if len(self._begun) >= self.threads:
             return
@@ -121,7 +128,7 @@ class Batcher(Generic[Asked, Answer]):
     ) -> None:
         took = time.monotonic() - self._begun.pop(number)
         self._expected = min(len(batch) + len(self._waiting), self.most)
-        self._begin_in(min(took, GATHERED) if len(self._waiting) < self._expected else 0, loop)
+        self._begin_in(min(took * self._patience, GATHERED) if len(self._waiting) < self._expected else 0, loop)
         error = done.exception()
         for at, one in enumerate(batch):
             one.timer.cancel()
