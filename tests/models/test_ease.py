@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from poise.data.queries import Queries
 from poise.errors import PoiseError
 from poise.models import EASE
+from poise.recommender import load
 
 
 def _closed_form(x, l2):
@@ -65,3 +67,11 @@ def test_many_requests_are_summed_in_parts(films, monkeypatch):
     at_once = model.score(films.queries())
     monkeypatch.setattr("poise.models.item_weights._AT_ONCE", 50)
     np.testing.assert_array_equal(model.score(films.queries()), at_once)
+
+
+def test_a_model_that_kept_all_weights_is_still_read(films, tmp_path):
+    model = EASE(l2=5.0, decay=1.0).fit(films)
+    whole = EASE(l2=5.0, decay=1.0, left_out=0).fit(films).weights.toarray()
+    model.save(tmp_path / "model")
+    save_file({"weights": whole}, tmp_path / "model" / "arrays.safetensors")
+    np.testing.assert_array_equal(load(tmp_path / "model").score(films.queries()), model.score(films.queries()))

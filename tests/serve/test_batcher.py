@@ -27,8 +27,8 @@ class Work:
         return [2 * one for one in asked]
 
 
-def batcher(work: Work, **options: float) -> Batcher[int, int]:
-    return Batcher(work, **{"most": 32, "queue": 100, "budget": 5.0, "threads": 1, **options})  # type: ignore[arg-type]
+def batcher(work: Work, *, most: int = 32, queue: int = 100, budget: float = 5.0) -> Batcher[int, int]:
+    return Batcher(work, most=most, queue=queue, budget=budget, threads=1)
 
 
 def test_those_who_ask_again_at_once_are_scored_together() -> None:
@@ -39,8 +39,8 @@ def test_those_who_ask_again_at_once_are_scored_together() -> None:
 
         async def client(number: int) -> None:
             await asyncio.sleep(0.005 * (number % 2))  # half of them come while the first batch is at work
-            for time_ in range(12):
-                assert await asked.ask(number + time_) == 2 * (number + time_)
+            for turn in range(12):
+                assert await asked.ask(number + turn) == 2 * (number + turn)
 
         await asyncio.gather(*(client(number) for number in range(8)))
         asked.close()

@@ -181,7 +181,7 @@ class Queries:
 
     @cached_property
     def _ages(self) -> sparse.csr_array:
-        """How many events came after the newest one on each item of a history."""
+        """How many events came after the newest one on each item of a history, sparse float32 ``[n, n_items + 1]``."""
         _, items = self.histories()
         age = np.repeat(items.offsets[1:], items.lengths) - 1 - np.arange(len(items.values))
         return newest_entries(items, age.astype(np.float32), self.item_ids.size)

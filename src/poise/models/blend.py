@@ -87,7 +87,7 @@ class Blend(Recommender):
         first = queries.take([0]) if len(queries) > 1 else queries
         used = [(member, float(share)) for member, share in zip(self.members, self.shares, strict=True) if share]
         total = torch.zeros(len(queries), queries.item_ids.size)
-        together = max(1, _TOGETHER // total.numel())
+        together = max(1, _TOGETHER // max(total.numel(), 1))
         for start in range(0, len(used), together):
             some = used[start : start + together]
             scores = [member.score(first if member.impersonal else queries) for member, _ in some]

@@ -16,7 +16,7 @@ from poise.models.item_weights import ItemWeights
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
-_BLOCK = 1_024  # rows that are mirrored at once
+_BLOCK = 1_024  # rows that are worked on at once
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)

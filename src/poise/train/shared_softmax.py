@@ -9,7 +9,7 @@ from torch import Tensor
 
 from poise.train.device import low_precision
 
-_ROWS = 128  # numbers of rows are rounded up to it for bfloat16: the library compiles a kernel for each shape it meets
+ROWS = 128  # numbers of rows are rounded up to it for bfloat16: the library compiles a kernel for each shape it meets
 
 
 def shared_softmax(
@@ -61,7 +61,7 @@ class _SharedSoftmax(torch.autograd.Function):
         log_q: Tensor | None,
     ) -> Tensor:
         dtype = low_precision(queries.device)
-        low_queries, low_drawn = _padded(queries.to(dtype)), drawn.to(dtype)
+        low_queries, low_drawn = padded(queries.to(dtype)), drawn.to(dtype)
         logits = (low_queries @ low_drawn.T)[: len(queries)].float()  # [n, m]
         if log_q is not None:
             logits -= log_q
@@ -78,14 +78,14 @@ class _SharedSoftmax(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         queries, chosen, low_queries, low_drawn, weights, own, total = ctx.saved_tensors
         share = gradient / len(queries)
-        of_drawn = _padded(weights.mul_((share / total)[:, None]).to(low_drawn.dtype))  # [n or more, m]
+        of_drawn = padded(weights.mul_((share / total)[:, None]).to(low_drawn.dtype))  # [n or more, m]
         of_chosen = ((own / total - 1) * share)[:, None]  # [n, 1]
         to_queries = torch.addcmul((of_drawn @ low_drawn)[: len(queries)].to(queries.dtype), of_chosen, chosen)
         to_drawn = (of_drawn.T @ low_queries).to(queries.dtype)
         return to_queries, of_chosen * queries, to_drawn, None, None
 
 
-def _padded(rows: Tensor) -> Tensor:
-    """Return ``rows`` with zero rows below them, as many as the number needs to be round; float32 needs none."""
-    missing = 0 if rows.dtype == torch.float32 else -len(rows) % _ROWS
+def padded(rows: Tensor) -> Tensor:
+    """Return ``rows``, ``[n, width]``, with zero rows below them up to a multiple of ``ROWS``; float32 needs none."""
+    missing = 0 if rows.dtype == torch.float32 else -len(rows) % ROWS
     return torch.nn.functional.pad(rows, (0, 0, 0, missing)) if missing else rows
