@@ -32,6 +32,7 @@ def main() -> None:
             "ItemKNN": ItemKNN,
             "EASE, order forgotten": lambda: EASE(decay=1.0),
             "EASE": EASE,
+            "EASE, all weights kept": lambda: EASE(neighbours=10**9, left_out=0),
             "ALS": ALS,
             "BPR": BPR,
             "Content": Content,

@@ -257,6 +257,11 @@ def measure_small(
         load = asyncio.run(closed_loop(PORT, again, options.connections, options.seconds))
         spent = served.cpu_seconds() - before
         note(row("the same users asking again, nothing having happened", load, "", spent))
+    for rate in (500, 800) if "open" in wanted else ():
+        before = served.cpu_seconds()
+        load = asyncio.run(open_loop(PORT, recommendations(rate), rate, min(options.seconds, 20)))
+        what = f"recommendations scored anew, people who come at their own time, {rate} a second"
+        note(row(what, load, "", served.cpu_seconds() - before))
     if "events" in wanted:
         before = served.cpu_seconds()
         batches = prepared(event_batches(100, ids), 6_000)
@@ -291,9 +296,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--minutes", type=float, default=10, help="of mixed load")
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
-    parser.add_argument("--only", nargs="+", choices=["empty", "ask", "events", "fresh", "memory", "large"])
+    parser.add_argument("--only", nargs="+", choices=["empty", "ask", "open", "events", "fresh", "memory", "large"])
     options = parser.parse_args()
-    wanted = options.only or ["empty", "ask", "events", "fresh", "memory", "large"]
+    wanted = options.only or ["empty", "ask", "open", "events", "fresh", "memory", "large"]
     rows: list[dict[str, Any]] = []
 
     def note(one: dict[str, Any]) -> None:
