@@ -15,7 +15,8 @@ from poise.models.suited import Suited
         (40, 5, 50, {"max_length": 50, "dropout": 0.5, "blocks": 1, "epochs": 16}),
         (64, 64, 32, {"max_length": 50, "dropout": 0.5, "blocks": 1, "epochs": 16}),
         (64, 250, 50, {"max_length": 50, "dropout": 0.2, "blocks": 1, "epochs": 16}),
-        (5_000, 120, 200, {"max_length": 120, "dropout": 0.2, "blocks": 2, "epochs": 13}),
+        (5_000, 120, 200, {"max_length": 120, "dropout": 0.2, "blocks": 2, "epochs": 16}),
+        (12_500, 120, 200, {"max_length": 120, "dropout": 0.2, "blocks": 2, "epochs": 10}),
     ],
 )
 def test_what_suits_a_log_follows_from_its_size(

@@ -43,11 +43,12 @@ def test_each_event_but_the_first_is_a_target_once_with_what_came_before_it() ->
     assert sorted(targets) == sorted(set(log.item.tolist()) - first)
 
 
-@given(st.lists(st.integers(0, 30), min_size=1, max_size=20), st.integers(1, 7))
-def test_pieces_cover_each_transition_once(lengths: list[int], most: int) -> None:
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=20), st.integers(1, 7), st.integers(0, 9))
+def test_pieces_cover_each_transition_once_and_are_few(lengths: list[int], most: int, seed: int) -> None:
     stop = np.cumsum(lengths)
     start = stop - lengths
-    cut_start, cut_stop = pieces(start, stop, most)
+    cut_start, cut_stop = pieces(start, stop, most, np.random.default_rng(seed))
+    assert len(cut_start) == sum(-(-(length - 1) // most) for length in lengths if length > 1)
     assert np.all(cut_stop - cut_start <= most + 1)
     assert np.all(cut_stop - cut_start >= 2)
     found = sorted(at for a, b in zip(cut_start, cut_stop, strict=True) for at in range(a + 1, b))
@@ -84,6 +85,12 @@ def test_epochs_and_seeds_differ() -> None:
     assert order(1, 0) == order(1, 0)
     assert order(1, 0) != order(1, 1)
     assert order(1, 0) != order(2, 0)
+
+
+def test_a_long_history_is_cut_elsewhere_in_each_epoch() -> None:
+    batches = _batches([12])  # 11 targets, in three pieces of at most 5
+    sizes = {tuple((batch.targets > 0).sum(axis=1).tolist()) for number in range(200) for batch in batches.epoch(number)}
+    assert {tuple(sorted(one)) for one in sizes} == {(1, 5, 5), (2, 4, 5), (3, 3, 5)}
 
 
 def test_nobody_with_two_events_is_said() -> None:

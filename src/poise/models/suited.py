@@ -14,7 +14,7 @@ from poise.data.dataset import Dataset
 
 _SHORTEST, _LONGEST = 50, 200
 _FEWEST, _MOST = 8, 16  # passes
-_EVENTS_READ = 8_000_000  # in all passes together, from where on a further one teaches little
+_EVENTS_READ = 16_000_000  # in all passes together, from where on a further one teaches little
 _DEEP_FROM = 500_000  # events, that can teach a second layer, and longer histories, something
 
 
@@ -28,7 +28,7 @@ class Suited:
         dropout: the less an item has been met, the easier it is learnt by heart: .5 up to 128 events an item, down to
             .2 from 256 on.
         blocks: the number of layers: 2 from half a million events on, else 1.
-        epochs: passes over the events, at most: fewer over a large log, from 16 down to 8.
+        epochs: passes over the events, at most: 16, and from a million events on fewer, down to 8.
     """
 
     max_length: int

@@ -33,9 +33,10 @@ class SequenceBatch:
 class SequenceBatches:
     """The sequences of a log, an epoch at a time, in batches of about as many events each.
 
-    A history longer than a model looks back on is cut into pieces, so that each event but the first is a target once an
-    epoch. What an epoch brings depends on the seed and its number alone, and what a step brings on the number of the
-    step as well: a run that is taken up in the middle sees what it would have seen.
+    A history longer than a model looks back on is cut into pieces, elsewhere in each pass, so that each event but the
+    first is a target once a pass, each time with another part of what came before it. What an epoch brings depends on
+    the seed and its number alone, and what a step brings on the number of the step as well: a run that is taken up in
+    the middle sees what it would have seen.
 
     Args:
         log: the events.
@@ -63,14 +64,13 @@ class SequenceBatches:
         guess: float | None = None,
     ) -> None:
         self.log = log
-        self.start, self.stop = pieces(log.offsets[:-1], log.offsets[1:], max_length)
-        if not len(self.start):
+        self.n_targets = int(np.maximum(np.diff(log.offsets) - 1, 0).sum())
+        if not self.n_targets:
             raise DataError("nobody has two events: a sequence model has no order to learn; use Popularity or Content")
         self.augmentation = augmentation
         self.seed = seed
         self.guess = guess
         self.max_length = max_length
-        self.n_targets = int((self.stop - self.start - 1).sum())
         self.steps = max(1, round(self.n_targets / batch_events))  # of one pass
         self.passes = -(-least_steps // self.steps)
 
@@ -85,8 +85,9 @@ class SequenceBatches:
 
     def _pass(self, number: int, first: int) -> Iterator[SequenceBatch]:
         rng = np.random.default_rng((self.seed, number))
-        drawn = rng.permutation(len(self.start))
-        start, stop = augment.crop(self.start[drawn], self.stop[drawn], self.augmentation, rng)
+        start, stop = pieces(self.log.offsets[:-1], self.log.offsets[1:], self.max_length, rng)
+        drawn = rng.permutation(len(start))
+        start, stop = augment.crop(start[drawn], stop[drawn], self.augmentation, rng)
         lengths = stop - start
         window = np.arange(len(drawn)) * self.steps // (len(drawn) * _WINDOW)
         order = np.lexsort((np.where(window % 2, -lengths, lengths), window))  # up and down: no jump between windows
@@ -132,13 +133,16 @@ class SequenceBatches:
         )
 
 
-def pieces(start: Offsets, stop: Offsets, most: int) -> tuple[Offsets, Offsets]:
-    """Return the slices ``start[i]:stop[i]`` cut into pieces of at most ``most + 1`` events, counted from the end.
+def pieces(start: Offsets, stop: Offsets, most: int, rng: np.random.Generator) -> tuple[Offsets, Offsets]:
+    """Return the slices ``start[i]:stop[i]`` cut into pieces of at most ``most + 1`` events, as few as there can be.
 
-    A piece ends with the event that the next one begins with. What has a single event is left out.
+    Where there are several, chance decides where they are cut. A piece ends with the event that the next one begins
+    with. What has a single event is left out.
     """
     n_pieces = np.maximum(-(-(stop - start - 1) // most), 0)
+    slack = np.maximum(n_pieces * most - (stop - start - 1), 0)  # places that no event fills
+    left = rng.integers(slack + 1)  # of these, in the newest piece
     owner = np.repeat(np.arange(len(start)), n_pieces)
     back = np.arange(len(owner)) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)  # 0 for the newest piece
-    end = stop[owner] - back * most
-    return np.maximum(start[owner], end - most - 1), end
+    end = (stop + left)[owner] - back * most
+    return np.maximum(start[owner], end - most - 1), np.minimum(stop[owner], end)
