@@ -310,7 +310,7 @@ def main() -> None:
         with TemporaryDirectory(dir=folder) as work:
             write_events(split, Path(work) / "events.csv")
             rows += compare_with(peer, python, split, Path(work), options)
-    write_result("compare_libraries", rows)
+    write_result("compare_libraries_quality" if options.quality else "compare_libraries", rows)
 
 
 if __name__ == "__main__":
