@@ -89,8 +89,8 @@ def test_epochs_and_seeds_differ() -> None:
 
 def test_a_long_history_is_cut_elsewhere_in_each_epoch() -> None:
     batches = _batches([12])  # 11 targets, in three pieces of at most 5
-    sizes = {tuple((batch.targets > 0).sum(axis=1).tolist()) for number in range(200) for batch in batches.epoch(number)}
-    assert {tuple(sorted(one)) for one in sizes} == {(1, 5, 5), (2, 4, 5), (3, 3, 5)}
+    shown = [batch.targets > 0 for number in range(200) for batch in batches.epoch(number)]
+    assert {tuple(sorted(real.sum(axis=1).tolist())) for real in shown} == {(1, 5, 5), (2, 4, 5), (3, 3, 5)}
 
 
 def test_nobody_with_two_events_is_said() -> None:
