@@ -19,10 +19,8 @@ name = "MovieLens 100K"
 [data]
 dataset = "movielens-100k"
 
-[models.SASRec]  # smaller than by default, so that the demo is quick
-dim = 64
-epochs = 6
-max_length = 100
+[models.SASRec]  # half as many passes as by default, so that the demo is quick
+epochs = 8
 """
 _SHOWN_FIGURES = ("NDCG@10", "Recall@10", "Coverage@10", "Novelty@10")
 _USERS_SHOWN = 3
