@@ -7,8 +7,9 @@ the repository, with the torch of Poise. Data is Amazon Beauty. Each user's last
 before it is for validation. Each peer is compared with Poise at the same architecture (classic blocks, their number,
 the heads, the widths, the length that is read, dropout), the same loss and the same number of events a batch:
 
-- RecTools with its sampled softmax, its default dropout and its default batch. It draws negatives for each prediction,
-  Poise a set for each batch; the number is the same. It learns from the last 51 events of a user, Poise from all.
+- RecTools with its sampled softmax, its default dropout and its default batch. It draws ``--negatives`` for each
+  prediction, Poise ``--shared`` for each batch: as many as it takes for no loss of quality, since with the same number
+  Poise would meet far fewer. It learns from the last 51 events of a user, Poise from all.
 - RecBole with the full softmax, its default dropout and its default batch. It reads each prefix of a history as a
   sample of its own, of which the last event alone is predicted.
 
@@ -266,15 +267,16 @@ def compare_with(
     if "batch_events" not in job:
         users = int((split.train.events.offsets[1:] > split.train.events.offsets[:-1]).sum())
         job["batch_events"] = round(job["batch_users"] * (split.train.n_events - users) / users)
+    jobs = {"poise": {**job, "negatives": options.shared}, peer: job}
     results: dict[str, dict[str, Any]] = {}
     paths = {name: folder / f"{peer}-{name}-slates.json" for name in ("poise", peer)}
     for name in ("poise", peer):
         print(f"training {NAMES[name]}", file=sys.stderr)
         runner = "benchmarks.compare_libraries" if name == "poise" else f"benchmarks._{name}_runner"
         interpreter = Path(sys.executable) if name == "poise" else python
-        results[name] = run(interpreter, runner, {**job, "slates": str(paths[name])})
+        results[name] = run(interpreter, runner, {**jobs[name], "slates": str(paths[name])})
     own_speed = results["poise"]["events_per_second"]
-    rows = [row(name, job, results[name], own_speed, split.train.n_items) for name in ("poise", peer)]
+    rows = [row(name, jobs[name], results[name], own_speed, split.train.n_items) for name in ("poise", peer)]
     if options.quality:
         figures = quality(split, paths["poise"], paths[peer])
         for one, name, found in zip(rows, ("poise", peer), figures, strict=True):
@@ -297,7 +299,8 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--blocks", type=int, default=2)
     parser.add_argument("--heads", type=int, default=2)
-    parser.add_argument("--negatives", type=int, default=256)
+    parser.add_argument("--negatives", type=int, default=256, help="that RecTools draws for each prediction")
+    parser.add_argument("--shared", type=int, default=4096, help="that Poise draws for each batch")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
