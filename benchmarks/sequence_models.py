@@ -128,6 +128,8 @@ def main() -> None:
     parser.add_argument("--refit", action="store_true", help="also learn from validation events, reported apart")
     parser.add_argument("--beauty", type=Path, help="the folder with sequences.txt and items.jsonl")
     options = parser.parse_args()
+    if options.refit and "blend" not in options.models:
+        parser.error("--refit learns the default pipeline anew: add blend to --models")
     import torch
 
     torch.set_num_threads(options.threads)
@@ -139,7 +141,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {}
     chosen: dict[str, Any] = {}
 
-    def measure(name: str, model: Recommender) -> None:
+    def measure(seed: int, name: str, model: Recommender) -> None:
         for part, holdout in parts.items():
             if len(holdout) < 20:
                 continue
@@ -163,13 +165,13 @@ def main() -> None:
             chosen[name] = model.chosen
             if isinstance(model, Pipeline):
                 chosen[name] = {"weights": model.ranker.chosen, **model.chosen}
-            measure(name, model)
+            measure(seed, name, model)
             if options.refit and isinstance(model, Pipeline) and isinstance(model.ranker, Blend):
                 model.refit(own.train_and_valid)
-                measure(f"{name}, refitted", model)
+                measure(seed, f"{name}, refitted", model)
                 for member in model.ranker.members:
                     if member.name == "SASRec":
-                        measure("SASRec, fused, refitted", member)
+                        measure(seed, "SASRec, fused, refitted", member)
     rows = summary(options.data, options.threads, values, seconds, chosen)
     what = "refitted_sequence_models" if options.refit else "sequence_models"
     write_result(f"{what}_{options.data.replace('-', '_')}", rows)
