@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from poise.data.catalogue import load
-from poise.data.core import k_core
 from poise.data.dataset import Dataset
-from poise.data.prepare import load_files
+from poise.data.ingest.build import load_files
+from poise.data.ingest.k_core import k_core
+from poise.datasets.registry import load
 from poise.encoders import TextEncoder
 
 NAMES = ("amazon-beauty", "movielens-100k", "movielens-1m")

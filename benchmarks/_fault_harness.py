@@ -18,7 +18,13 @@ from typing import Any
 import httpx
 
 USERS, ITEMS = 200, 300
-PRELOADED = ["poise.serve.server", "poise.serve.pages", "poise.serve.connections", "poise.models.item_knn", "torch"]
+PRELOADED = [
+    "poise.serve.server",
+    "poise.serve.pages",
+    "poise.serve.http.connections",
+    "poise.models.linear.item_knn",
+    "torch",
+]
 TOML = 'name = "faults"\n[data]\nevents = "log.ndjson"\n[pipeline]\nmodels = ["ItemKNN"]\n[encoder]\nmodel = "none"\n'
 
 

@@ -43,7 +43,7 @@ from benchmarks._common import peak_memory_mb, write_result
 if TYPE_CHECKING:
     from poise.data.split import Split
     from poise.evaluation.significance import Measured
-    from poise.train.batches import SequenceBatch, SequenceBatches
+    from poise.train.batches.sequence_batches import SequenceBatch, SequenceBatches
 
 ROOT = Path(__file__).resolve().parents[1]
 BEAUTY = ROOT.parent / "shared" / "data" / "amazon-beauty" / "sequences.txt"
@@ -81,7 +81,7 @@ def environment(library: str, folder: Path) -> Path:
 
 
 def split_of(sequences: Path) -> Split:
-    from poise.data.prepare import load_files
+    from poise.data.ingest.build import load_files
     from poise.data.split import leave_last_out
 
     return leave_last_out(load_files(sequences, name="amazon-beauty"))
@@ -117,8 +117,8 @@ def train_poise(job: dict[str, Any]) -> dict[str, Any]:
     """Do a job with Poise, as the runners do it with the other libraries."""
     import torch
 
-    from poise.models.sasrec import SASRec
-    from poise.train.batches import SequenceBatches
+    from poise.models.sequential.sasrec import SASRec
+    from poise.train.batches.sequence_batches import SequenceBatches
 
     torch.set_num_threads(job["threads"])
     clock = Clock(SequenceBatches.epoch, None if job["quality"] else job["batches"])

@@ -52,7 +52,7 @@ def make(path: Path) -> None:
 
 
 def measure(source: Path) -> dict[str, Any]:
-    from poise.data.prepare import load_files
+    from poise.data.ingest.build import load_files
     from poise.data.split import leave_last_out
 
     start = time.perf_counter()

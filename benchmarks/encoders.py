@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks._common import peak_memory_mb, write_result
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.encoders.passage import compose
 from poise.encoders.text import TextEncoder
 from poise.types import Floats

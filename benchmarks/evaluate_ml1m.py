@@ -8,10 +8,10 @@ from benchmarks._common import peak_memory_mb, write_result
 
 
 def main() -> None:
-    from poise.data.catalogue import load
     from poise.data.split import leave_last_out
+    from poise.datasets.registry import load
     from poise.evaluation import evaluate
-    from poise.models.ease import EASE
+    from poise.models.linear.ease import EASE
 
     split = leave_last_out(load("movielens-1m"))
     start = time.perf_counter()

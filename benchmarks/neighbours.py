@@ -26,7 +26,7 @@ def vectors(n: int, centres: Floats, rng: np.random.Generator) -> Floats:
 def main() -> None:
     import torch
 
-    from poise.models.neighbours import Neighbours
+    from poise.models.hnsw_index import Neighbours
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, nargs="+", default=[50_000, 200_000, 1_000_000])

@@ -19,7 +19,7 @@ import polars as pl
 
 from benchmarks._common import peak_memory_mb, write_result
 from poise.data.dataset import Dataset
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 
 OPTIONS: dict[str, Any] = {"blocks": 1, "max_length": 50, "dropout": 0.2, "dim": 64, "negatives": 1024}
@@ -39,7 +39,7 @@ def train(n_events: int, threads: int) -> dict[str, Any]:
     """Learn one epoch of a log of that size."""
     import torch
 
-    from poise.models.sasrec import SASRec
+    from poise.models.sequential.sasrec import SASRec
 
     torch.set_num_threads(threads)
     data = synthetic(n_events, 10_000)
@@ -64,7 +64,7 @@ def ask() -> dict[str, Any]:
     """Score one request after the other with a history of 50 against 100,000 items, on one thread."""
     import torch
 
-    from poise.models.sasrec import SASRec
+    from poise.models.sequential.sasrec import SASRec
 
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)

@@ -193,7 +193,7 @@ def clock_jumps(base: Path) -> Row:
     """Let the clock go back a day, then forward a year, then be right again, under a server in this process."""
     import uvicorn
 
-    from poise.serve.app import make_app
+    from poise.serve.http.app import make_app
     from poise.serve.server import Settings, open_tenants
 
     folder = make_project(base / "shop")

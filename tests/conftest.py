@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import os
+
+# Before anything counts the cores: with two test processes on two cores, two threads each are ten times slower than one.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):
+    os.environ.setdefault(_threads, "1")
+
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,7 +16,7 @@ import polars as pl
 import pytest
 
 from poise.data.dataset import Dataset
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.data.split import leave_last_out
 from poise.data.vocabulary import Vocabulary
 from poise.models import (
@@ -28,7 +34,7 @@ from poise.models import (
     SASRec,
     TwoTower,
 )
-from poise.models.suited import Suited
+from poise.models.data_defaults import Suited
 from poise.recommender import Recommender
 
 DAY = 86_400_000  # milliseconds
@@ -191,5 +197,5 @@ def fitted(request: pytest.FixtureRequest, films: Dataset) -> Recommender:
 @pytest.fixture
 def quick_learning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let sequence models of which nothing else is said learn in no time: for tests of what is around them."""
-    monkeypatch.setattr("poise.models.sequence.LEAST_STEPS", 2)
+    monkeypatch.setattr("poise.models.sequential.sequence_model.LEAST_STEPS", 2)
     monkeypatch.setattr(Suited, "to", lambda data: Suited(max_length=20, dropout=0.5, blocks=1, epochs=1))

@@ -25,14 +25,14 @@ from poise import models
 from poise.adaptation import Adaptation
 from poise.cli.group import group
 from poise.config import Config, check_config
-from poise.data import catalogue
-from poise.data.clean import Cleaning
 from poise.data.dataset import Dataset
-from poise.data.index import index
+from poise.data.ingest.clean import Cleaning
+from poise.data.ingest.indexing import index
+from poise.datasets import registry
 from poise.encoders.text import TextEncoder
 from poise.evaluation import METRICS
 from poise.models import MODULES
-from poise.models.sequence import SequenceModel
+from poise.models.sequential.sequence_model import SequenceModel
 from poise.pipeline import Pipeline
 from poise.recommender import Recommender
 
@@ -100,7 +100,7 @@ class Words:
 @pytest.fixture(scope="module")
 def few(cache: None) -> Dataset:
     """MovieLens 100K cut to 120 people and the 100 most popular films, so that many models are fitted in no time."""
-    data = catalogue.load("movielens-100k")
+    data = registry.load("movielens-100k")
     popular = np.argsort(-data.item_counts[1:], kind="stable")[:100] + 1
     kept = data.select(np.isin(data.events.item, popular) & (data.events.user <= 120)).events
     events = pl.DataFrame(
@@ -171,7 +171,7 @@ class Reader:
 @pytest.mark.parametrize("page", [page for page in ENGLISH if has_examples(page)], ids=name)
 @pytest.mark.usefixtures("capsys", "quick_learning")
 def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: Dataset) -> None:
-    monkeypatch.setattr(catalogue, "load", lambda _: few)
+    monkeypatch.setattr(registry, "load", lambda _: few)
     if has_commands(page):
         monkeypatch.setattr("poise.encoders.text.minilm", lambda *_: Words())
         monkeypatch.setattr("poise.serve.server.serve", lambda _: None)  # it would serve until the end of time

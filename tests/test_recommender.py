@@ -18,7 +18,7 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError
 from poise.models import ALS, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
 from poise.models.inner_product import InnerProduct
-from poise.models.sequence import SequenceModel
+from poise.models.sequential.sequence_model import SequenceModel
 from poise.recommender import Recommender, load
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.wording import verbs
 
 

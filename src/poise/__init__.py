@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from poise import encoders as encoders
     from poise import models as models
     from poise.data import split as split
-    from poise.data.catalogue import load as load
-    from poise.data.clean import Cleaning as Cleaning
     from poise.data.dataset import Dataset as Dataset
-    from poise.data.prepare import load_files as load_files
+    from poise.data.ingest.build import load_files as load_files
+    from poise.data.ingest.clean import Cleaning as Cleaning
     from poise.data.queries import Queries as Queries
+    from poise.datasets.registry import load as load
     from poise.encoders.text import TextEncoder as TextEncoder
     from poise.errors import PoiseError as PoiseError
     from poise.evaluation import cross_validate as cross_validate
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # What is public, and where it lives: imported when it is first asked for, so that ``import poise`` is quick.
 _HOMES = {
-    "Cleaning": "poise.data.clean:Cleaning",
+    "Cleaning": "poise.data.ingest.clean:Cleaning",
     "Dataset": "poise.data.dataset:Dataset",
     "Pipeline": "poise.pipeline:Pipeline",
     "PoiseError": "poise.errors:PoiseError",
@@ -38,8 +38,8 @@ _HOMES = {
     "cross_validate": "poise.evaluation:cross_validate",
     "encoders": "poise.encoders",
     "evaluate": "poise.evaluation:evaluate",
-    "load": "poise.data.catalogue:load",
-    "load_files": "poise.data.prepare:load_files",
+    "load": "poise.datasets.registry:load",
+    "load_files": "poise.data.ingest.build:load_files",
     "load_model": "poise.recommender:load",
     "models": "poise.models",
     "split": "poise.data.split",

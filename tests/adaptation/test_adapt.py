@@ -13,7 +13,7 @@ from poise.adaptation import Adaptation, adapt
 from poise.adaptation.contrastive import PairBatches, Pairs, contrastive_loss
 from poise.adaptation.masked_language import MaskedBatches, MaskedLanguageHead, mask, masked_language_loss
 from poise.adaptation.tokens import Passages
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.data.split import leave_last_out
 from poise.encoders import TextEncoder
 from poise.errors import DataError, UsageError

@@ -15,7 +15,7 @@ def tuned_shop(shop):
 
 
 def test_a_table_of_trials_what_was_gained_and_the_lines_to_write(poise, tuned_shop, monkeypatch):
-    monkeypatch.setattr("poise.project.tuning_search.mean_ndcg", lambda model, part: (model.l2 or 5.0) / 2000)
+    monkeypatch.setattr("poise.tune.search.mean_ndcg", lambda model, part: (model.l2 or 5.0) / 2000)
     found = poise("tune", "-p", tuned_shop)
     assert found.code == 0
     assert (

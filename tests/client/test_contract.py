@@ -9,7 +9,7 @@ from poise.client import Event, Filter, HistoryEvent, Item, User
 from poise.client import records as ours
 from poise.client.calls import Calls, _Answer
 from poise.client.retry import Retry
-from poise.serve.api import OPERATIONS
+from poise.serve.http.routes import OPERATIONS
 
 CALLS = Calls(Retry(), 1.0)
 EVENT = Event("anna", "lamp", "view", 1.5, 1_704_103_200_000, None, {"device": "tv"}, "q1")

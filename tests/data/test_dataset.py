@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.errors import DataError, UnknownIdError, UsageError
 
 EVENTS = pl.DataFrame(

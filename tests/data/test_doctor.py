@@ -13,7 +13,7 @@ from poise.data.dataset import Dataset
 from poise.data.doctor import examine
 from poise.data.doctor.measures import examine_popularity
 from poise.data.doctor.page import report
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 
 DAY = 86_400_000
 NOW = 2_000_000_000.0

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from poise.data import split as protocols
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.errors import DataError, PoiseError, UsageError
 
 PROTOCOLS = {

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.data.split import leave_last_n
 from poise.errors import DataError
 

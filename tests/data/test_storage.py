@@ -8,7 +8,7 @@ import pytest
 
 from poise.data import split
 from poise.data.dataset import Dataset
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.errors import DataError, PoiseError
 
 ARRAYS = ("user", "item", "behaviour", "value", "timestamp", "offsets")

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from poise.data.dataset import Dataset
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.encoders.passage import compose
 from poise.errors import UsageError
 

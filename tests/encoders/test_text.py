@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.encoders.sentence_transformer import SentenceTransformer
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError, PoiseError, UsageError

@@ -8,7 +8,7 @@ import pytest
 
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.recommender import Recommender

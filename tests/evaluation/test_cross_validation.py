@@ -5,7 +5,7 @@ import pytest
 
 from poise.errors import UsageError
 from poise.evaluation import cross_validate
-from poise.models.random import Random
+from poise.models.baselines.random import Random
 
 
 @pytest.fixture

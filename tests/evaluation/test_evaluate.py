@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from poise.errors import NotFittedError, PoiseError, UsageError
 from poise.evaluation import evaluate, write_report
 from poise.evaluation.metrics import METRICS
-from poise.models.random import Random
+from poise.models.baselines.random import Random
 
 NO = -np.inf
 

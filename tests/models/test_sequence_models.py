@@ -12,14 +12,14 @@ import torch
 
 from poise.data import split
 from poise.data.dataset import Dataset
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.models import HSTU, BERT4Rec, GRU4Rec, SASRec
-from poise.models.pointwise_transducer import PointwiseTransducer
-from poise.models.recurrent import Recurrent
-from poise.models.sequence import SequenceModel
-from poise.models.transformer import Transformer
-from poise.train.sequences import EventTensors
+from poise.models.nn.pointwise_transducer import PointwiseTransducer
+from poise.models.nn.recurrent import Recurrent
+from poise.models.nn.transformer import Transformer
+from poise.models.sequential.sequence_model import SequenceModel
+from poise.train.batches.sequences import EventTensors
 
 KINDS = [GRU4Rec, BERT4Rec, HSTU, SASRec]
 N_ITEMS = 20
@@ -110,7 +110,7 @@ def test_what_was_learnt_serves_another_catalogue(fitted: SequenceModel) -> None
 @pytest.mark.parametrize("clock", ["none", "history", "request"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_it_reads_the_times_that_it_may(kind: type[SequenceModel], clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poise.models.sequence.LEAST_STEPS", 1)
+    monkeypatch.setattr("poise.models.sequential.sequence_model.LEAST_STEPS", 1)
     data = _circle(clock=True)
     model = kind(**SMALL, epochs=1, clock=clock).fit(data)
     queries = data.queries(["user 007", "user 019"])

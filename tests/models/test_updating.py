@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from poise.data.dataset import Dataset
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.models import BERT4Rec, GRU4Rec, SASRec
-from poise.models.sequence import SequenceModel
+from poise.models.sequential.sequence_model import SequenceModel
 
 OLD, NEW = 20, 6  # items: the old ones are a circle, the new ones another
 DAY = 86_400_000  # milliseconds
@@ -64,7 +64,9 @@ def test_new_items_are_learnt_and_old_ones_not_forgotten(
     grown = model.with_items(data)
     old = _right(grown, 0, OLD)
     assert _right(grown, OLD, NEW) < 0.6
-    monkeypatch.setattr("poise.models.sequence.UPDATE_PASSES", passes)  # there are but a few steps in a pass here
+    monkeypatch.setattr(
+        "poise.models.sequential.sequence_model.UPDATE_PASSES", passes
+    )  # there are but a few steps in a pass here
     grown.update(data)
     assert _right(grown, OLD, NEW) > 0.9
     assert _right(grown, 0, OLD) >= old - 0.05
@@ -72,12 +74,12 @@ def test_new_items_are_learnt_and_old_ones_not_forgotten(
 
 
 def test_without_replay_much_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poise.models.sequence.UPDATE_PASSES", 40)
-    monkeypatch.setattr("poise.models.sequence.UPDATE_RATE", 1.0)
+    monkeypatch.setattr("poise.models.sequential.sequence_model.UPDATE_PASSES", 40)
+    monkeypatch.setattr("poise.models.sequential.sequence_model.UPDATE_RATE", 1.0)
     data = _two_circles(later=True)
     model = SASRec(**SMALL, epochs=3).fit(_two_circles(later=False))
     kept = model.with_items(data).update(data)
-    monkeypatch.setattr("poise.train.replay.REPLAY", -1.0)
+    monkeypatch.setattr("poise.train.batches.replay.REPLAY", -1.0)
     lost = model.with_items(data).update(data)
     assert _right(kept, 0, OLD) > 0.9
     assert _right(lost, 0, OLD) < _right(kept, 0, OLD) - 0.2

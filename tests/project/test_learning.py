@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from poise.data.dataset import Dataset
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
 from poise.models import EASE

@@ -11,7 +11,7 @@ from poise.errors import DataError, PoiseError, UsageError
 from poise.project import Project
 from poise.project.fitting import compare, cutoffs_for, fit
 from poise.project.run import Run
-from poise.project.sketch import find_sources, sketch
+from poise.project.scaffold import find_sources, sketch
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ import uvicorn
 from poise.encoders.text import TextEncoder
 from poise.project import Project
 from poise.project.fitting import fit
-from poise.serve.app import make_app
-from poise.serve.connections import Connection
+from poise.serve.http.app import make_app
+from poise.serve.http.connections import Connection
 from poise.serve.pages import PAGES
 from poise.serve.server import Settings, open_tenants
 from poise.serve.tenant import Tenant

@@ -15,8 +15,9 @@ import pytest
 
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
-from poise.serve import answers, app, engine, records
-from poise.serve.served import Served
+from poise.serve.engine import engine
+from poise.serve.http import app, items, responses
+from poise.serve.state.serving_model import Served
 from poise.store.errors import StoreError, StoreFull
 
 NUMBERS = itertools.count()
@@ -298,7 +299,7 @@ def test_an_event_that_is_kept_is_acknowledged_although_the_store_cannot_be_read
 
 
 def test_a_store_that_does_not_answer_is_not_waited_for_with_events(server, monkeypatch):
-    monkeypatch.setattr(answers, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(responses, "WRITTEN_WITHIN", 0.3)
     monkeypatch.setattr(server.tenant.store, "add_events", lambda events: Future())
     start = time.perf_counter()
     answer = server.client.post("/v1/events", json={"user_id": "u00", "item_id": "i01"})
@@ -324,7 +325,7 @@ def test_without_the_encoder_words_are_found(server, monkeypatch):
 
 
 def test_new_items_are_taken_in_while_the_encoder_hangs(server, hang, monkeypatch):
-    monkeypatch.setattr(records, "ENCODED_WITHIN", 0.1)
+    monkeypatch.setattr(items, "ENCODED_WITHIN", 0.1)
     monkeypatch.setattr(TextEncoder, "encode", hang)
     for at in range(12):  # more than there are threads to wait in
         server.client.post("/v1/items", json={"item_id": f"saga{at}", "content": {"title": "Sea saga"}})

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poise.serve.api import OPERATIONS
+from poise.serve.http.routes import OPERATIONS
 
 NUMBERS = itertools.count()
 QUICKLY = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), max_examples=25)

@@ -19,8 +19,8 @@ from starlette.testclient import TestClient
 from poise.data.vocabulary import Vocabulary
 from poise.errors import UsageError
 from poise.project import Project
-from poise.serve.app import make_app
-from poise.serve.catalogue import Catalogue
+from poise.serve.catalogue.catalogue import Catalogue
+from poise.serve.http.app import make_app
 from poise.serve.page.pictures import picture_of, read_picture
 from poise.serve.page.visit import Visit
 from poise.serve.page.words import ago, done

@@ -24,7 +24,13 @@ from poise.serve.server import Settings, serve
 from poise.store.store import Store
 
 KILLS = 5
-PRELOADED = ["poise.serve.server", "poise.serve.pages", "poise.serve.connections", "poise.models.item_knn", "torch"]
+PRELOADED = [
+    "poise.serve.server",
+    "poise.serve.pages",
+    "poise.serve.http.connections",
+    "poise.models.linear.item_knn",
+    "torch",
+]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from poise.project import Project
-from poise.serve.live import Live
+from poise.serve.state.serving_state import Live
 
 
 @pytest.fixture

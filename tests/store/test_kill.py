@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from poise.data.index import index
+from poise.data.ingest.indexing import index
 from poise.store import Store
 
 

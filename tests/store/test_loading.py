@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poise.data.dataset import Dataset
-from poise.data.events import EventLog
-from poise.data.index import index
+from poise.data.event_log import EventLog
+from poise.data.ingest.indexing import index
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
 from poise.store import Store, StoreError

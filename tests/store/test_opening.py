@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from poise.errors import PoiseError, UsageError
 from poise.store import Store, StoreError
 from poise.store.records import Event, Item
-from poise.store.tables import REVISION, metadata
+from poise.store.sql.tables import REVISION, metadata
 
 MakeEvent = Callable[..., Event]
 
@@ -49,7 +49,7 @@ def test_the_migrations_make_the_tables_that_are_used(open_store: Callable[[], S
         assert compare_metadata(context, metadata) == []
         found = connection.execute(sa.text("SELECT version_num FROM poise_revision")).scalars().all()
     engine.dispose()
-    scripts = ScriptDirectory(str(Path(sys.modules["poise.store"].__file__ or "").parent / "migrations"))
+    scripts = ScriptDirectory(str(Path(sys.modules["poise.store.sql"].__file__ or "").parent / "migrations"))
     assert found == [REVISION] == scripts.get_heads()
 
 

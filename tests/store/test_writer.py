@@ -110,7 +110,7 @@ def test_a_full_disk(tmp_path: Path, make_event: MakeEvent, small_disk: list[int
 
 
 def test_a_locked_file(tmp_path: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poise.store.database.PATIENCE", 0.2)
+    monkeypatch.setattr("poise.store.sql.database.PATIENCE", 0.2)
     path = tmp_path / "live.sqlite"
     with Store.open(path) as store:
         other = sqlite3.connect(path, isolation_level=None)

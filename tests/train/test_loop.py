@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from poise.errors import PoiseError, UsageError
+from poise.models.nn.dropout import Dropout
 from poise.train import loop
 from poise.train.device import Precision
-from poise.train.dropout import Dropout
 from poise.train.loop import Progress, Training, learning_rate, train
 from poise.train.session import Logger, keep_training, watch_epochs
 

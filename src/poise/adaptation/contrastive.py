@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from poise.adaptation.tokens import Passages, alike
-from poise.data.events import EventLog
-from poise.train.losses import in_batch_softmax
+from poise.data.event_log import EventLog
+from poise.train.losses.pointwise import in_batch_softmax
 from poise.types import Mask, Offsets
 
 

@@ -10,7 +10,7 @@ from poise.cli.common import json_option, pairs, print_json, print_table, projec
 from poise.errors import PoiseError, UsageError
 
 if TYPE_CHECKING:
-    from poise.data.columns import Table
+    from poise.data.schema.column_names import Table
     from poise.project import Project
 
 _WORDS = {
@@ -30,9 +30,9 @@ def command() -> None:
 @json_option
 def list_entries(as_json: bool) -> None:
     """List the data sets with their size and licence."""
-    from poise.data import catalogue
+    from poise.datasets import registry
 
-    entries = catalogue.entries()
+    entries = registry.entries()
     if as_json:
         print_json([{"name": one.name, "size": one.size, "what": one.what, "licence": one.licence} for one in entries])
         return
@@ -46,9 +46,9 @@ def list_entries(as_json: bool) -> None:
 @json_option
 def fetch(name: str, as_json: bool) -> None:
     """Fetch a data set into the user's cache, check it, and say what is in it."""
-    from poise.data import catalogue
+    from poise.datasets import registry
 
-    data = catalogue.load(name)
+    data = registry.load(name)
     found = {"name": data.name, "events": data.n_events, "users": data.n_users, "items": data.n_items}
     if as_json:
         print_json({**found, "item_columns": data.items.columns, "user_columns": data.users.columns})

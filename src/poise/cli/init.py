@@ -12,7 +12,7 @@ from poise.config import FILE, check_config
 from poise.errors import UsageError
 
 if TYPE_CHECKING:
-    from poise.data.columns import Table
+    from poise.data.schema.column_names import Table
 
 
 @click.command("init")
@@ -41,7 +41,7 @@ def command(
     """
     from poise.files import atomic_file
     from poise.project import Project
-    from poise.project.sketch import find_sources, sketch
+    from poise.project.scaffold import find_sources, sketch
 
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")

@@ -9,7 +9,7 @@ import click
 from poise.cli.common import json_option, print_json, print_table, project_option, report_option, say
 
 if TYPE_CHECKING:
-    from poise.project.tuning import Search, Tuning
+    from poise.tune.tuning import Search, Tuning
 
 _SHOWN = 10
 
@@ -37,9 +37,9 @@ def command(
     Models that learn by epochs are stopped early where they are bad. The test part is not touched.
     """
     from poise.project import Project
-    from poise.project.tuning import tune
-    from poise.project.tuning_file import toml_lines, write_options
-    from poise.project.tuning_page import report, verdict
+    from poise.tune.report import report, verdict
+    from poise.tune.toml_options import toml_lines, write_options
+    from poise.tune.tuning import tune
 
     project = Project(folder, say=say)
     found = tune(project, model=model, search=search, trials=trials)
@@ -69,7 +69,7 @@ def command(
 
 
 def _print_trials(found: Tuning) -> None:
-    from poise.project.tuning_search import FIGURE, in_words
+    from poise.tune.search import FIGURE, in_words
 
     states = [one.state for one in found.trials]
     aside = [f"{states.count('pruned')} stopped early"] if "pruned" in states else []

@@ -23,7 +23,7 @@ from poise.config.tables import (
     Space,
     TuneTable,
 )
-from poise.data.clean import Cleaning
+from poise.data.ingest.clean import Cleaning
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError, UsageError, suggest
 from poise.models import MODULES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from poise.data.columns import availability
+from poise.data.schema.column_names import availability
 from poise.errors import DataError
 
 _TRUE, _FALSE = ("true", "1", "1.0", "yes", "y", "t"), ("false", "0", "0.0", "no", "n", "f")

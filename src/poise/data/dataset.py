@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from poise.data.events import EventLog
-from poise.data.find import find_items
+from poise.data.event_log import EventLog
+from poise.data.find_items import find_items
 from poise.data.queries import Queries
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, UnknownIdError, UsageError
 from poise.types import Floats, Indices, Mask, Offsets
 
 if TYPE_CHECKING:
-    from poise.data.clean import Cleaning
-    from poise.data.quarantine import Quarantine
+    from poise.data.ingest.clean import Cleaning
+    from poise.data.ingest.quarantine import Quarantine
 
 Kind = Literal["text", "category", "categories", "number", "image"]
 """What a catalogue column holds: words to read, one label, a list of labels, a number, the path of an image."""
@@ -74,8 +74,8 @@ class Dataset:
         cleaning: Cleaning | None = None,
         name: str = "data",
     ) -> Dataset:
-        """Make a data set of polars or pandas frames. See :func:`poise.data.prepare.prepare`, which does it."""
-        from poise.data.prepare import prepare
+        """Make a data set of polars or pandas frames. See :func:`poise.data.ingest.build.prepare`, which does it."""
+        from poise.data.ingest.build import prepare
 
         return prepare(
             events,
@@ -180,7 +180,7 @@ class Dataset:
     def find_items(self, words: Sequence[str]) -> list[int]:
         """Return the item that each of ``words`` means: an id, a title, or a part of exactly one title.
 
-        See :func:`poise.data.find.find_items`.
+        See :func:`poise.data.find_items.find_items`.
         """
         return find_items(words, self.item_ids, self.titles, self.item_counts)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from poise.data.events import EventLog
+from poise.data.event_log import EventLog
 from poise.data.ragged import Ragged, gather_slices
 from poise.data.vocabulary import Vocabulary
 from poise.errors import UsageError

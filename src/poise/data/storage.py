@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from poise.data.dataset import Dataset
-from poise.data.events import EventLog
+from poise.data.event_log import EventLog
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, PoiseError, one_line
 from poise.files import atomic_directory, read_json

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from poise.data.scripts import LETTERS
+from poise.data.writing_systems import LETTERS
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.types import Floats
 

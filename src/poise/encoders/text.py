@@ -12,13 +12,13 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
-from poise.data.scripts import script_shares
+from poise.data.writing_systems import script_shares
 from poise.encoders.backend import Backend
 from poise.encoders.cache import Halves, VectorCache
 from poise.encoders.openai_endpoint import OpenAIEndpoint
 from poise.encoders.passage import compose
 from poise.encoders.sentence_transformer import Precision, SentenceTransformer, minilm
-from poise.encoders.universal import Universal
+from poise.encoders.universal_sentence_encoder import Universal
 from poise.errors import DataError
 from poise.progress import track
 from poise.types import Floats

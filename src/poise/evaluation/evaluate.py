@@ -9,7 +9,7 @@ import numpy as np
 from poise.data.holdout import Holdout
 from poise.data.ragged import Ragged
 from poise.errors import PoiseError, UsageError
-from poise.evaluation import beyond, ranking
+from poise.evaluation import beyond_accuracy, ranking
 from poise.evaluation.groups import recall_by_item_group, user_groups
 from poise.evaluation.items import ITEM_GROUPS, ItemFacts
 from poise.evaluation.metrics import Metric, choose
@@ -124,9 +124,9 @@ class _Batch:
             hide(mask, queries)
             self.allowed = mask == 0
         if "Serendipity" in names:
-            self.popular_reach = {k: beyond.popular_reach(self.allowed, facts, k) for k in cutoffs}
+            self.popular_reach = {k: beyond_accuracy.popular_reach(self.allowed, facts, k) for k in cutoffs}
         if "Calibration" in names:
-            self.history_labels = beyond.history_labels(queries, facts)
+            self.history_labels = beyond_accuracy.history_labels(queries, facts)
 
 
 class _Run:
@@ -172,12 +172,12 @@ class _Run:
         facts, shown = self.facts, items[:, :k]
         if name in ranking.AT_K:
             return ranking.AT_K[name](hits, batch.n_targets, k)
-        if name in beyond.OF_SLATE:
-            return beyond.OF_SLATE[name](shown, facts)
+        if name in beyond_accuracy.OF_SLATE:
+            return beyond_accuracy.OF_SLATE[name](shown, facts)
         if name == "Serendipity":
-            return beyond.serendipity(shown, hits[:, :k], batch.popular_reach[k], facts)
+            return beyond_accuracy.serendipity(shown, hits[:, :k], batch.popular_reach[k], facts)
         if name == "Calibration":
-            return beyond.calibration(shown, batch.history_labels, facts)
+            return beyond_accuracy.calibration(shown, batch.history_labels, facts)
         return None  # of all slates together: see whole()
 
     def _predict(self, holdout: Holdout) -> None:
@@ -213,10 +213,10 @@ class _Run:
         slates = np.concatenate(self._slates)
         found = {}
         for metric in self.metrics:
-            if metric.name in beyond.OF_ALL_SLATES:
+            if metric.name in beyond_accuracy.OF_ALL_SLATES:
                 for cutoff in self.cutoffs:
-                    value, error = beyond.OF_ALL_SLATES[metric.name](slates[:, :cutoff], n_items)
-                    low, high = beyond.normal_interval(value, error)
+                    value, error = beyond_accuracy.OF_ALL_SLATES[metric.name](slates[:, :cutoff], n_items)
+                    low, high = beyond_accuracy.normal_interval(value, error)
                     found[f"{metric.name}@{cutoff}"] = Estimate(value, low, high, len(slates))
         return found
 

@@ -6,34 +6,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from poise.models.als import ALS as ALS
-    from poise.models.bert4rec import BERT4Rec as BERT4Rec
-    from poise.models.blend import Blend as Blend
-    from poise.models.bpr import BPR as BPR
-    from poise.models.content import Content as Content
-    from poise.models.ease import EASE as EASE
-    from poise.models.gru4rec import GRU4Rec as GRU4Rec
-    from poise.models.hstu import HSTU as HSTU
-    from poise.models.item_knn import ItemKNN as ItemKNN
-    from poise.models.popularity import Popularity as Popularity
-    from poise.models.random import Random as Random
-    from poise.models.sasrec import SASRec as SASRec
-    from poise.models.two_tower import TwoTower as TwoTower
+    from poise.models.baselines.content import Content as Content
+    from poise.models.baselines.popularity import Popularity as Popularity
+    from poise.models.baselines.random import Random as Random
+    from poise.models.blend.blend import Blend as Blend
+    from poise.models.factorisation.als import ALS as ALS
+    from poise.models.factorisation.bpr import BPR as BPR
+    from poise.models.linear.ease import EASE as EASE
+    from poise.models.linear.item_knn import ItemKNN as ItemKNN
+    from poise.models.sequential.bert4rec import BERT4Rec as BERT4Rec
+    from poise.models.sequential.gru4rec import GRU4Rec as GRU4Rec
+    from poise.models.sequential.hstu import HSTU as HSTU
+    from poise.models.sequential.sasrec import SASRec as SASRec
+    from poise.models.two_tower.two_tower import TwoTower as TwoTower
 
 MODULES = {
-    "Random": "random",
-    "Popularity": "popularity",
-    "ItemKNN": "item_knn",
-    "EASE": "ease",
-    "ALS": "als",
-    "BPR": "bpr",
-    "Content": "content",
-    "TwoTower": "two_tower",
-    "GRU4Rec": "gru4rec",
-    "BERT4Rec": "bert4rec",
-    "HSTU": "hstu",
-    "SASRec": "sasrec",
-    "Blend": "blend",
+    "Random": "baselines.random",
+    "Popularity": "baselines.popularity",
+    "ItemKNN": "linear.item_knn",
+    "EASE": "linear.ease",
+    "ALS": "factorisation.als",
+    "BPR": "factorisation.bpr",
+    "Content": "baselines.content",
+    "TwoTower": "two_tower.two_tower",
+    "GRU4Rec": "sequential.gru4rec",
+    "BERT4Rec": "sequential.bert4rec",
+    "HSTU": "sequential.hstu",
+    "SASRec": "sequential.sasrec",
+    "Blend": "blend.blend",
 }
 """The module of each model, from the simplest to the best."""
 

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
-from poise.models.neighbours import Neighbours
+from poise.models.hnsw_index import Neighbours
 from poise.models.vectors import Products, cosine_scores
 from poise.recommender import OPTIONS, Recommender, begins_with
 from poise.slates import Reason, Slates
@@ -31,7 +31,7 @@ _MARGIN = 32  # items more than are needed, since half precision puts some a lit
 class InnerProduct(Recommender):
     """A model that turns a request into a vector; an item scores by the product of its own with it.
 
-    For large catalogues the best items are found by an index (:mod:`poise.models.neighbours`), and scored exactly.
+    For large catalogues the best items are found by an index (:mod:`poise.models.hnsw_index`), and scored exactly.
     """
 
     @abstractmethod

@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 import polars as pl
 
 from poise.data.availability import may_be_shown
-from poise.data.clean import Cleaning
-from poise.data.columns import Table, availability
 from poise.data.dataset import Kind
-from poise.data.identity import event_id, ordinals
-from poise.data.index import RESERVED
-from poise.data.intake import ROW, Intake
-from poise.data.prepare import take_catalogue, take_events
-from poise.data.quarantine import Quarantine
-from poise.data.read import read_table
+from poise.data.ingest.build import take_catalogue, take_events
+from poise.data.ingest.clean import Cleaning
+from poise.data.ingest.event_ids import event_id, ordinals
+from poise.data.ingest.indexing import RESERVED
+from poise.data.ingest.quarantine import Quarantine
+from poise.data.ingest.read import read_table
+from poise.data.ingest.staging import ROW, Intake
+from poise.data.schema.column_names import Table, availability
 from poise.errors import DataError
 from poise.progress import track
 from poise.store import Store
@@ -76,7 +76,7 @@ def import_files(
 
     Args:
         store: where to.
-        sources: by table, a file, folder or pattern in any format that :func:`poise.data.read.read_table` reads.
+        sources: by table, a file, folder or pattern in any format that :func:`poise.data.ingest.read.read_table` reads.
         columns: by table, which column is which, where the guess is wrong.
         item_kinds: what columns of the items hold, where the guess is wrong.
         cleaning: which events are fit to be learnt from. That users and items have a least number of events is left to

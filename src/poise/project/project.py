@@ -112,12 +112,12 @@ class Project:
         Raises:
             DataError: a file or a column is not what it was said to be.
         """
-        from poise.data import catalogue
-        from poise.data.prepare import load_files
+        from poise.data.ingest.build import load_files
+        from poise.datasets import registry
 
         source = self.config.data
         if source.dataset is not None:
-            return catalogue.load(source.dataset)
+            return registry.load(source.dataset)
         self.say(f"reading {source.events}")
         data = load_files(
             self._path(source.events or ""),

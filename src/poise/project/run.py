@@ -12,7 +12,7 @@ import polars as pl
 from poise._version import __version__
 from poise.config import check_config
 from poise.data.dataset import Dataset
-from poise.data.find import find_items, find_list
+from poise.data.find_items import find_items, find_list
 from poise.data.queries import Queries
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError

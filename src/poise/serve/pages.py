@@ -12,9 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from poise.serve.bodies import explain
-from poise.serve.events import take_in
-from poise.serve.logs import log_error, log_request
+from poise.serve.http.events import take_in
+from poise.serve.http.request_bodies import explain
 from poise.serve.page.guard import KEY, given_key, is_key, keep, read_form, with_key
 from poise.serve.page.person import invented, people, person
 from poise.serve.page.pictures import ADDRESS, read_picture
@@ -22,7 +21,8 @@ from poise.serve.page.render import HEADERS, STYLE, as_page, stylesheet
 from poise.serve.page.shelf import shelf
 from poise.serve.page.sides import changes, other_side, others, served_side
 from poise.serve.page.visit import POPULAR, Visit
-from poise.serve.problems import (
+from poise.serve.schema.messages import EventIn
+from poise.serve.schema.problems import (
     BadRequestError,
     ForbiddenError,
     NotFoundError,
@@ -31,8 +31,8 @@ from poise.serve.problems import (
     UnauthorizedError,
     UnavailableError,
 )
+from poise.serve.telemetry.logs import log_error, log_request
 from poise.serve.tenant import Tenant
-from poise.serve.wire import EventIn
 from poise.store.errors import StoreError, StoreFull
 
 Answer = Callable[[Request], Awaitable[Response]]

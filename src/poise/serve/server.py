@@ -16,9 +16,9 @@ from starlette.types import ASGIApp
 
 from poise.errors import UsageError
 from poise.project.project import Project
-from poise.serve.addresses import is_local
-from poise.serve.app import make_app
-from poise.serve.logs import log_note, set_up
+from poise.serve.http.app import make_app
+from poise.serve.loopback import is_local
+from poise.serve.telemetry.logs import log_note, set_up
 from poise.serve.tenant import Tenant
 
 VARIABLE = "POISE_SERVE"  # holds the settings for the processes that uvicorn starts
@@ -76,7 +76,7 @@ def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     import uvicorn
 
-    from poise.serve.connections import Connection
+    from poise.serve.http.connections import Connection
 
     os.environ[VARIABLE] = json.dumps(asdict(settings))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from poise.config import ServeTable
 from poise.errors import PoiseError
 from poise.project.project import Project
-from poise.serve.access import Access
-from poise.serve.answers import settled
-from poise.serve.aside import Aside
-from poise.serve.engine import Engine
-from poise.serve.live import Live
-from poise.serve.logs import log_error
-from poise.serve.measures import Measures
+from poise.serve.auth import Access
+from poise.serve.engine.bounded_executor import Aside
+from poise.serve.engine.engine import Engine
+from poise.serve.http.responses import settled
+from poise.serve.state.serving_state import Live
+from poise.serve.telemetry.logs import log_error
+from poise.serve.telemetry.metrics import Measures
 from poise.store.store import Store
 
 CAUGHT_UP_WITHIN = 2.0  # seconds that an answer to what was written waits for the next request to know it

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from poise.store.database import Database
 from poise.store.records import Item, User
-from poise.store.rows import (
+from poise.store.sql.database import Database
+from poise.store.sql.rows import (
     INSERT_ITEMS,
     INSERT_USERS,
     ITEM_COLUMNS,
@@ -20,7 +20,7 @@ from poise.store.rows import (
     to_user,
     without_nulls,
 )
-from poise.store.tables import items, users
+from poise.store.sql.tables import items, users
 from poise.store.writer import Transaction
 
 _PAGE = 2_000

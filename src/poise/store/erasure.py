@@ -12,8 +12,8 @@ from sqlalchemy import Connection, delete, select
 
 from poise.store.notes import now, write_audit
 from poise.store.records import Erasure
-from poise.store.rows import dump
-from poise.store.tables import erasures, events, impressions, users
+from poise.store.sql.rows import dump
+from poise.store.sql.tables import erasures, events, impressions, users
 from poise.store.writer import Transaction
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from poise.store.notes import now
 from poise.store.records import Key
-from poise.store.rows import dump
-from poise.store.tables import keys
+from poise.store.sql.rows import dump
+from poise.store.sql.tables import keys
 from poise.store.writer import Transaction
 
 _COLUMNS = [keys.c.key_id, keys.c.name, keys.c.scopes, keys.c.created, keys.c.revoked]

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from poise.store.records import Act
-from poise.store.rows import dump
-from poise.store.tables import audit, settings
+from poise.store.sql.rows import dump
+from poise.store.sql.tables import audit, settings
 from poise.store.writer import Transaction
 
 

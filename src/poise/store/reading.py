@@ -12,16 +12,16 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection, Select, select
 
-from poise.data import kinds as kinds_of
 from poise.data.dataset import Dataset, Kind
-from poise.data.index import RESERVED, index
+from poise.data.ingest.indexing import RESERVED, index
+from poise.data.schema import column_types as kinds_of
 from poise.data.vocabulary import Vocabulary
 from poise.store import coerce
-from poise.store.database import Database
-from poise.store.following import version
+from poise.store.changes import version
 from poise.store.loading import CATALOGUE
 from poise.store.notes import setting
-from poise.store.tables import events, items, users
+from poise.store.sql.database import Database
+from poise.store.sql.tables import events, items, users
 
 _AT_ONCE = 50_000  # rows
 

@@ -10,9 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, select
 
 from poise.data.dataset import Dataset
-from poise.store import catalogue, erasure, following, keys, loading, log, notes, reading, shown
-from poise.store.database import Database
-from poise.store.migrate import migrate
+from poise.store import catalogue, changes, erasure, event_log, impression_log, keys, loading, notes, reading
 from poise.store.records import (
     Act,
     Added,
@@ -25,7 +23,9 @@ from poise.store.records import (
     RunFigures,
     User,
 )
-from poise.store.tables import projects
+from poise.store.sql.database import Database
+from poise.store.sql.migrate import migrate
+from poise.store.sql.tables import projects
 from poise.store.writer import Writer
 
 Answer = TypeVar("Answer")
@@ -97,7 +97,7 @@ class Store:
         Raises:
             StoreFull: too many rows wait to be written.
         """
-        return self._writer.submit(lambda transaction: log.add(transaction, events), len(events))
+        return self._writer.submit(lambda transaction: event_log.add(transaction, events), len(events))
 
     def put_items(self, items: Sequence[Item]) -> Future[int]:
         """Insert items or replace those that are known; gives how many."""
@@ -128,7 +128,7 @@ class Store:
             StoreFull: too many rows wait to be written.
         """
         return self._writer.submit(
-            lambda transaction: shown.add_impressions(transaction, impressions, self._salt),
+            lambda transaction: impression_log.add_impressions(transaction, impressions, self._salt),
             len(impressions),
             versioned=False,
             waits=True,
@@ -136,7 +136,7 @@ class Store:
 
     def forget_shown(self, before: int) -> Future[int]:
         """Delete some of what was shown before a time, the oldest first; gives how much: 0 when there is no more."""
-        return self._writer.submit(lambda transaction: shown.forget_shown(transaction, before), versioned=False)
+        return self._writer.submit(lambda transaction: impression_log.forget_shown(transaction, before), versioned=False)
 
     def erase_user(self, user_id: str, runs: Sequence[str], actor: str) -> Future[Erasure]:
         """Delete all that is known of a user but a receipt. See :func:`poise.store.erasure.erase`.
@@ -172,7 +172,7 @@ class Store:
 
     def version(self) -> int:
         """Return the version: it is raised with every write that followers must hear of."""
-        return self._read(following.version)
+        return self._read(changes.version)
 
     def changes(self, since: int, limit: int = 10_000) -> Changes:
         """Return what is newer than the version ``since``; quick when that is nothing.
@@ -181,23 +181,23 @@ class Store:
             since: the ``version`` of the changes, or of the snapshot, that were seen last.
             limit: about how many events, items and users to return; a version is never cut.
         """
-        return self._read(following.changes, since, limit)
+        return self._read(changes.changes, since, limit)
 
     def history(self, user_id: str, limit: int = 200) -> list[Event]:
         """Return the newest ``limit`` events of a user, the oldest first, by time and then order of arrival."""
-        return self._read(log.history, user_id, limit)
+        return self._read(event_log.history, user_id, limit)
 
     def feedback(self, request_id: str) -> list[Event]:
         """Return the events that answer a request, in order of arrival."""
-        return self._read(log.feedback, request_id)
+        return self._read(event_log.feedback, request_id)
 
     def latest_users(self, limit: int = 10) -> list[str]:
         """Return the ids of the users whose events arrived last, the latest first."""
-        return self._read(log.latest_users, limit)
+        return self._read(event_log.latest_users, limit)
 
     def counts_by_day(self, since: int = 0) -> list[tuple[str, str, int, int]]:
         """Count events from the time ``since`` on: item, behaviour, days since 1970, how many."""
-        return self._read(log.counts_by_day, since)
+        return self._read(event_log.counts_by_day, since)
 
     def item(self, item_id: str) -> Item | None:
         """Return an item; None if it is not known, or was deleted."""
@@ -225,15 +225,15 @@ class Store:
 
     def impression(self, request_id: str) -> list[Impression]:
         """Return the pages of a request, in order."""
-        return self._read(shown.pages, request_id)
+        return self._read(impression_log.pages, request_id)
 
     def shown(self, user_id: str, limit: int = 20) -> list[Impression]:
         """Return the newest ``limit`` pages that a user was shown, the newest first."""
-        return self._read(shown.shown_to, user_id, limit)
+        return self._read(impression_log.shown_to, user_id, limit)
 
     def run_figures(self) -> dict[str, RunFigures]:
         """Return by run what it has shown, and how often that was answered."""
-        return self._read(shown.run_figures)
+        return self._read(impression_log.run_figures)
 
     def setting(self, name: str) -> Any | None:
         """Return the value that was set last; None if none was."""

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
-from poise.store.database import PATIENCE, Database
 from poise.store.errors import StoreError, StoreFull, explain, is_gone, is_locked
-from poise.store.tables import projects, writers
+from poise.store.sql.database import PATIENCE, Database
+from poise.store.sql.tables import projects, writers
 
 Answer = TypeVar("Answer")
 

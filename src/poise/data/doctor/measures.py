@@ -9,7 +9,7 @@ import polars as pl
 
 from poise.data.dataset import Dataset
 from poise.data.doctor.findings import Activity, Clock, Column, Order, Popularity, Text, Values
-from poise.data.scripts import script_shares
+from poise.data.writing_systems import script_shares
 from poise.types import Floats, Mask, Offsets
 
 DAY = 86_400_000

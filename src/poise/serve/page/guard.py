@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from poise.serve.bodies import read_body
-from poise.serve.problems import ForbiddenError, MalformedError
+from poise.serve.http.request_bodies import read_body
+from poise.serve.schema.problems import ForbiddenError, MalformedError
 
 KEY = "poise_key"  # the cookie with the API key
 FORM = "poise_form"  # the cookie with the token that each form repeats

@@ -6,10 +6,10 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from poise.serve.interests import interests
+from poise.serve.http.recommendations import profile
 from poise.serve.page.words import ago, done, leaning
-from poise.serve.people import LAST
-from poise.serve.questions import profile
+from poise.serve.state.interests import interests
+from poise.serve.state.user_histories import LAST
 from poise.serve.tenant import Tenant
 
 OFFERED = 8  # people to pick from

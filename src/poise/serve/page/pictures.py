@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlencode
 
-from poise.serve.catalogue import Catalogue
+from poise.serve.catalogue.catalogue import Catalogue
 
 ADDRESS = "/page/picture"
 LARGEST = 10_000_000  # bytes

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poise.serve.catalogue import Catalogue
-from poise.serve.live import Live
+from poise.serve.catalogue.catalogue import Catalogue
+from poise.serve.http.recommendations import search
 from poise.serve.page.pictures import picture_of
 from poise.serve.page.visit import Visit
-from poise.serve.questions import search
+from poise.serve.schema.messages import MOST_SHOWN
+from poise.serve.state.serving_state import Live
 from poise.serve.tenant import Tenant
-from poise.serve.wire import MOST_SHOWN
 from poise.top_k import top_k
 from poise.types import Floats, Indices
 

@@ -14,9 +14,9 @@ from poise.project.run import Run
 from poise.serve.page.shelf import Card, cards_of, most_popular
 from poise.serve.page.visit import POPULAR, Visit
 from poise.serve.page.words import milliseconds, why
-from poise.serve.served import Served
+from poise.serve.schema.messages import RecommendationIn, SlateOut
+from poise.serve.state.serving_model import Served
 from poise.serve.tenant import Tenant
-from poise.serve.wire import RecommendationIn, SlateOut
 
 SHOWN = 10  # items on each side
 SCENARIO = "page"  # by which what was shown here is told from what was shown elsewhere

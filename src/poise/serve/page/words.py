@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from poise.serve.wire import Interest, ItemOut
+from poise.serve.schema.messages import Interest, ItemOut
 from poise.wording import verb
 
 TELLING = 1.5  # times as often as in the catalogue, from which a label says something of a person

@@ -1,0 +1,246 @@
+"""Frames or files as they come to a Dataset: names, types, cleaning, then indexing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from poise.data.dataset import Dataset, Kind
+from poise.data.ingest.clean import Cleaning
+from poise.data.ingest.indexing import index
+from poise.data.ingest.quarantine import Quarantine
+from poise.data.ingest.read import read_table
+from poise.data.ingest.staging import ROW, Intake, to_polars
+from poise.data.ingest.text import UNREADABLE
+from poise.data.schema import column_names as naming
+from poise.data.schema import column_types as kinds_of
+from poise.data.schema.column_names import Table
+from poise.data.schema.timestamps import ACCEPTED, to_milliseconds
+from poise.errors import DataError
+
+
+def prepare(
+    events: Any,
+    items: Any | None = None,
+    users: Any | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    item_columns: Mapping[str, str] | None = None,
+    user_columns: Mapping[str, str] | None = None,
+    item_kinds: Mapping[str, Kind] | None = None,
+    cleaning: Cleaning | None = None,
+    name: str = "data",
+) -> Dataset:
+    """Make a data set of polars or pandas frames.
+
+    Columns are found by common names (``userId``, ``customer_id``, ``movieId``, ``rating``, ``created_at`` ...); the
+    options say what cannot be guessed. Rows that are unfit end in ``Dataset.quarantine``, each with its reason.
+
+    Args:
+        events: a row an event: a user, an item, and if there are such columns the behaviour, a value and a time. All
+            other columns are context.
+        items: a row an item: its id, its title and what else is known of it.
+        users: a row a user.
+        columns: of the events, canonical name (``user_id``, ``item_id``, ``behaviour``, ``value``, ``timestamp``) to
+            the name in the frame; an empty name says that there is no such column.
+        item_columns: the same for items: ``item_id``, ``title``.
+        user_columns: the same for users: ``user_id``.
+        item_kinds: what columns of the items hold, where the guess is wrong.
+        cleaning: which events are fit to learn from.
+        name: what to call the data set.
+
+    Raises:
+        DataError: a column is missing or of the wrong kind, or no event is left.
+    """
+    cleaning = cleaning or Cleaning()
+    quarantine = Quarantine()
+    item_table, item_kinds = take_catalogue("items", items, item_columns, item_kinds, quarantine)
+    user_table, user_kinds = take_catalogue("users", users, user_columns, None, quarantine)
+    log = take_events(to_polars(events, "events"), columns, quarantine)
+    n_read = log.raw.height
+    if item_table is not None and not log.frame["item_id"].is_in(item_table["item_id"].implode()).any():
+        raise DataError(_strangers(log, item_table))
+    cleaning.apply(log, None if item_table is None else item_table["item_id"])
+    if not log.frame.height:
+        raise DataError(_nothing_left(name, n_read, quarantine))
+    title = "title" if item_table is not None and "title" in item_table.columns else None
+    data = index(
+        log.frame.drop(ROW),
+        item_table,
+        user_table,
+        item_kinds=item_kinds,
+        user_kinds=user_kinds,
+        title_column=title,
+        name=name,
+    )
+    return replace(data, quarantine=quarantine)
+
+
+def load_files(
+    events: Path | str,
+    items: Path | str | None = None,
+    users: Path | str | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    item_columns: Mapping[str, str] | None = None,
+    user_columns: Mapping[str, str] | None = None,
+    item_kinds: Mapping[str, Kind] | None = None,
+    cleaning: Cleaning | None = None,
+    names: Mapping[Table, Sequence[str]] | None = None,
+    name: str | None = None,
+) -> Dataset:
+    """Make a data set of files in the formats of :func:`poise.data.ingest.read.read_table`; see :func:`prepare` for the rest.
+
+    Args:
+        events: a file, folder or pattern.
+        items: the same.
+        users: the same.
+        columns: see :func:`prepare`.
+        item_columns: see :func:`prepare`.
+        user_columns: see :func:`prepare`.
+        item_kinds: see :func:`prepare`.
+        cleaning: see :func:`prepare`.
+        names: what the columns of files without a header are called, by table (``events``, ``items``, ``users``).
+        name: what to call the data set; the name of the events file by default.
+
+    Raises:
+        DataError: a file cannot be read, or its content is not what is needed.
+    """
+    names = names or {}
+    return prepare(
+        read_table(events, names=names.get("events")),
+        None if items is None else read_table(items, names=names.get("items")),
+        None if users is None else read_table(users, names=names.get("users")),
+        columns=columns,
+        item_columns=item_columns,
+        user_columns=user_columns,
+        item_kinds=item_kinds,
+        cleaning=cleaning,
+        name=name or Path(events).name.split(".")[0],
+    )
+
+
+def _intake(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Intake:
+    if not raw.height:
+        raise DataError(f"the {table} have no rows")
+    found = [column for column in raw.columns if column != UNREADABLE]
+    intake = Intake(table, raw, naming.resolve(found, table, given), quarantine)
+    if UNREADABLE in intake:
+        intake.refuse(pl.col(UNREADABLE).is_not_null(), f"{table}: a line that cannot be read")
+        intake.frame = intake.frame.drop(UNREADABLE)
+    return intake
+
+
+def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Intake:
+    """Find the columns of a log, make ids, times and values of them, and refuse rows for which that cannot be.
+
+    Args:
+        raw: the log as it was read.
+        given: which column is which, see :func:`prepare`.
+        quarantine: where refused rows go.
+
+    Raises:
+        DataError: a column is missing, or most of it is not what it should be.
+    """
+    log = _intake("events", raw, given, quarantine)
+    log.identify("user_id")
+    log.identify("item_id")
+    if "timestamp" in log:
+        _times(log)
+    if "value" in log:
+        _values(log)
+    if "behaviour" in log:
+        log.identify("behaviour")
+    elif naming.is_rating(log.mapping.get("value", "")):
+        log.replace(pl.lit("rate").alias("behaviour"))
+    return log
+
+
+def _times(log: Intake) -> None:
+    given = log.frame["timestamp"]
+    if given.null_count() == len(given):
+        log.frame = log.frame.drop("timestamp")
+        return
+    times = to_milliseconds(given)
+    unreadable = times.is_null() & given.is_not_null()
+    if unreadable.sum() > len(given) / 2:
+        raise DataError(
+            f"the column {log.mapping['timestamp']!r} does not hold times: {given.filter(unreadable)[0]!r} is none; "
+            f"times are {ACCEPTED}. Choose another column with columns={{'timestamp': 'NAME'}}, '' if there is none"
+        )
+    log.refuse(unreadable, "timestamp cannot be read")
+    log.replace(to_milliseconds(log.frame["timestamp"]) if unreadable.any() else times)
+    log.refuse(pl.col("timestamp").is_null(), "no timestamp")
+
+
+def _values(log: Intake) -> None:
+    given = log.frame["value"]
+    values = kinds_of.to_numbers(given)
+    wrong = values.is_null() & given.is_not_null()
+    if wrong.sum() > len(given) / 2:
+        raise DataError(
+            f"the column {log.mapping['value']!r} does not hold numbers, for example {given.filter(wrong)[0]!r}: it "
+            "cannot be the value. Choose another with columns={'value': 'NAME'}, '' if there is none"
+        )
+    log.replace(values)
+    log.refuse(wrong, "text where a number is due (value)")
+    log.refuse(pl.col("value").is_infinite(), "value is not finite")
+
+
+def take_catalogue(
+    table: Table,
+    given: Any | None,
+    mapping: Mapping[str, str] | None,
+    kinds: Mapping[str, Kind] | None,
+    quarantine: Quarantine,
+) -> tuple[pl.DataFrame | None, dict[str, Kind]]:
+    """Make the items or the users: one row an id, every column of a known kind.
+
+    Args:
+        table: which of them.
+        given: the frame; None if there is none.
+        mapping: which column is which, see :func:`prepare`.
+        kinds: what columns hold, where the guess is wrong.
+        quarantine: where refused rows go.
+
+    Returns:
+        the table, its id first, and the kinds of the other columns.
+
+    Raises:
+        DataError: there is no column of ids, no row with an id, or a column is not of its kind.
+    """
+    if given is None:
+        return None, {}
+    key = "item_id" if table == "items" else "user_id"
+    intake = _intake(table, to_polars(given, table), mapping, quarantine)
+    intake.identify(key)
+    intake.refuse(~pl.col(key).is_last_distinct(), f"{table}: the same {key} stands again further down, which counts")
+    if not intake.frame.height:
+        raise DataError(f"the {table} have no row with an id")
+    frame = kinds_of.flatten(intake.frame)
+    columns, found = kinds_of.normalise(frame.drop(ROW, key), kinds or {}, table)
+    for column in columns.get_columns():
+        if found[column.name] == "number":
+            emptied = column.is_null() & kinds_of.filled(frame[column.name])
+            if emptied.any():
+                rows = frame.filter(emptied)[ROW]
+                reason = f"{table}: text where a number is due ({column.name}); the cell was emptied, the row kept"
+                quarantine.refuse(table, intake.raw[rows], rows + 1, reason)
+    return pl.DataFrame([frame[key], *columns.get_columns()]), found
+
+
+def _strangers(log: Intake, items: pl.DataFrame) -> str:
+    in_log, listed = (", ".join(map(repr, frame["item_id"].head(3))) for frame in (log.frame, items))
+    return (
+        f"no event is on an item that the items table lists: the events speak of {in_log}, the items are {listed}; "
+        "give the columns that hold the same ids, columns={'item_id': 'NAME'} and item_columns, or leave out items"
+    )
+
+
+def _nothing_left(name: str, n_read: int, quarantine: Quarantine) -> str:
+    why = "; ".join(f"{count:,} {reason} ({example})" for reason, count, example in quarantine.summary()[:3])
+    return f"{name}: none of the {n_read:,} events is fit to learn from: {why}"

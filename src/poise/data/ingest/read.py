@@ -1,0 +1,140 @@
+"""Files to a frame: the format is told by the content, and where that is not enough by the name."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import re
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from poise.data.ingest.text import parse_text
+from poise.errors import DataError
+
+_MAGIC = (
+    (b"PAR1", "Parquet"),
+    (b"ARROW1", "Arrow"),
+    (b"\xff\xff\xff\xff", "Arrow stream"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or a spreadsheet; unpack it, or export the sheet as CSV"),
+    (b"SQLite format 3", "an SQLite database; export the table as CSV or Parquet"),
+    (b"BZh", "compressed with bzip2; unpack it or use gzip"),
+    (b"\xfd7zXZ", "compressed with xz; unpack it or use gzip"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstandard; unpack it or use gzip"),
+)
+_BINARY_SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".arrow": "Arrow", ".feather": "Arrow", ".ipc": "Arrow"}
+
+
+def read_table(path: Path | str, *, names: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read a table: delimited text (CSV, TSV ...), JSON lines, a JSON array, Parquet, Arrow, RecBole or ``::`` files.
+
+    Text may be compressed with gzip, and be UTF-8 (with or without a byte order mark), UTF-16 or Latin-1. All columns
+    of delimited text are read as strings, so that the ids ``007`` and ``1e5`` stay what they are. A file whose lines
+    are ``user item item ...``, parted by blanks and of different lengths, is read as what each user did in order.
+
+    A line that cannot be read does not stop the rest: it is kept as it is in the column ``_unreadable``, which is
+    absent where all went well, and :func:`poise.data.ingest.build.prepare` refuses it.
+
+    Args:
+        path: a file, a folder, or a pattern such as ``logs/2024-*.csv``. Files are read in the order of their names.
+        names: what the columns are called, for text without a header. The MovieLens files ``ratings.dat``,
+            ``movies.dat`` and ``users.dat`` need none.
+
+    Raises:
+        DataError: there is no such file, it is empty, damaged, holds no rows, or is of a format that is not a table.
+    """
+    files = _files(path)
+    frames = [_read_file(file, names) for file in files]
+    table = frames[0] if len(frames) == 1 else _together(frames, files)
+    if not table.height:
+        raise DataError(f"{path} holds no rows, only the header {', '.join(table.columns)}")
+    return table
+
+
+def _files(path: Path | str) -> list[Path]:
+    path = Path(path).expanduser()
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [file for file in sorted(path.rglob("*")) if file.is_file() and file.name[0] not in "._"]
+        if not found:
+            raise DataError(f"the folder {path} holds no files")
+        return found
+    if any(sign in str(path) for sign in "*?["):
+        found = [Path(file) for file in sorted(glob.glob(str(path), recursive=True)) if Path(file).is_file()]
+        if not found:
+            raise DataError(f"no file fits the pattern {path}")
+        return found
+    from poise.errors import suggest
+
+    siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise DataError(f"{path} does not exist.{suggest(path.name, siblings)}".removesuffix("."))
+
+
+def _together(frames: list[pl.DataFrame], files: list[Path]) -> pl.DataFrame:
+    try:
+        return pl.concat(frames, how="diagonal_relaxed")
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"{files[0]} and the {len(files) - 1} files with it hold different columns ({error})"
+        ) from error
+
+
+def _read_file(path: Path, names: Sequence[str] | None) -> pl.DataFrame:
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+    if not head:
+        raise DataError(f"{path} is empty")
+    kind = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    expected = _BINARY_SUFFIXES.get(path.suffix.lower())
+    if kind in ("Parquet", "Arrow", "Arrow stream"):
+        return _read_binary(path, kind)
+    if expected:
+        raise DataError(f"{path} is not {expected}, though its name says so" + (f": it is {kind}" if kind else ""))
+    if kind:
+        raise DataError(f"{path} is not a table: it is {kind}")
+    return parse_text(_text(path, head), path, names)
+
+
+def _read_binary(path: Path, kind: str) -> pl.DataFrame:
+    readers = {"Parquet": pl.read_parquet, "Arrow": pl.read_ipc, "Arrow stream": pl.read_ipc_stream}
+    try:
+        return readers[kind](path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path} is damaged or cut short ({reason}); it was meant to be {kind}") from error
+
+
+def _text(path: Path, head: bytes) -> bytes:
+    """Return the content of a text file as UTF-8 without a byte order mark."""
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            with gzip.open(path) as file:
+                content = file.read()
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} is not whole: its gzip compression is damaged ({error})") from error
+        if inner := next((name for magic, name in _MAGIC if content.startswith(magic)), None):
+            raise DataError(f"{path} holds no text: inside the gzip compression is {inner}")
+    else:
+        content = path.read_bytes()
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace").encode()
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if re.search(rb"[\x00-\x08\x0e-\x1f]", content[:65_536]):
+        raise DataError(f"{path} is not a table: it is binary, not text")
+    if not content.strip():
+        raise DataError(f"{path} is empty")
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1").encode()
+    return content

@@ -1,0 +1,1 @@
+"""The named public data sets."""

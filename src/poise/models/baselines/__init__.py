@@ -1,0 +1,1 @@
+"""Models that need little: random, popular, nearest by content."""

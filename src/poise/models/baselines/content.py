@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic.dataclasses import dataclass
+
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.data.queries import Queries
+from poise.errors import DataError
+from poise.models.history_sum_model import Additive
+from poise.models.vectors import Products, unit, weighted_sums
+from poise.recommender import OPTIONS
+from poise.types import Floats, Indices
+
+
+@dataclass(kw_only=True, eq=False, config=OPTIONS)
+class Content(Additive):
+    """The items nearest to what a history means, by an encoder's vectors: it serves items that nobody has touched.
+
+    A person is the recency-weighted sum of the vectors of what they did, and an item scores by its cosine with it. The
+    mean of the catalogue is taken out of all vectors first: it says what the items have in common (that they are
+    films), and hides what tells them apart.
+
+    The source of removing the mean is Mu and Viswanath, *All-but-the-Top: Simple and Effective Postprocessing for Word
+    Representations*, 2018.
+
+    Args:
+        vectors: which of the data set's vectors to use: the name that the encoder gave them.
+        decay: see :class:`~poise.models.history_sum_model.Additive`.
+    """
+
+    vectors: str = "text"
+
+    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+        found = np.asarray(data.vectors[self.vectors], dtype=np.float32)
+        self.mean: Floats | None = _mean(found)
+        self._set_directions(_directions(found, self.mean))
+        self._choose_decay(valid)
+
+    def _grow(self, data: Dataset) -> None:
+        added = self._count_added(data)
+        if self.vectors not in data.vectors:
+            raise DataError(f"{data.name!r} has no vectors {self.vectors!r}, which this model reads: add them first")
+        known = data.item_ids.size - added
+        found = data.vectors[self.vectors]
+        if self.mean is None:  # the version of Poise that fitted it did not keep it
+            self.mean = _mean(np.asarray(found[:known], dtype=np.float32))
+        new = _directions(np.asarray(found[known:], dtype=np.float32), self.mean)
+        self._set_directions(np.concatenate([self.directions, new]), self._products)
+
+    def _set_directions(self, directions: Floats, before: Products | None = None) -> None:
+        import torch
+
+        self.directions = directions  # [n_items + 1, dim]
+        self._products = Products(torch.from_numpy(directions), before)
+
+    def obstacle(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.obstacle`: items without vectors."""
+        if self.vectors not in data.vectors:
+            there = ", ".join(data.vectors) or "none"
+            return (
+                f"{data.name!r} has no vectors {self.vectors!r} (there are: {there}); "
+                "encode the catalogue, by [encoder] in poise.toml or with TextEncoder().encode_items(data)"
+            )
+        return None if np.any(data.vectors[self.vectors]) else f"no item of {data.name!r} has any text to go by"
+
+    def score(self, queries: Queries) -> Floats:
+        """See :meth:`Recommender.score`: cosines."""
+        import torch
+
+        people = unit(weighted_sums(queries.matrix(self.recency), self.directions))  # [n, dim]
+        with torch.inference_mode():
+            return self._products.of(torch.from_numpy(people)).numpy()
+
+    def contributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.contributions`."""
+        history = query.history(0)
+        weighted = self.directions[history] * self._history_weights(query)[:, None]
+        length = np.linalg.norm(weighted.sum(axis=0)) or 1.0
+        return np.asarray(weighted / length @ self.directions[items].T, dtype=np.float32)  # [n_history, k]
+
+    def _similarity(self, items: Indices) -> Floats:
+        return self.directions[items] @ self.directions.T
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        arrays = {"directions": self.directions}
+        return arrays if self.mean is None else {**arrays, "mean": self.mean}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self._set_directions(arrays["directions"])
+        self.mean = arrays.get("mean")
+
+
+def _mean(vectors: Floats) -> Floats:
+    """Return what the items have in common, float32 ``[dim]``; a zero row has no meaning and does not count."""
+    return np.asarray(vectors[np.any(vectors, axis=1)].mean(axis=0))
+
+
+def _directions(vectors: Floats, mean: Floats) -> Floats:
+    """Return what tells each item from that, at length 1; a zero row stays zero."""
+    return unit(np.where(np.any(vectors, axis=1, keepdims=True), vectors - mean, 0))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Gt
+from pydantic.dataclasses import dataclass
+
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.data.queries import Queries
+from poise.data.ragged import Ragged
+from poise.models.baselines.mean_values import mean_values
+from poise.recommender import OPTIONS, Recommender
+from poise.slates import Reason
+from poise.types import Doubles, Floats, Indices
+
+DAY = 86_400_000  # milliseconds
+
+
+@dataclass(kw_only=True, eq=False, config=OPTIONS)
+class Popularity(Recommender):
+    """What most people chose: overall, lately, or in the scenario of the request.
+
+    The score is ``log(1 + count)``, where an event may count less the older it is. As a predictor of values it gives an
+    item's mean value, drawn towards the overall mean where there are few.
+
+    Args:
+        half_life: the days after which an event counts half; None counts all alike. Needs timestamps.
+        scenario: the context column by whose values to count apart; a request with an unknown value, or without one,
+            gets the overall counts.
+    """
+
+    half_life: Annotated[float, Gt(0)] | None = None
+    scenario: str | None = None
+
+    @property
+    def name(self) -> str:
+        """``Popularity``, or what it counts by."""
+        lately = "" if self.half_life is None else f", half-life {self.half_life:g} d"
+        where = "" if self.scenario is None else f", by {self.scenario}"
+        return f"Popularity{lately}{where}"
+
+    @property
+    def impersonal(self) -> bool:
+        """See :attr:`Recommender.impersonal`."""
+        return self.scenario is None
+
+    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+        log = data.events
+        weight = None
+        if self.half_life is not None:
+            weight = np.exp2((log.timestamp - log.timestamp.max()) / (self.half_life * DAY))
+        groups = np.zeros(len(log), dtype=np.int64)
+        self.scenarios: list[str] = []
+        if self.scenario is not None:
+            named = log.context[self.scenario].cast(str)
+            self.scenarios = named.drop_nulls().unique().sort().to_list()
+            codes = {name: at for at, name in enumerate(self.scenarios, 1)}
+            groups = np.array([codes.get(name, 0) for name in named])
+        width = data.item_ids.size
+        cells = np.bincount(groups * width + log.item, weight, minlength=(len(self.scenarios) + 1) * width)
+        counts: Doubles = cells.reshape(-1, width).astype(np.float64)
+        counts[0] = counts.sum(axis=0)  # row 0: everywhere
+        self.scores = np.log1p(counts).astype(np.float32)  # [n_scenarios + 1, n_items + 1]
+        self.means = mean_values(log.item, log.value, width)
+
+    def _grow(self, data: Dataset) -> None:
+        added = self._count_added(data)
+        self.scores = np.pad(self.scores, ((0, 0), (0, added)))
+        self.means = np.pad(self.means, (0, added), constant_values=self.means[0])  # that of padding is the overall one
+
+    def obstacle(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.obstacle`: no clock, or no such context column."""
+        if self.half_life is not None and not data.events.has_time:
+            return f"half_life needs timestamps, and {data.name!r} has none"
+        if self.scenario is not None and self.scenario not in data.events.context.columns:
+            known = ", ".join(data.events.context.columns) or "none"
+            return f"events have no context column {self.scenario!r}; there are: {known}"
+        return None
+
+    def score(self, queries: Queries) -> Floats:
+        """See :meth:`Recommender.score`."""
+        row = np.zeros(len(queries), dtype=np.int64)
+        if self.scenario is not None and queries.context is not None and self.scenario in queries.context.columns:
+            codes = {name: at for at, name in enumerate(self.scenarios, 1)}
+            row = np.array([codes.get(name, 0) for name in queries.context[self.scenario].cast(str)], dtype=np.int64)
+        return self.scores[row]
+
+    def predict(self, queries: Queries, items: Ragged) -> Floats | None:
+        """See :meth:`Recommender.predict`: the damped mean value of each item."""
+        return None if np.isnan(self.means).all() else self.means[items.values]
+
+    def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
+        """See :meth:`Recommender.explain`."""
+        return [[[Reason("popular")] for _ in row] for row in items]
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        names = json.dumps(self.scenarios).encode()
+        return {"scores": self.scores, "means": self.means, "scenarios": np.frombuffer(names, dtype=np.uint8)}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self.scores, self.means = arrays["scores"], arrays["means"]
+        self.scenarios = json.loads(arrays["scenarios"].tobytes())

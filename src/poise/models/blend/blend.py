@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Len
+from pydantic.dataclasses import dataclass
+
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.data.queries import Queries
+from poise.errors import UsageError
+from poise.models.blend.standardise import calibrate
+from poise.models.blend.weights import choose_weights
+from poise.models.validation import sample
+from poise.recommender import OPTIONS, Recommender, weightiest
+from poise.slates import Reason, ReasonKind
+from poise.types import Doubles, Floats, Indices
+
+_TOGETHER = 2_000_000  # scores of all members, up to which they are brought to one scale in one go
+_LEAST_SHARE = 0.2  # of a score, below which a reason is not worth naming
+
+
+@dataclass(kw_only=True, eq=False, config=OPTIONS)
+class Blend(Recommender):
+    """A weighted sum of several models' calibrated scores, with weights that validation chose.
+
+    Scores of different models cannot be added as they are: some are probabilities, some counts, some have a long tail.
+    Each model's scores are brought to one scale a request: less their mean over the catalogue and divided by their
+    standard deviation, then drawn together by ``sign(z) log(1 + |z|)``, so that no model outvotes all others by one
+    enormous score.
+
+    Args:
+        members: the models.
+        weights: how much each counts; None chooses them on the validation part. Without one all count alike.
+    """
+
+    members: Annotated[list[Recommender], Len(1)]
+    weights: list[float] | None = None
+
+    def __post_init__(self) -> None:
+        self.known: int | None = None  # columns by which scores are calibrated; all, until the catalogue grows
+        if self.weights is None:
+            return
+        usable = min(self.weights, default=0) >= 0 and 0 < sum(self.weights) < np.inf
+        if len(self.weights) != len(self.members) or not usable:
+            raise UsageError(f"Blend: {len(self.members)} members need as many weights, none negative, not all zero")
+
+    @property
+    def shares(self) -> Doubles:
+        """The weights in use, float64 ``[n_members]``; they add up to 1."""
+        weights = np.asarray(self.weights or self.chosen.get("weights") or [1.0] * len(self.members))
+        return np.asarray(weights / weights.sum())
+
+    @property
+    def reads_users(self) -> bool:
+        """See :attr:`Recommender.reads_users`."""
+        return any(member.reads_users for member, share in zip(self.members, self.shares, strict=True) if share)
+
+    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+        for member in self.members:
+            member.fit_once(data, valid)
+        if self.weights is None and valid is not None and len(self.members) > 1:
+            self.chosen["weights"] = choose_weights(self.members, sample(valid)).tolist()
+        self.known = None
+
+    def _refit(self, data: Dataset) -> None:
+        for member in self.members:
+            member.refit(data)
+        self.known = None
+
+    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+        for member in self.members:
+            member.update(data, valid)
+        self.known = None
+
+    def _grow(self, data: Dataset) -> None:
+        self.members = [member.with_items(data) for member in self.members]
+        self.known = self.known or self.item_ids.size
+
+    def score(self, queries: Queries) -> Floats:
+        """See :meth:`Recommender.score`."""
+        import torch
+
+        first = queries.take([0]) if len(queries) > 1 else queries
+        used = [(member, float(share)) for member, share in zip(self.members, self.shares, strict=True) if share]
+        total = torch.zeros(len(queries), queries.item_ids.size)
+        together = max(1, _TOGETHER // max(total.numel(), 1))
+        for start in range(0, len(used), together):
+            some = used[start : start + together]
+            scores = [member.score(first if member.impersonal else queries) for member, _ in some]
+            scaled = torch.from_numpy(calibrate(np.concatenate(scores), self.known))
+            for (_, share), own in zip(some, torch.split(scaled, [len(one) for one in scores]), strict=True):
+                total.add_(own, alpha=share)
+        return total.numpy()
+
+    def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
+        """See :meth:`Recommender.explain`: what each event adds through all members, by the part that each brings."""
+        rows = np.arange(len(queries))[:, None]
+        parts = [
+            (member, np.maximum(share * calibrate(member.score(queries), self.known)[rows, items], 0))  # [n, k]
+            for member, share in zip(self.members, self.shares, strict=True)
+            if share
+        ]
+        return [
+            _explain_row(queries.take([row]), items[row], [(member, brought[row]) for member, brought in parts])
+            for row in range(len(queries))
+        ]
+
+    def _similarity(self, items: Indices) -> Floats:
+        total = None
+        for member, share in zip(self.members, self.shares, strict=True):
+            if not share:
+                continue
+            try:
+                of_member = calibrate(member._similarity(items), self.known)
+            except UsageError:
+                continue  # popularity, say, knows nothing of similarity
+            total = of_member * np.float32(share) if total is None else total + of_member * np.float32(share)
+        return super()._similarity(items) if total is None else total
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {} if self.known is None else {"known": np.array([self.known])}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self.known = int(arrays["known"][0]) if "known" in arrays else None
+
+
+def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, Floats]]) -> list[list[Reason]]:
+    """Explain one slate, of whose scores each member brings the part that stands beside it, float32 ``[k]``."""
+    history = query.history(0)
+    by_event = np.zeros((len(history), len(items)), dtype=np.float32)
+    others: list[dict[ReasonKind, float]] = [{} for _ in items]
+    total = np.zeros(len(items), dtype=np.float32)
+    for member, brought in parts:
+        total += brought
+        added = member.contributions(query, items) if len(history) else None
+        if added is not None:
+            positive = np.maximum(added, 0)
+            sums = positive.sum(axis=0)
+            by_event += brought * np.divide(positive, sums, out=np.zeros_like(positive), where=sums > 0)
+            continue
+        for at, reasons in enumerate(member.explain(query, items[None])[0]):
+            for reason in reasons:
+                part = float(brought[at]) * reason.share
+                if reason.items:  # of a blend within the blend
+                    named = np.isin(history, reason.items)
+                    by_event[named, at] += part / named.sum()
+                else:
+                    others[at][reason.kind] = others[at].get(reason.kind, 0.0) + part
+    explained = []
+    for at in range(len(items)):
+        scale = float(by_event[:, at].sum() / total[at]) if total[at] > 0 else 0.0
+        found = [replace(one, share=one.share * scale) for one in weightiest(history, by_event[:, at])]
+        found += [Reason(kind, share=part / float(total[at])) for kind, part in others[at].items() if part > 0]
+        explained.append(sorted((one for one in found if one.share >= _LEAST_SHARE), key=lambda one: -one.share))
+    return explained

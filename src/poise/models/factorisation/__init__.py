@@ -1,0 +1,1 @@
+"""A vector for each item, learnt from who chose what."""

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Ge, Gt
+from pydantic.dataclasses import dataclass
+from scipy import sparse
+
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.data.queries import Queries
+from poise.models.history_sum_model import Additive
+from poise.models.vectors import cosine_scores
+from poise.recommender import OPTIONS
+from poise.types import Floats, Indices
+
+
+@dataclass(kw_only=True, eq=False, config=OPTIONS)
+class BPR(Additive):
+    """Bayesian personalised ranking: vectors learnt so that what a person chose scores above what they did not.
+
+    The library ``implicit`` learns vectors of users and items. The users' are not kept: a person is the sum of the
+    vectors of what they did, weighed by recency and divided by the root of the total weight, and so somebody new is
+    served as well.
+
+    The sources are Rendle, Freudenthaler, Gantner and Schmidt-Thieme, *BPR: Bayesian Personalized Ranking from Implicit
+    Feedback*, 2009, and for people as sums of items Kabbur, Ning and Karypis, *FISM: Factored Item Similarity Models
+    for Top-N Recommender Systems*, 2013.
+
+    Args:
+        factors: the length of the vectors.
+        learning_rate: of stochastic gradient descent.
+        l2: the penalty on long vectors.
+        iterations: passes over the events.
+        decay: see :class:`~poise.models.history_sum_model.Additive`.
+        seed: of the first vectors and the order of events.
+    """
+
+    factors: Annotated[int, Ge(1)] = 128
+    learning_rate: Annotated[float, Gt(0)] = 0.05
+    l2: Annotated[float, Ge(0)] = 0.01
+    iterations: Annotated[int, Ge(1)] = 200
+    seed: int = 0
+
+    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+        from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+        model = BayesianPersonalizedRanking(
+            factors=self.factors,
+            learning_rate=self.learning_rate,
+            regularization=self.l2,
+            iterations=self.iterations,
+            random_state=self.seed,
+            num_threads=1,  # with more, threads race and no two runs are the same
+        )
+        model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)
+        self.vectors: Floats = np.ascontiguousarray(model.item_factors[:, :-1])  # [n_items + 1, factors]
+        self.bias: Floats = np.ascontiguousarray(model.item_factors[:, -1])  # [n_items + 1]
+        self._choose_decay(valid)
+
+    def _grow(self, data: Dataset) -> None:
+        added = self._count_added(data)
+        self.vectors = np.pad(self.vectors, ((0, added), (0, 0)))
+        self.bias = np.pad(self.bias, (0, added))
+
+    def score(self, queries: Queries) -> Floats:
+        """See :meth:`Recommender.score`."""
+        weights = queries.matrix(self.recency)
+        people = (weights @ self.vectors) / _root_weight(weights)[:, None]  # [n, factors]
+        return np.asarray(people @ self.vectors.T + self.bias)
+
+    def contributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.contributions`; the items' biases are left out, as no event adds them."""
+        history = query.history(0)
+        weight = self._history_weights(query) / _root_weight(query.matrix(self.recency))
+        return (self.vectors[history] @ self.vectors[items].T) * weight[:, None]  # [n_history, k]
+
+    def _similarity(self, items: Indices) -> Floats:
+        return cosine_scores(self.vectors, items)
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"vectors": self.vectors, "bias": self.bias}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self.vectors, self.bias = arrays["vectors"], arrays["bias"]
+
+
+def _root_weight(weights: sparse.csr_array) -> Floats:
+    """Return the root of each row's sum, and 1 for a row without entries, float32 ``[n]``."""
+    return np.asarray(np.sqrt(np.maximum(weights.sum(axis=1), 1.0)), dtype=np.float32)

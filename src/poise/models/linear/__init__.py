@@ -1,0 +1,1 @@
+"""Sparse weights from item to item."""

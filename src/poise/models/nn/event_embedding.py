@@ -1,0 +1,78 @@
+"""What an event is besides its item: what was done, how long after the one before, at what time of day and week."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from poise.train.batches.sequences import EventTensors
+
+Clock = Literal["none", "history", "request"]
+
+DEVIATION = 0.02  # of the first vectors, as of items
+GAPS = 24  # lengths of intervals that are told apart: each twice the one before, from a second to half a year
+_SECOND, _HOUR, _DAY = 1_000, 3_600_000, 86_400_000  # in milliseconds
+_UNTOLD = 0.1  # the share of sequences that are learnt without the time of asking, since some requests have none
+
+
+class EventInputs(nn.Module):
+    """Adds to the vectors of items what else is known of the events.
+
+    Intervals as inputs are from Li, Wang and McAuley, *Time Interval Aware Self-Attention for Sequential
+    Recommendation*, 2020, there between all pairs of events; here to the event before.
+
+    Args:
+        dim: the length of a vector.
+        behaviours: how many behaviours there are; with one only there is nothing to tell.
+        clock: ``none``; ``history``, when the events happened; ``request``, also when it is asked what comes next.
+    """
+
+    def __init__(self, dim: int, behaviours: int, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.behaviour = _table(behaviours + 1, dim) if behaviours > 1 else None
+        self.moments = nn.ModuleList([Moment(dim) for _ in range(["none", "history", "request"].index(clock))])
+
+    def forward(self, x: Tensor, events: EventTensors) -> Tensor:
+        """Return ``[batch, time, dim]`` for the vectors ``x`` of the same shape."""
+        if self.behaviour is not None:
+            x = x + self.behaviour(events.behaviours.clamp(max=self.behaviour.num_embeddings - 1))
+        if self.clock != "none":
+            before = torch.cat([events.times[:, :1], events.times[:, :-1]], dim=1)
+            x = x + self.moments[0](events.times, events.times - before)
+        if self.clock == "request":
+            asked = events.asked
+            if self.training:
+                asked = asked * (torch.rand(len(asked), 1, device=asked.device) >= _UNTOLD)
+            x = x + self.moments[1](asked, asked - events.times)
+        return x
+
+
+class Moment(nn.Module):
+    """A vector for a moment: the time since another one, the hour and the day of the week, by universal time."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.gap, self.hour, self.day = _table(GAPS + 1, dim), _table(25, dim), _table(8, dim)
+
+    def forward(self, moment: Tensor, gap: Tensor) -> Tensor:
+        """Return ``[..., dim]``.
+
+        Args:
+            moment: int64 ``[...]``, milliseconds since 1970; 0 where it is not known.
+            gap: int64 ``[...]``, milliseconds since the other moment; a negative one counts as none.
+        """
+        known = (moment > 0).long()
+        octave = torch.log2(1 + gap.clamp(min=0) / _SECOND).long().clamp(max=GAPS - 1)
+        hour = moment // _HOUR % 24
+        day = (moment // _DAY + 3) % 7  # the first of January 1970 was a Thursday
+        found: Tensor = self.gap(known * (1 + octave)) + self.hour(known * (1 + hour)) + self.day(known * (1 + day))
+        return found
+
+
+def _table(size: int, dim: int) -> nn.Embedding:
+    table = nn.Embedding(size, dim)
+    nn.init.normal_(table.weight, std=DEVIATION)
+    return table

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from annotated_types import Ge, Gt, Lt
+from pydantic.dataclasses import dataclass
+
+from poise.data.dataset import Dataset
+from poise.errors import UsageError
+from poise.models.sequential.sequence_model import SequenceModel
+from poise.recommender import OPTIONS
+from poise.train.batches.augmentation import Augmentation
+from poise.train.batches.sequence_batches import SequenceBatch, SequenceBatches
+from poise.train.batches.sequences import MASKED, Sequences
+from poise.types import Mask
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from poise.models.nn.item_embedding import ItemTable
+    from poise.models.nn.transformer import BidirectionalTransformer
+    from poise.train.batches.negative_sampler import NegativeSampler
+
+UNTOLD = 0.1  # the share of sequences that are learnt without the times of what is to be guessed, as requests may come
+
+
+@dataclass(kw_only=True, eq=False, config=OPTIONS)
+class BERT4Rec(SequenceModel):
+    """A transformer that looks both ways: it learns to guess masked events from those before and after them.
+
+    Asked what comes next, it guesses a masked event after the newest one. What all sequence models share, what an item
+    is and how they learn, stands in :class:`~poise.models.sequential.sequence_model.SequenceModel`; of its variations of sequences only
+    ``crop`` is used, since masking varies them enough.
+
+    The sources are Sun et al., *BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from
+    Transformer*, 2019, and, for how long it has to learn, Petrov and Macdonald, *A Systematic Review and Replicability
+    Study of BERT4Rec for Sequential Recommendation*, 2022.
+
+    Args:
+        guess: the share of events that are masked in a training step.
+        block: how a layer is built: ``ligr`` with gates and SwiGLU, or ``classic``.
+        blocks: the number of layers; None takes what suits the log.
+        heads: of attention; they divide ``dim``.
+        epochs: more than of other models, since an event is a target only in some of the passes.
+        patience: the same; for a while it only learns what is popular.
+    """
+
+    guess: Annotated[float, Gt(0), Lt(1)] = 0.2
+    block: Literal["ligr", "classic"] = "ligr"
+    blocks: Annotated[int, Ge(1)] | None = None
+    heads: Annotated[int, Ge(1)] = 4
+    epochs: Annotated[int, Ge(1)] = 100
+    patience: Annotated[int, Ge(1)] = 10
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads:
+            raise UsageError(f"BERT4Rec: {self.heads} heads do not divide dim {self.dim}; choose others")
+
+    @property
+    def _places(self) -> int:
+        """How many events the network reads: a history and the masked event that comes after it."""
+        return self.suited.max_length + 1
+
+    def _body(self) -> BidirectionalTransformer:
+        from poise.models.nn.transformer import BidirectionalTransformer
+
+        return BidirectionalTransformer(
+            self.dim, self.suited.blocks, self.heads, self._places, self.suited.dropout, self.block
+        )
+
+    def _batches(self, data: Dataset, least_steps: int) -> SequenceBatches:
+        return SequenceBatches(
+            data.events,
+            batch_events=self.batch_events,
+            max_length=self._places,
+            augmentation=Augmentation(crop=self.crop),
+            seed=self.seed,
+            least_steps=least_steps,
+            guess=self.guess,
+        )
+
+    def _loss(self, batch: SequenceBatch, table: ItemTable, network: nn.Module, sampler: NegativeSampler) -> Tensor:
+        import torch
+
+        told = torch.rand(len(batch.targets)).numpy() >= UNTOLD
+        return super()._loss(replace(batch, sequences=self._dated(batch.sequences, told)), table, network, sampler)
+
+    def _asked(self, sequences: Sequences) -> Sequences:
+        row = np.arange(len(sequences.items))
+        length = (sequences.items != 0).sum(axis=1)
+        moment = sequences.asked[row, np.maximum(length - 1, 0)]
+        items, behaviours, times = (
+            np.pad(column, ((0, 0), (0, 1))) for column in (sequences.items, sequences.behaviours, sequences.times)
+        )
+        items[row, length] = MASKED
+        times[row, length] = moment
+        return self._dated(Sequences(items, behaviours, times, np.zeros_like(times)), moment > 0)
+
+    def _dated(self, sequences: Sequences, told: Mask) -> Sequences:
+        """Let masked events happen at the time of the event before, but in rows that are ``told``, bool ``[batch]``.
+
+        A masked event's own time is that of a request, which ``clock="request"`` alone may read.
+        """
+        known = sequences.items != MASKED
+        if self.clock == "request":
+            known |= told[:, None]
+        before = np.maximum.accumulate(np.where(known, np.arange(known.shape[1]), 0), axis=1)
+        return replace(sequences, times=np.take_along_axis(sequences.times, before, axis=1))

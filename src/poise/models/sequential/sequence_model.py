@@ -1,0 +1,407 @@
+"""What all models share that read events in order: what an item and an event are to them, how they learn and score."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from dataclasses import asdict, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.dataclasses import dataclass
+
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.data.queries import Queries
+from poise.errors import DataError
+from poise.models.checkpoint_key import training_name
+from poise.models.content_projection import Meaning
+from poise.models.data_defaults import Suited
+from poise.models.inner_product import InnerProduct, new_items, under
+from poise.models.validation import mean_ndcg, sample
+from poise.recommender import OPTIONS
+from poise.train.batches.augmentation import Augmentation
+from poise.train.batches.replay import new_and_replayed
+from poise.train.batches.sequence_batches import SequenceBatch, SequenceBatches
+from poise.train.batches.sequences import Sequences, rows
+from poise.types import Floats, Indices, Offsets
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from poise.models.nn.item_embedding import ItemTable
+    from poise.train.batches.negative_sampler import NegativeSampler
+
+UNVALIDATED_EPOCHS = 20  # without a validation part to say when to stop: about what it says on a shop and on films
+LEAST_STEPS = 50  # between two looks at validation
+UPDATE_PASSES = 5  # over what is new and what is replayed
+UPDATE_RATE = 0.5  # of the learning rate, so that what was learnt is not lost at once
+EVENTS_AT_ONCE = 4_096  # that are scored together
+
+
+@dataclass(kw_only=True, eq=False, config=OPTIONS)
+class SequenceModel(InnerProduct):
+    """A network that reads what somebody did, in order, and says what is next.
+
+    After each event the network expects a vector, and an item scores by its product with it; the same vectors of items
+    are read and scored. With ``items="fused"`` such a vector is one that is learnt for the item plus a linear map of
+    what its content means: the leading principal components, standardised, of an encoder's vectors. In each step some
+    items are shown by their content alone, so that an item without any event is ranked among all others from the moment
+    that it stands in the catalogue.
+
+    Args:
+        items: what an item is: ``fused``; ``text``, its content alone; ``id``, a learnt vector alone. A data set
+            without vectors makes it ``id``, and :attr:`chosen` says so.
+        vectors: which of the data set's vectors to use, by the names that the encoders gave them; one or more.
+        components: how many principal components of each to keep.
+        hidden: the share of items that each training step shows by their content alone.
+        clock: whether the times of events are read: ``none``; ``history``, the intervals between events, their hours
+            and days of the week; ``request``, also those of the moment when it is asked what comes next.
+        dim: the length of the vectors inside.
+        max_length: how many events back it looks; None takes what suits the log, see
+            :class:`~poise.models.data_defaults.Suited`.
+        dropout: the share of numbers that are dropped inside while it learns; None takes what suits the log.
+        loss: what to punish it for, see :mod:`poise.train.losses.pointwise`.
+        negatives: items that are drawn for a batch, to be told apart from those that were chosen; where there are no
+            more than that, all are taken.
+        draw: how: ``uniform``, or by ``popularity``.
+        log_q: whether the sampled softmax is corrected for how likely each item was drawn.
+        smoothing: label smoothing, for the full and the sampled softmax.
+        crop: see :class:`~poise.train.batches.augmentation.Augmentation`.
+        shuffle: the same.
+        mask: the same.
+        batch_events: events to predict a batch.
+        epochs: passes over the events, at most; None takes what suits the log. Small logs are passed over several times
+            an epoch. Validation chooses when to stop.
+        learning_rate: of AdamW, at its highest.
+        weight_decay: its L2 penalty.
+        final: what is left of the learning rate in the last step, as a share.
+        plateau: see :class:`~poise.train.loop.Training`.
+        average: the same.
+        patience: epochs without a better validation figure after which to stop.
+        seed: of everything that chance decides.
+        device: where to compute: ``cpu``, ``cuda``, ``mps``; None takes the best there is.
+        precision: see :class:`~poise.train.loop.Training`.
+    """
+
+    items: Literal["fused", "text", "id"] = "fused"
+    vectors: list[str] = field(default_factory=lambda: ["text"])
+    components: Annotated[int, Ge(1)] = 128
+    hidden: Annotated[float, Ge(0), Lt(1)] = 0.1
+    clock: Literal["none", "history", "request"] = "none"
+    dim: Annotated[int, Ge(1)] = 128
+    max_length: Annotated[int, Ge(1)] | None = None
+    dropout: Annotated[float, Ge(0), Lt(1)] | None = None
+    loss: Literal["sampled_softmax", "full_softmax", "binary", "generalised_binary", "pairwise", "in_batch"] = (
+        "sampled_softmax"
+    )
+    negatives: Annotated[int, Ge(1)] = 4096
+    draw: Literal["uniform", "popularity"] = "uniform"
+    log_q: bool = False
+    smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
+    crop: Annotated[float, Ge(0), Le(1)] = 0.0
+    shuffle: Annotated[float, Ge(0), Le(1)] = 0.3
+    mask: Annotated[float, Ge(0), Lt(1)] = 0.0
+    batch_events: Annotated[int, Ge(1)] = 1024
+    epochs: Annotated[int, Ge(1)] | None = None
+    learning_rate: Annotated[float, Gt(0)] = 2e-3
+    weight_decay: Annotated[float, Ge(0)] = 0.01
+    final: Annotated[float, Ge(0), Le(1)] = 0.05
+    plateau: Annotated[float, Gt(0), Le(1)] = 1.0
+    average: Annotated[float, Ge(0), Lt(1)] = 0.99
+    patience: Annotated[int, Ge(1)] = 5
+    seed: Annotated[int, Ge(0)] = 0
+    device: str | None = None
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+
+    @property
+    def suited(self) -> Suited:
+        """The options that are in use where none were given; what suited the first log is kept by a refit."""
+        own: dict[str, Any] = self.chosen["suited"]
+        return Suited(**{name: own[name] if getattr(self, name, None) is None else getattr(self, name) for name in own})
+
+    @abstractmethod
+    def _body(self) -> nn.Module:
+        """Return the network that turns vectors of events ``[batch, time, dim]`` and the events into as many vectors.
+
+        Its first argument is what the events' items and other inputs are together, its second an
+        :class:`~poise.train.batches.sequences.EventTensors`. One that does less where only the newest event of each row is
+        asked for is a :class:`~poise.models.nn.single_position.Placed`.
+        """
+
+    def obstacle(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.obstacle`: no order to learn."""
+        if (np.diff(data.events.offsets) > 1).any():
+            return None
+        return "nobody has two events, so there is no order to learn; use Popularity or Content"
+
+    def _batches(self, data: Dataset, least_steps: int) -> SequenceBatches:
+        """Return what to learn from: by default, to say after each event what comes next."""
+        return SequenceBatches(
+            data.events,
+            batch_events=self.batch_events,
+            max_length=self.suited.max_length,
+            augmentation=Augmentation(self.crop, self.shuffle, self.mask),
+            seed=self.seed,
+            least_steps=least_steps,
+        )
+
+    def _asked(self, sequences: Sequences) -> Sequences:
+        """Return what the network reads when it is asked what follows a history: by default, the history."""
+        return sequences
+
+    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+        import torch
+
+        self.chosen.setdefault("suited", asdict(Suited.to(data)))
+        batches = self._batches(data, LEAST_STEPS)
+        self.counts = data.item_counts
+        self.n_behaviours = len(data.behaviour_ids)
+        self.has_clock = data.events.has_time
+        if self.clock != "none" and not self.has_clock:
+            self.chosen["clock"] = "none: the log has no times"
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            table, network = self._item_table(data), self._network()
+        stop = self.chosen.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None)
+        name = training_name(self, data, valid)
+        self.chosen["epochs"] = self._learn(table, network, batches, valid, self.suited.epochs, stop=stop, name=name)
+        self.until = data.events.until
+
+    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+        """Learn on from where it stands: see :func:`~poise.train.batches.replay.new_and_replayed` for what from."""
+        chosen = data.select(new_and_replayed(data.events, self.until, self.suited.max_length, seed=self.seed))
+        table, network = self._learnt_table(data), copy.deepcopy(self.network)
+        self.counts = data.item_counts
+        if self.obstacle(chosen) is None:
+            self._learn(table, network, self._batches(chosen, 1), valid, UPDATE_PASSES, share=UPDATE_RATE)
+        else:  # nobody did anything new that has an order
+            self._keep(table, network)
+        self.until = data.events.until
+
+    def _learn(
+        self,
+        table: ItemTable,
+        network: nn.Module,
+        batches: SequenceBatches,
+        valid: Holdout | None,
+        epochs: int,
+        *,
+        stop: int | None = None,
+        share: float = 1.0,
+        name: str | None = None,
+    ) -> int:
+        """Fit a table of items and a network together, keep them, and return after how many epochs they were best.
+
+        Args:
+            table: of the items.
+            network: that reads their vectors.
+            batches: what to learn from.
+            valid: what to choose the epoch by.
+            epochs: as of :class:`~poise.train.loop.Training`.
+            stop: the same.
+            share: of the learning rate that is taken.
+            name: as of :func:`~poise.train.loop.train`.
+        """
+        import torch
+        from torch import nn
+
+        from poise.train.batches.negative_sampler import NegativeSampler
+        from poise.train.device import pick_device
+        from poise.train.loop import Training, train
+
+        device = pick_device(self.device)
+        both = nn.ModuleList([table, network]).to(device)
+        # In a batch, the targets of others are met as often as they are popular, however negatives are drawn elsewhere.
+        draw = "popularity" if self.loss == "in_batch" else self.draw
+        sampler = NegativeSampler(torch.from_numpy(self.counts).to(device), draw)
+        part = None if valid is None else sample(valid)
+
+        def validate() -> float:
+            self._keep(table, network)
+            assert part is not None
+            return mean_ndcg(self, part)
+
+        progress = train(
+            both,
+            batches,
+            lambda batch: self._loss(batch, table, network, sampler),
+            Training(
+                epochs=epochs,
+                stop=stop,
+                learning_rate=share * self.learning_rate,
+                weight_decay=self.weight_decay,
+                final=self.final,
+                average=self.average,
+                patience=self.patience,
+                plateau=self.plateau,
+                precision=self.precision,
+                seed=self.seed,
+            ),
+            validate=None if part is None else validate,
+            name=name,
+            label=self.name,
+        )
+        self._keep(table, network)
+        return progress.best_epoch
+
+    def _item_table(self, data: Dataset) -> ItemTable:
+        self.meaning = Meaning.of(data, [] if self.items == "id" else self.vectors, self.components)
+        if not self.meaning.width and self.items == "text":
+            raise DataError(
+                f"{self.name}: {data.name!r} has no vectors {' or '.join(map(repr, self.vectors))}; "
+                "encode the catalogue, by [encoder] in poise.toml or with TextEncoder().encode_items(data), "
+                "or choose items='id'"
+            )
+        self.chosen["items"] = self.items if self.meaning.width else "id"
+        if not self.meaning.width and self.items == "fused":
+            self.chosen["note"] = "the data has no vectors of its items: ids alone, so new items cannot be ranked"
+        return self._new_table(data)
+
+    def _new_table(self, data: Dataset) -> ItemTable:
+        import torch
+
+        from poise.models.nn.item_embedding import ItemTable
+
+        meaning = torch.from_numpy(self.meaning.project(data)) if self.meaning.width else None
+        return ItemTable(data.n_items, self.dim, meaning, own=self.chosen["items"] != "text", hidden=self.hidden)
+
+    def _learnt_table(self, data: Dataset) -> ItemTable:
+        """Return the items as they were learnt, for a catalogue that has grown; new ones have nothing of their own."""
+        import torch
+
+        old = self._old_indices(data)
+        table = self._new_table(data)
+        with torch.no_grad():
+            if table.adapt is not None:
+                table.adapt.weight.copy_(torch.from_numpy(self.adapt))
+            if table.own is not None:
+                table.own.copy_(self.table[torch.from_numpy(old).to(self.table.device)])
+                if table.adapt is not None:
+                    table.own.sub_(table.adapt(table.meaning))
+                table.own.mul_(torch.from_numpy(self.counts[old] > 0)[:, None])
+        return table
+
+    def _network(self) -> nn.Module:
+        from poise.models.nn.sequence_network import Network
+
+        return Network(self.dim, self.n_behaviours, self.clock if self.has_clock else "none", self._body())
+
+    def _loss(self, batch: SequenceBatch, table: ItemTable, network: nn.Module, sampler: NegativeSampler) -> Tensor:
+        import torch
+
+        from poise.train.losses.next_item import Objective, next_item_loss
+
+        events = batch.sequences.to(table.device)
+        shown = table.draw_shown()
+        return next_item_loss(
+            lambda items: table(items, shown),
+            lambda vectors: network(vectors, events),
+            events.items.clamp(min=0),
+            torch.from_numpy(batch.targets).to(table.device),
+            Objective(
+                loss=self.loss,
+                negatives=self.negatives,
+                draw=self.draw,
+                log_q=self.log_q,
+                smoothing=self.smoothing,
+            ),
+            sampler,
+        )
+
+    def _keep(self, table: ItemTable, network: nn.Module) -> None:
+        """Hold on to what scoring needs. An item that nobody has touched has learnt nothing of its own."""
+        import torch
+
+        with torch.no_grad():
+            everything = torch.arange(table.n_items + 1, device=table.device)
+            touched = torch.from_numpy(self.counts > 0).to(table.device, torch.float32)[:, None]
+            self._set_vectors(table(everything, touched), self.counts)
+        self.adapt = None if table.adapt is None else table.adapt.weight.detach().cpu().numpy()
+        self.network = network
+
+    def _expected(self, queries: Queries) -> Tensor:
+        """Return the vectors of what is expected after each history, ``[n, dim]``; like lengths are read together."""
+        start = np.maximum(queries.start, queries.stop - self.suited.max_length)
+        asked = np.zeros(len(queries), dtype=np.int64) if queries.time is None else queries.time
+        return self._expected_after(queries, rows(start, queries.stop), asked)
+
+    def _expected_after(self, queries: Queries, positions: Offsets, asked: Offsets) -> Tensor:
+        """Return what is expected, ``[n, dim]``, after the events at ``positions`` in the log, int64 ``[n, time]``."""
+        import torch
+
+        lengths = (positions >= 0).sum(axis=1)
+        expected: Tensor = self.table.new_zeros(len(positions), self.dim)
+        order = np.argsort(lengths, kind="stable")
+        for chosen in np.array_split(order, lengths.sum() // EVENTS_AT_ONCE + 1):
+            if len(chosen):
+                some = positions[chosen, : max(int(lengths[chosen].max()), 1)]
+                when = np.where(np.arange(some.shape[1]) == lengths[chosen, None] - 1, asked[chosen, None], 0)
+                if some.shape[1] > 1:  # what was asked after each event but the newest is answered by the next one
+                    following = np.where(some[:, 1:] >= 0, queries.events.timestamp[some[:, 1:]], when[:, :-1])
+                    when = np.hstack([following, when[:, -1:]])
+                events = self._asked(Sequences.of(queries.events, some, when)).to(self.table.device)
+                last = (events.real.sum(dim=1) - 1).clamp(min=0)
+                read = self.network(self.table[events.items.clamp(min=0)], events, last)  # [n, 1, dim]
+                expected[torch.from_numpy(chosen)] = read[:, 0]
+        return expected
+
+    def contributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.contributions`: what a score loses when an event is left out of what is read.
+
+        The source is Li, Monroe and Jurafsky, *Understanding Neural Networks through Representation Erasure*, 2016.
+        """
+        import torch
+
+        length = int(query.lengths[0])
+        read = np.arange(query.start[0], query.stop[0])[-self.suited.max_length :]
+        n = len(read)
+        variants = np.full((n + 1, n), -1, dtype=np.int64)
+        variants[0] = read
+        for at in range(n):
+            variants[at + 1, : n - 1] = np.delete(read, at)
+        asked = np.zeros(n + 1, dtype=np.int64) if query.time is None else np.repeat(query.time, n + 1)
+        with torch.inference_mode():
+            expected = self._expected_after(query, variants, asked)
+            scores = (expected @ self.table[torch.from_numpy(items).to(self.table.device)].T).cpu().numpy()
+        lost = np.zeros((length, len(items)), dtype=np.float32)
+        lost[-n:] = scores[0] - (scores[1:] if n > 1 else 0)  # [n, k]
+        return lost
+
+    def _grow(self, data: Dataset) -> None:
+        import torch
+
+        old = self._old_indices(data)
+        new = new_items(old)
+        added = np.zeros((len(new), self.dim), dtype=np.float32)
+        if self.adapt is not None:
+            added = self.meaning.project(data, new) @ self.adapt.T
+        self._move_vectors(old, torch.from_numpy(added).to(self.table))
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        arrays = {
+            **super()._arrays(),
+            "inputs": np.array([self.n_behaviours, self.has_clock]),
+            "until": np.array([self.until]),
+        }
+        arrays |= {f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()}
+        arrays |= self.meaning.to_arrays()
+        return arrays if self.adapt is None else {**arrays, "adapt": self.adapt}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        import torch
+
+        from poise.train.device import pick_device
+
+        device = pick_device(self.device)
+        self.n_behaviours, self.has_clock = int(arrays["inputs"][0]), bool(arrays["inputs"][1])
+        self.until = int(arrays["until"][0]) if "until" in arrays else 0
+        self._restore_vectors(arrays, device)
+        self.adapt = arrays.get("adapt")
+        self.meaning = Meaning.from_arrays(arrays)
+        self.network = self._network().to(device).eval()
+        self.network.load_state_dict(
+            {name: torch.from_numpy(array) for name, array in under("network.", arrays).items()}
+        )

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import json
+from dataclasses import field, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from annotated_types import Ge, Gt, Lt
+from pydantic.dataclasses import dataclass
+from scipy import sparse
+
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.data.queries import Queries
+from poise.data.ragged import Ragged, gather_slices
+from poise.data.vocabulary import Vocabulary
+from poise.features import ColumnFeatures
+from poise.models.checkpoint_key import training_name
+from poise.models.content_projection import Meaning
+from poise.models.inner_product import InnerProduct, new_items, under
+from poise.models.validation import mean_ndcg, sample
+from poise.recommender import OPTIONS
+from poise.train.batches.request_batches import RequestBatch, RequestBatches
+from poise.types import Floats, Indices, Mask, Offsets
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from poise.models.two_tower.towers import Towers
+    from poise.train.batches.negative_sampler import NegativeSampler
+
+UNVALIDATED_EPOCHS = 15  # without a validation part to say when to stop: about what it says on a shop and on films
+LEAST_STEPS = 100  # between two looks at validation
+ITEMS_AT_ONCE = 65_536  # that are turned into vectors together
+
+
+@dataclass(kw_only=True, eq=False, config=OPTIONS)
+class TwoTower(InnerProduct):
+    """Two networks that meet in one space: one reads an item, the other a request; an item scores by their product.
+
+    The tower of items reads a vector that is learnt for the item, what its content means and what its columns say. The
+    tower of requests reads the mean of what the person did, the newest weighing most, what the columns say of the
+    person, and the context of the request. In each step some items are shown by content and columns alone, and some
+    requests without their history, so that a new item is ranked and a new person is served from the first moment. Where
+    nothing at all is known of a request, items score by the number of their events.
+
+    The sources are Covington, Adams and Sargin, *Deep Neural Networks for YouTube Recommendations*, 2016; Yi et al.,
+    *Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations*, 2019; and for hiding what is known,
+    Volkovs, Yu and Poutanen, *DropoutNet: Addressing Cold Start in Recommender Systems*, 2017.
+
+    Args:
+        vectors: which of the data set's vectors of items to use, by the names that the encoders gave them.
+        components: how many principal components of each to keep.
+        item_columns: the columns of the items to read; None for all with labels or numbers.
+        user_columns: the columns of the users to read; None for all with labels or numbers.
+        context_columns: the columns of the events to read: those alone that are known when a request is made, such as
+            the device; never what comes of it, such as a rating.
+        hidden: the share of items that each step shows by content and columns alone, and of requests without history.
+        dim: the length of the vectors.
+        max_length: how many events back it looks.
+        dropout: the share of numbers that are dropped inside while it learns.
+        loss: what to punish it for: ``sampled_softmax``, against items that are drawn evenly, or ``in_batch``, against
+            the other targets of the batch, corrected for how popular they are.
+        negatives: items that are drawn for a batch; where there are no more than that, all are taken.
+        batch_events: events to predict a batch.
+        epochs: passes over the events, at most. Small logs are passed over several times an epoch. Validation chooses
+            when to stop.
+        learning_rate: of AdamW, at its highest.
+        weight_decay: its L2 penalty.
+        average: see :class:`~poise.train.loop.Training`.
+        patience: epochs without a better validation figure after which to stop.
+        seed: of everything that chance decides.
+        device: where to compute: ``cpu``, ``cuda``, ``mps``; None takes the best there is.
+    """
+
+    vectors: list[str] = field(default_factory=lambda: ["text"])
+    components: Annotated[int, Ge(1)] = 128
+    item_columns: list[str] | None = None
+    user_columns: list[str] | None = None
+    context_columns: list[str] = field(default_factory=list)
+    hidden: Annotated[float, Ge(0), Lt(1)] = 0.1
+    dim: Annotated[int, Ge(1)] = 128
+    max_length: Annotated[int, Ge(1)] = 50
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.5
+    loss: Literal["sampled_softmax", "in_batch"] = "sampled_softmax"
+    negatives: Annotated[int, Ge(1)] = 4096
+    batch_events: Annotated[int, Ge(1)] = 1024
+    epochs: Annotated[int, Ge(1)] = 30
+    learning_rate: Annotated[float, Gt(0)] = 2e-3
+    weight_decay: Annotated[float, Ge(0)] = 0.01
+    average: Annotated[float, Ge(0), Lt(1)] = 0.99
+    patience: Annotated[int, Ge(1)] = 3
+    seed: Annotated[int, Ge(0)] = 0
+    device: str | None = None
+
+    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+        import torch
+        from torch import nn
+
+        from poise.models.nn.item_embedding import DEVIATION
+        from poise.train.batches.negative_sampler import Draw, NegativeSampler
+        from poise.train.device import pick_device
+        from poise.train.loop import Training, train
+
+        counts = data.item_counts
+        device = pick_device(self.device)
+        self._learn_inputs(data)
+        inputs = _Inputs(
+            data.events.item,
+            data.events.user,
+            *self._content(data),
+            users=_after_padding(self.user_features.matrix(data.users, data.n_users)),
+            context=self.context_features.matrix(data.events.context, data.n_events),
+        )
+        batches = RequestBatches(
+            data.events,
+            size=self.batch_events,
+            max_length=self.max_length,
+            first=inputs.tells_of_requests,
+            seed=self.seed,
+            least_steps=LEAST_STEPS,
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            towers = self._towers()
+            own = nn.Embedding(data.item_ids.size, self.dim)
+            nn.init.normal_(own.weight, std=DEVIATION)
+        both = nn.ModuleList([towers, own]).to(device)
+        draw: Draw = (
+            "popularity" if self.loss == "in_batch" else "uniform"
+        )  # of targets, in_batch has to know the chance
+        sampler = NegativeSampler(torch.from_numpy(counts).to(device), draw)
+        part = None if valid is None else sample(valid)
+
+        def validate() -> float:
+            self._keep(towers, own.weight, inputs, counts)
+            assert part is not None
+            return mean_ndcg(self, part)
+
+        progress = train(
+            both,
+            batches,
+            lambda batch: self._loss(batch, towers, own, inputs, sampler),
+            Training(
+                epochs=self.epochs,
+                stop=self.chosen.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None),
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
+                average=self.average,
+                patience=self.patience,
+                seed=self.seed,
+            ),
+            validate=None if part is None else validate,
+            name=training_name(self, data, valid),
+            label=self.name,
+        )
+        self.chosen["epochs"] = progress.best_epoch
+        self._keep(towers, own.weight, inputs, counts)
+
+    def _learn_inputs(self, data: Dataset) -> None:
+        """Find the subspaces of vectors and the features of columns, by what has events."""
+        touched = data.item_counts > 0
+        self.meaning = Meaning.of(data, self.vectors, self.components)
+        self.item_features = ColumnFeatures.fit(
+            data.items.filter(pl.Series(touched[1:])) if data.items.width else data.items,
+            data.item_kinds,
+            only=self.item_columns,
+        )
+        active = np.diff(data.events.offsets)[1:] > 0
+        self.user_features = ColumnFeatures.fit(
+            data.users.filter(pl.Series(active)) if data.users.width else data.users,
+            data.user_kinds,
+            only=self.user_columns,
+        )
+        self.context_features = ColumnFeatures.fit(data.events.context, only=self.context_columns)
+
+    def _content(self, data: Dataset) -> tuple[Tensor, sparse.csr_array]:
+        """Return what items mean, ``[n_items + 1, components]``, and what their columns say, sparse, as many rows."""
+        import torch
+
+        from poise.train.device import pick_device
+
+        meaning = torch.from_numpy(self.meaning.project(data)).to(pick_device(self.device))
+        return meaning, _after_padding(self.item_features.matrix(data.items, data.n_items))
+
+    def _towers(self) -> Towers:
+        from poise.models.two_tower.towers import ItemTower, RequestTower, Towers
+
+        users, context = self.user_features.width, self.context_features.width
+        return Towers(
+            ItemTower(self.meaning.width, self.item_features.width, self.dim, self.dropout),
+            RequestTower(self.max_length, users, context, self.dim, self.dropout),
+        )
+
+    def _loss(
+        self, batch: RequestBatch, towers: Towers, own: nn.Embedding, data: _Inputs, sampler: NegativeSampler
+    ) -> Tensor:
+        import torch
+
+        from poise.train.losses.pointwise import in_batch_softmax
+        from poise.train.losses.shared_softmax import find_hits, shared_softmax
+
+        device = data.meaning.device
+        start = batch.start
+        if data.tells_of_requests:
+            start = np.where(torch.rand(len(start)).numpy() < self.hidden, batch.target, start)
+        positions, offsets = gather_slices(start, batch.target)
+        read, targets = (
+            torch.from_numpy(data.item[at].astype(np.int64)).to(device) for at in (positions, batch.target)
+        )
+        drawn = sampler.sample(self.negatives) if self.loss == "sampled_softmax" else targets[:0]
+        items, places = torch.unique(torch.cat([read, targets, drawn]), return_inverse=True)  # each is computed once
+        of_read, of_targets, of_drawn = places.split([len(read), len(targets), len(drawn)])
+        shown = torch.rand(len(items), 1, device=device) >= (self.hidden if data.tells_of_items else 0)
+        vectors = towers.items(own(items) * shown, data.meaning[items], data.columns[items.cpu().numpy()])  # [m, dim]
+        users, context = data.users[data.user[batch.target]], data.context[batch.target]
+        expected = towers.requests(vectors, of_read, offsets, users, context)  # [n, dim]
+        if self.loss == "in_batch":
+            return in_batch_softmax(expected, vectors[of_targets], targets, sampler.log_chance(targets))
+        return shared_softmax(expected, vectors[of_targets], vectors[of_drawn], find_hits(targets, drawn))
+
+    def _keep(self, towers: Towers, own: Tensor, data: _Inputs, counts: Offsets) -> None:
+        """Hold on to what scoring needs. An item that nobody has touched has learnt nothing of its own."""
+        import torch
+
+        touched = torch.from_numpy(counts > 0).to(data.meaning.device, torch.float32)[:, None]
+        with torch.no_grad():
+            self._set_vectors(_item_vectors(towers.items, own * touched, data.meaning, data.columns), counts)
+        self.towers = towers
+
+    def _known(self, queries: Queries) -> Mask:
+        users, context = self._situations(queries)
+        told: Mask = (np.diff(users.indptr) > 0) | (np.diff(context.indptr) > 0)
+        return told | (queries.lengths > 0)
+
+    @property
+    def reads_users(self) -> bool:
+        """See :attr:`Recommender.reads_users`."""
+        return self.user_features.width > 0
+
+    def _situations(self, queries: Queries) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Return what is known of who asks and of the context, sparse ``[n, features]`` each."""
+        n = len(queries)
+        return self.user_features.matrix(queries.users, n), self.context_features.matrix(queries.context, n)
+
+    def _expected(self, queries: Queries) -> Tensor:
+        return self._expected_after(queries.histories(self.max_length)[1], *self._situations(queries))
+
+    def _expected_after(self, histories: Ragged, users: sparse.csr_array, context: sparse.csr_array) -> Tensor:
+        import torch
+
+        items = torch.from_numpy(histories.values.astype(np.int64)).to(self.table.device)
+        expected: Tensor = self.towers.requests(self.table, items, histories.offsets, users, context)
+        return expected
+
+    def contributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.contributions`: what a score loses when an event is left out of what is read.
+
+        The source is Li, Monroe and Jurafsky, *Understanding Neural Networks through Representation Erasure*, 2016.
+        """
+        import torch
+
+        history = query.history(0)
+        read = history[-self.max_length :]
+        variants = Ragged.from_rows([read, *(np.delete(read, at) for at in range(len(read)))])
+        users, context = (sparse.vstack([one] * len(variants), format="csr") for one in self._situations(query))
+        with torch.inference_mode():
+            expected = self._expected_after(variants, users, context)
+            scores = (expected @ self.table[torch.from_numpy(items).to(self.table.device)].T).cpu().numpy()
+        lost = np.zeros((len(history), len(items)), dtype=np.float32)
+        lost[-len(read) :] = scores[0] - scores[1:]  # [n_history, k]
+        return lost
+
+    def _grow(self, data: Dataset) -> None:
+        import torch
+
+        old = self._old_indices(data)
+        new = new_items(old)
+        added = replace(
+            data,
+            item_ids=Vocabulary(data.item_ids.series.gather(new - 1)),
+            items=data.items[new - 1] if data.items.width else data.items,
+            vectors={name: vectors[np.append(0, new)] for name, vectors in data.vectors.items()},
+        )
+        meaning, columns = self._content(added)
+        with torch.no_grad():
+            own = self.table.new_zeros(added.item_ids.size, self.dim)
+            self._move_vectors(old, _item_vectors(self.towers.items, own, meaning, columns)[1:])
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        arrays = super()._arrays()
+        features = [self.item_features, self.user_features, self.context_features]
+        arrays["features"] = np.frombuffer(json.dumps([one.to_json() for one in features]).encode(), dtype=np.uint8)
+        arrays |= {f"towers.{name}": value.cpu().numpy() for name, value in self.towers.state_dict().items()}
+        return arrays | self.meaning.to_arrays()
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        import torch
+
+        from poise.train.device import pick_device
+
+        self._restore_vectors(arrays, pick_device(self.device))
+        self.item_features, self.user_features, self.context_features = (
+            ColumnFeatures.from_json(text) for text in json.loads(arrays["features"].tobytes())
+        )
+        self.meaning = Meaning.from_arrays(arrays)
+        self.towers = self._towers().to(self.table.device).eval()
+        self.towers.load_state_dict({name: torch.from_numpy(one) for name, one in under("towers.", arrays).items()})
+
+
+@dataclass(frozen=True, config=OPTIONS)
+class _Inputs:
+    """What the towers read of a data set.
+
+    Attributes:
+        item: int32 ``[n_events]``.
+        user: int32 ``[n_events]``.
+        meaning: ``[n_items + 1, components]``, what items mean.
+        columns: sparse ``[n_items + 1, features]``, what their columns say.
+        users: sparse ``[n_users + 1, features]``.
+        context: sparse ``[n_events, features]``.
+    """
+
+    item: Indices
+    user: Indices
+    meaning: Any
+    columns: sparse.csr_array
+    users: sparse.csr_array
+    context: sparse.csr_array
+
+    @property
+    def tells_of_items(self) -> bool:
+        """Whether anything is known of items but their events."""
+        return bool(self.meaning.shape[1] or self.columns.shape[1])
+
+    @property
+    def tells_of_requests(self) -> bool:
+        """Whether anything is known of requests but their history."""
+        return bool(self.users.shape[1] or self.context.shape[1])
+
+
+def _after_padding(features: sparse.csr_array) -> sparse.csr_array:
+    """Return the features with an empty row before them, so that a row stands at the index of its item or user."""
+    return sparse.vstack([sparse.csr_array((1, features.shape[1]), dtype=np.float32), features], format="csr")
+
+
+def _item_vectors(tower: nn.Module, own: Tensor, meaning: Tensor, columns: sparse.csr_array) -> Tensor:
+    """Return the vectors of all items, ``[n_items + 1, dim]``; zero for padding and for items without any input."""
+    import torch
+
+    parts = []
+    for first in range(0, len(own), ITEMS_AT_ONCE):
+        some = slice(first, first + ITEMS_AT_ONCE)
+        parts.append(tower(own[some], meaning[some], columns[some]))
+    vectors: Tensor = torch.cat(parts)
+    told = torch.from_numpy(np.diff(columns.indptr) > 0).to(vectors.device)
+    known: Tensor = own.any(dim=1) | meaning.any(dim=1) | told
+    return vectors * known[:, None]

@@ -1,0 +1,1 @@
+"""The catalogue as it is this second, and how to find something in it."""

@@ -1,0 +1,226 @@
+"""The catalogue as it is this second: what the run knew, and what has been added, changed and taken out since."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+from msgspec import UNSET
+
+from poise.data.dataset import Dataset, Kind
+from poise.data.event_log import EventLog, user_offsets
+from poise.data.schema.column_types import to_numbers
+from poise.data.vocabulary import Vocabulary
+from poise.serve.schema.messages import Filter
+from poise.serve.schema.problems import BadRequestError
+from poise.store.records import Item
+from poise.types import Mask
+
+MASKS_KEPT = 256  # filters whose result is kept
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All items that a run and the store know. Immutable: a change makes a new one, whose first items are these.
+
+    Attributes:
+        item_ids: those of the run, in its order, then what came later.
+        contents: what is known of each item, by index; empty for padding.
+        available: bool ``[n_items + 1]``, which items may be shown.
+        kinds: what the columns hold.
+        title_column: the column that people know an item by.
+    """
+
+    item_ids: Vocabulary
+    contents: list[Mapping[str, Any]]
+    available: Mask
+    kinds: Mapping[str, Kind]
+    title_column: str
+    _masks: dict[Any, Mask] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def known(cls, item_ids: Vocabulary, kinds: Mapping[str, Kind], title_column: str | None) -> Catalogue:
+        """Return a catalogue of items of which only the ids are known yet."""
+        title = title_column or "title"
+        with_title: dict[str, Kind] = {title: "text", **kinds}
+        return cls(item_ids, [{}] * item_ids.size, np.ones(item_ids.size, dtype=np.bool_), with_title, title)
+
+    def changed(self, items: Iterable[Item], deleted: Iterable[str]) -> Catalogue:
+        """Return the catalogue with items put in or replaced, and others taken out; indices stay."""
+        index = self.item_ids._lookup
+        contents, available = list(self.contents), self.available.tolist()
+        new: dict[str, int] = {}
+        for item in items:
+            at = index.get(item.item_id) or new.get(item.item_id)
+            if at is None:
+                new[item.item_id] = len(contents)
+                contents.append(item.content)
+                available.append(item.available)
+            else:
+                contents[at] = item.content
+                available[at] = item.available
+        for item_id in deleted:
+            at = index.get(item_id) or new.get(item_id)
+            if at is not None:
+                contents[at] = {}
+                available[at] = False
+        available[0] = False
+        ids = self.item_ids
+        if new:
+            ids = Vocabulary(pl.concat([ids.series, pl.Series("id", list(new), dtype=pl.String)]))
+        return Catalogue(ids, contents, np.array(available, dtype=np.bool_), self.kinds, self.title_column)
+
+    def items(self) -> list[Item]:
+        """Return all items as records."""
+        known = zip(self.ids, self.contents, self.available.tolist(), strict=True)
+        return [Item(item_id, dict(content), available) for item_id, content, available in known][1:]
+
+    def make_ready(self) -> None:
+        """Make what is made on first use, so that no request waits for it."""
+        _ = self.titles, self.item_ids._lookup
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The outer ids by index; an empty string for padding."""
+        return ["", *self.item_ids.series.to_list()]
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """What to call each item, by index: its title, else its id; an empty string for padding."""
+        named = [content.get(self.title_column) for content in self.contents]
+        return [str(title) if title else one for title, one in zip(named, self.ids, strict=True)]
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """One row an item in index order: its columns, each of its kind."""
+        columns = []
+        for name, kind in self.kinds.items():
+            values = [content.get(name) for content in self.contents[1:]]
+            columns.append(_column(name, kind, values))
+        return pl.DataFrame(columns)
+
+    @cached_property
+    def label_shares(self) -> dict[str, dict[str, float]]:
+        """By column of labels, the share of items that have each label."""
+        shares = {}
+        for name, kind in self.kinds.items():
+            if kind not in ("category", "categories"):
+                continue
+            counts = Counter(label for item in range(1, self.item_ids.size) for label in self.labels(name, item))
+            if counts and len(counts) <= 0.5 * len(self.item_ids):  # a label of nearly every item its own is a name
+                shares[name] = {label: count / len(self.item_ids) for label, count in counts.items()}
+        return shares
+
+    def labels(self, column: str, item: int) -> list[str]:
+        """Return the labels of an item in a column."""
+        value = self.contents[item].get(column)
+        return [] if value is None else [_text(one) for one in _listed(value)]
+
+    def dataset(self) -> Dataset:
+        """Return the catalogue as a data set without events."""
+        nobody = np.empty(0, dtype=np.int32)
+        log = EventLog(
+            user=nobody,
+            item=nobody.copy(),
+            behaviour=np.empty(0, dtype=np.uint8),
+            value=np.empty(0, dtype=np.float32),
+            timestamp=np.empty(0, dtype=np.int64),
+            offsets=user_offsets(nobody, 0),
+            context=pl.DataFrame(),
+            has_time=True,
+        )
+        return Dataset(
+            events=log,
+            item_ids=self.item_ids,
+            user_ids=Vocabulary([]),
+            behaviour_ids=Vocabulary(["view"]),
+            items=self.frame,
+            users=pl.DataFrame(),
+            item_kinds=dict(self.kinds),
+            title_column=self.title_column,
+        )
+
+    def select(self, filters: Iterable[Filter]) -> Mask:
+        """Return which items all of the filters let through and may be shown, bool ``[n_items + 1]``.
+
+        Raises:
+            BadRequestError: there is no such column, or it does not hold what the filter asks for.
+        """
+        mask = self.available
+        for one in filters:
+            key = msgspec.json.encode(one)
+            found = self._masks.get(key)
+            if found is None:
+                found = self._masks[key] = self._mask(one)
+                if len(self._masks) > MASKS_KEPT:
+                    self._masks.pop(next(iter(self._masks)))
+            mask = mask & found
+        return mask
+
+    def _mask(self, one: Filter) -> Mask:
+        if one.column not in self.kinds:
+            known = ", ".join(self.kinds) or "none"
+            raise BadRequestError(f"filters: the catalogue has no column {one.column!r}; there are: {known}")
+        column, kind = self.frame[one.column], self.kinds[one.column]
+        numeric = kind == "number"
+        if not numeric and (one.least is not UNSET or one.most is not UNSET):
+            raise BadRequestError(f"filters: {one.column!r} holds no numbers, so min and max do not go with it; use in")
+        kept = pl.repeat(True, len(column), eager=True)
+        if one.least is not UNSET:
+            kept &= column >= one.least
+        if one.most is not UNSET:
+            kept &= column <= one.most
+        for wanted, let_in in ((one.is_in, True), (one.not_in, False)):
+            if wanted is UNSET:
+                continue
+            values = (
+                to_numbers(pl.Series(wanted, strict=False))
+                if numeric
+                else pl.Series([_text(value) for value in wanted])
+            )
+            if kind == "categories":
+                found = column.list.eval(pl.element().is_in(values.implode())).list.any()
+            else:
+                found = column.is_in(values.implode())
+            kept &= found.fill_null(False) if let_in else ~found.fill_null(False)
+        return np.concatenate([[False], kept.fill_null(False).to_numpy()])
+
+
+def _column(name: str, kind: Kind, values: list[Any]) -> pl.Series:
+    """Return a column of its kind; what does not fit is null."""
+    if kind == "number":
+        numbers = [float(value) if isinstance(value, int | float) else _number(value) for value in values]
+        return pl.Series(name, numbers, dtype=pl.Float64)
+    if kind == "categories":
+        lists = [None if value is None else [_text(one) for one in _listed(value)] for value in values]
+        return pl.Series(name, lists, dtype=pl.List(pl.String))
+    return pl.Series(
+        name, [None if value is None else " ".join(map(_text, _listed(value))) for value in values], dtype=pl.String
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _text(value: Any) -> str:
+    """Write a label as it stands in JSON: true, 3, not True, 3.0."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,145 @@
+"""Requests that come at the same time are scored together, in threads of their own; none waits longer than allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from poise.serve.schema.problems import TooManyError
+
+GATHERED = 0.02  # seconds, at most
+TRIED_AGAIN = 32  # batches
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+class TooSlowError(Exception):
+    """There was no answer within the time allowed."""
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Asked, Answer]):
+    asked: Asked
+    future: asyncio.Future[Answer]
+    timer: asyncio.TimerHandle
+
+
+class Batcher(Generic[Asked, Answer]):
+    """Gathers what is asked while the last batch is at work, and works on it as the next.
+
+    A small batch takes most of the time of a large one. So where a few always ask again as soon as they are answered,
+    the next batch waits for as many requests as there were, but no longer than the last batch took, nor than
+    ``GATHERED``. Otherwise half of them would always wait while the other half is scored. Where that many do not come
+    in time, as when each request is of somebody else, the wait is halved again and again until it is nothing, and tried
+    anew now and then.
+
+    Args:
+        work: answers a batch, in order; called in the threads.
+        most: requests in a batch, at most.
+        queue: requests that may wait; beyond, they are refused at once.
+        budget: seconds after which a request is given up.
+        threads: batches that are worked on at the same time.
+    """
+
+    def __init__(
+        self, work: Callable[[Sequence[Asked]], Sequence[Answer]], *, most: int, queue: int, budget: float, threads: int
+    ) -> None:
+        self.work, self.most, self.queue, self.budget, self.threads = work, most, queue, budget, threads
+        self._waiting: deque[_Waiting[Asked, Answer]] = deque()
+        self._begun: dict[int, float] = {}  # when each batch that is at work was begun
+        self._number = 0
+        self._expected = 0  # requests, before which the next batch does not begin unless its time comes
+        self._patience = 1.0  # how much of the time that the last batch took may be waited
+        self._due: asyncio.Handle | None = None
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether all threads have been at a batch for longer than a request may take."""
+        full = len(self._begun) >= self.threads
+        return full and time.monotonic() - max(self._begun.values()) > self.budget
+
+    async def ask(self, asked: Asked) -> Answer:
+        """Return the answer.
+
+        Raises:
+            TooManyError: too many wait already.
+            TooSlowError: it took too long, or a batch before it does.
+            Exception: whatever went wrong in the work on its batch.
+        """
+        if self.stuck:
+            raise TooSlowError
+        if len(self._waiting) >= self.queue:
+            raise TooManyError("more requests wait than there is room for; try again", headers={"Retry-After": "1"})
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        timer = loop.call_later(self.budget, _give_up, future)
+        self._waiting.append(_Waiting(asked, future, timer))
+        if len(self._begun) < self.threads and len(self._waiting) >= self._expected:
+            self._begin_in(0, loop)  # what is read in the same breath goes into the same batch
+        return await future
+
+    def close(self) -> None:
+        """Let the batch at work end, and take no further one."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _begin_in(self, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        self._due = loop.call_later(seconds, self._begin, loop) if seconds else loop.call_soon(self._begin, loop)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._expected:
+            came = len(self._waiting) >= self._expected
+            again = not self._number % TRIED_AGAIN
+            self._patience = 1.0 if came or again else self._patience / 2
+        self._due, self._expected = None, 0
+        if len(self._begun) >= self.threads:
+            return
+        batch: list[_Waiting[Asked, Answer]] = []
+        while self._waiting and len(batch) < self.most:
+            one = self._waiting.popleft()
+            if not one.future.done():  # given up, or its caller has gone
+                batch.append(one)
+            else:
+                one.timer.cancel()
+        if not batch:
+            return
+        self._number += 1
+        number = self._number
+        self._begun[number] = time.monotonic()
+        at_work = self._executor.submit(self.work, [one.asked for one in batch])
+        at_work.add_done_callback(lambda done: loop.call_soon_threadsafe(self._answer, loop, number, batch, done))
+
+    def _answer(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        number: int,
+        batch: list[_Waiting[Asked, Answer]],
+        done: Future[Sequence[Answer]],
+    ) -> None:
+        took = time.monotonic() - self._begun.pop(number)
+        self._expected = min(len(batch) + len(self._waiting), self.most)
+        self._begin_in(min(took * self._patience, GATHERED) if len(self._waiting) < self._expected else 0, loop)
+        error = done.exception()
+        for at, one in enumerate(batch):
+            one.timer.cancel()
+            if one.future.done():
+                continue
+            if error is not None:
+                one.future.set_exception(error)
+            else:
+                one.future.set_result(done.result()[at])
+
+
+def _give_up(future: asyncio.Future[Answer]) -> None:
+    if not future.done():
+        future.set_exception(TooSlowError())

@@ -1,0 +1,68 @@
+"""What was shown goes into the store, many rows at once: a commit for each answer would cost more than the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from poise.errors import PoiseError
+from poise.serve.http.responses import settled
+from poise.serve.telemetry.metrics import Measures
+from poise.store import Store
+from poise.store.records import Impression
+
+EVERY = 0.05  # seconds; a longer pause makes more to write at once, and requests wait meanwhile
+AT_ONCE = 1_000
+MOST = 50_000  # that wait while the store does not take them; beyond, they are lost, and counted
+
+
+class Impressions:
+    """Gathers impressions, and writes them a few times a second.
+
+    Args:
+        store: where to write.
+        measures: where to count what is lost.
+    """
+
+    def __init__(self, store: Store, measures: Measures) -> None:
+        self.store, self.measures = store, measures
+        self._waiting: list[Impression] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    def add(self, impression: Impression) -> None:
+        """Take one in, to be written in a moment."""
+        if len(self._waiting) >= MOST:
+            self.measures.unlogged.inc()
+            return
+        self._waiting.append(impression)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(EVERY, self._start)
+
+    async def flush(self) -> None:
+        """Return when all that was taken in is written, or lost."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        self._start()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
+    def _start(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting and (self._writing is None or self._writing.done()):
+            self._writing = asyncio.get_running_loop().create_task(self._write())
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+            try:
+                await settled(self.store.add_impressions(batch))
+            except PoiseError:
+                self.measures.unlogged.inc(len(batch))
+
+    async def close(self) -> None:
+        """Write what waits."""
+        with contextlib.suppress(PoiseError):
+            await self.flush()

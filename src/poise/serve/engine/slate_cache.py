@@ -1,0 +1,45 @@
+"""The last slate of somebody, to be given again while nothing happens."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from weakref import ref
+
+from poise.serve.schema.messages import Stage
+from poise.serve.state.serving_model import Asked, Ranked, Served
+from poise.serve.state.user_histories import History
+from poise.types import Mask
+
+KEPT_FOR = 60.0  # seconds that it answers the same question again
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The last slate of a person, and what it answered. It keeps no catalogue and no model in memory that are past."""
+
+    history: History
+    served: ref[Served]
+    allowed: ref[Mask]
+    run: str
+    k: int | None  # None if it answered a question that does not come again
+    ranked: Ranked
+    at: float
+
+    @classmethod
+    def of(cls, one: Asked, stage: Stage, ranked: Ranked) -> Kept:
+        """Keep the answer to a question."""
+        k = one.k if stage == "ranker" and not len(one.exclude) and not one.context else None
+        return cls(one.history, ref(one.served), ref(one.allowed), one.served.name, k, ranked, time.monotonic())
+
+    def answers(self, one: Asked) -> bool:
+        """Tell whether the ranker would answer the same: nothing happened since, and nothing else is asked."""
+        return (
+            self.history is one.history
+            and self.served() is one.served
+            and self.allowed() is one.allowed
+            and self.k == one.k
+            and not len(one.exclude)
+            and not one.context
+            and time.monotonic() - self.at < KEPT_FOR
+        )

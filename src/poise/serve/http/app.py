@@ -1,0 +1,218 @@
+"""The application: routes to operations, with keys checked, errors told and times taken on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from poise.errors import PoiseError
+from poise.serve.http.openapi import document
+from poise.serve.http.operations import Operation
+from poise.serve.http.parameters import check_known, with_slashes
+from poise.serve.http.responses import as_json
+from poise.serve.http.routes import OPERATIONS
+from poise.serve.schema.messages import Health
+from poise.serve.schema.problems import RequestError, TooManyError, UnauthorizedError, UnavailableError, problem
+from poise.serve.telemetry.logs import log_error, log_request
+from poise.serve.tenant import Tenant
+from poise.store.errors import StoreError, StoreFull
+
+MOST_AT_WORK = 1_000  # requests at once, beyond which they are refused
+SNIPPET = Path(__file__).parents[2] / "client" / "browser" / "poise.js"
+FOLLOWED_EVERY = 0.5  # seconds, for what other processes write
+Opened = Callable[[], Sequence[Tenant]]
+
+
+class Server:
+    """What the application holds: the projects, once they are loaded.
+
+    Args:
+        open_tenants: loads them; called in a thread when the application starts.
+    """
+
+    def __init__(self, open_tenants: Opened) -> None:
+        self._open = open_tenants
+        self.tenants: Sequence[Tenant] = ()
+        self.failed: str | None = None
+        self.answering = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Load the projects while the server already tells of its health, and let go of them at the end."""
+        loading = asyncio.create_task(self._load())
+        yield
+        loading.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for tenant in self.tenants:
+            await tenant.close()
+
+    async def tenant(self, request: Request, scope: str) -> Tenant:
+        """Return the project that a request is about: that of its key.
+
+        Raises:
+            RequestError: the key is missing, unknown or not for that; or nothing is loaded yet.
+        """
+        if not self.tenants:
+            raise UnavailableError(self.failed or "the run is being loaded; try again", headers={"Retry-After": "1"})
+        refused: RequestError | None = None
+        for tenant in self.tenants:
+            try:
+                request.state.key = await tenant.access.check(request, scope)
+                return tenant
+            except UnauthorizedError as error:
+                refused = error
+        assert refused is not None
+        raise refused
+
+    async def _load(self) -> None:
+        try:
+            self.tenants = await asyncio.to_thread(self._open)
+        except PoiseError as error:
+            self.failed = str(error)
+            return
+        for tenant in self.tenants:
+            tenant.measures.run.labels(tenant.live.served.name).set(1)
+            self._tasks.append(asyncio.create_task(tenant.keep_up(FOLLOWED_EVERY)))
+            self._tasks.append(asyncio.create_task(tenant.prepare_search(FOLLOWED_EVERY)))
+            self._tasks.append(asyncio.create_task(tenant.forget_shown(3_600)))
+
+
+def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
+    """Return the application.
+
+    Args:
+        open_tenants: loads the projects; called in a thread when the application starts.
+        pages: further routes, for people to look at.
+    """
+    server = Server(open_tenants)
+    described = msgspec.json.encode(document(OPERATIONS))
+
+    async def openapi(request: Request) -> Response:
+        return Response(described, media_type="application/json")
+
+    async def health(request: Request) -> Response:
+        return as_json(Health("ok"))
+
+    async def ready(request: Request) -> Response:
+        if not server.tenants:
+            return as_json(Health("loading" if server.failed is None else "failed", reason=server.failed), 503)
+        return as_json(Health("ready", server.tenants[0].live.served.name if len(server.tenants) == 1 else None))
+
+    async def metrics(request: Request) -> Response:
+        tenant = await server.tenant(request, "read")
+        tenant.note_state()
+        return Response(tenant.measures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def snippet(request: Request) -> Response:
+        return FileResponse(SNIPPET, media_type="text/javascript")
+
+    routes = [
+        Route("/poise.js", snippet),
+        Route("/health", health),
+        Route("/ready", ready),
+        Route("/metrics", metrics),
+        Route("/openapi.json", openapi),
+        *pages,
+    ]
+    by_path: dict[str, list[Operation]] = {}
+    for one in OPERATIONS:
+        by_path.setdefault(one.path, []).append(one)
+    answers = {path: _endpoint(server, operations) for path, operations in by_path.items()}
+    routes += [
+        Route(path, answers[path], methods=[one.method for one in operations]) for path, operations in by_path.items()
+    ]
+    app = _Application(
+        routes=routes,
+        lifespan=server.lifespan,
+        exception_handlers={HTTPException: _http_error, RequestError: _request_error, Exception: _unforeseen},
+    )
+    app.router.redirect_slashes = False
+    app.state.server = server
+    app.shortcuts = {
+        (one.method, path): answers[path]
+        for path, operations in by_path.items()
+        for one in operations
+        if "{" not in path
+    }
+    return app
+
+
+class _Application(Starlette):
+    """An application in which paths without parameters are found at once, not by trying one route after the other."""
+
+    shortcuts: Mapping[tuple[str, str], Callable[[Request], Awaitable[Response]]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self.shortcuts.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if answer is None:
+            await super().__call__(with_slashes(scope), receive, send)
+            return
+        response = await answer(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
+def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Request], Awaitable[Response]]:
+    by_method = {one.method: one for one in operations}
+
+    async def answer(request: Request) -> Response:
+        one = by_method.get(request.method) or by_method["GET"]  # HEAD
+        start = time.perf_counter()
+        tenant: Tenant | None = None
+        try:
+            assert one.scope is not None
+            tenant = await server.tenant(request, one.scope)
+            check_known(request, one.parameters)
+            if server.answering >= MOST_AT_WORK:
+                raise TooManyError("more requests are at work than there is room for", headers={"Retry-After": "1"})
+            server.answering += 1
+            try:
+                response = await one.answer(request, tenant)
+            finally:
+                server.answering -= 1
+        except RequestError as error:
+            response = error.response()
+        except StoreFull as error:
+            response = problem(429, str(error), headers={"Retry-After": "1"})
+        except StoreError as error:
+            response = problem(503, str(error), headers={"Retry-After": "2"})
+        except ClientDisconnect:
+            response = Response(status_code=400)
+        except Exception as error:
+            response = _unforeseen(request, error)
+        seconds = time.perf_counter() - start
+        if tenant is not None:
+            tenant.measures.note_request(one.path, request.method, response.status_code, seconds)
+        log_request(request.method, one.path, response.status_code, seconds)
+        return response
+
+    return answer
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = {404: f"there is nothing at {request.url.path[:200]!r}; see /openapi.json", 405: "not with this method"}
+    return problem(error.status_code, detail.get(error.status_code, error.detail), headers=error.headers)
+
+
+def _request_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    return error.response()
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    """Tell the log what happened, and the client that it is not to blame."""
+    log_error(error)
+    return problem(500, "something went wrong here; the server's log says what")

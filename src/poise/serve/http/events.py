@@ -1,0 +1,107 @@
+"""Events come in: checked one by one, durable when acknowledged, and known to the next request."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from poise.serve.http.request_bodies import Batch, decode, explain, read_body, read_lines
+from poise.serve.http.responses import as_json, settled
+from poise.serve.schema.messages import Accepted, EventIn, Refusal
+from poise.serve.schema.problems import BadRequestError
+from poise.serve.schema.timestamps import milliseconds
+from poise.serve.tenant import Tenant
+from poise.store.records import Added, Event
+
+MOST_REFUSALS = 1_000  # that are told of, of an import
+IMPORTED_AT_ONCE = 5_000
+_BATCH = Batch(EventIn, "events")
+
+
+async def post_events(request: Request, tenant: Tenant) -> Response:
+    """Take in one event or many."""
+    body = await read_body(request, tenant.options.most_body)
+    entries, refused, alone = _BATCH.read(body)
+    added, late = await take_in(tenant, entries)
+    if late and alone:
+        raise BadRequestError(late[0].reason)
+    refused = sorted([*refused, *late], key=lambda one: one.index)
+    tenant.measures.events.labels("refused").inc(len(refused))
+    return as_json(Accepted(added.accepted, refused, added.duplicates))
+
+
+async def take_in(tenant: Tenant, entries: list[tuple[int, EventIn]]) -> tuple[Added, list[Refusal]]:
+    """Add events, which have numbers: when this returns they are durable, and the next request knows them.
+
+    Returns:
+        what became of them, and why some were refused.
+
+    Raises:
+        StoreError: the store cannot be written, and nothing was added.
+    """
+    events, late = _events(entries)
+    return await _add(tenant, events), late
+
+
+async def import_events(request: Request, tenant: Tenant) -> Response:
+    """Take in events, one a line, as they come."""
+    accepted = duplicates = 0
+    refused: list[Refusal] = []  # the first ones
+    waiting: list[tuple[int, EventIn]] = []
+
+    async def flush() -> None:
+        nonlocal accepted, duplicates
+        added, late = await take_in(tenant, waiting)
+        accepted += added.accepted
+        duplicates += added.duplicates
+        waiting.clear()
+        refuse(late)
+
+    def refuse(more: list[Refusal]) -> None:
+        tenant.measures.events.labels("refused").inc(len(more))
+        refused.extend(more)
+        refused.sort(key=lambda one: one.index)
+        del refused[MOST_REFUSALS:]
+
+    bad: list[Refusal] = []
+    async for number, line in read_lines(request, tenant.options.most_body):
+        try:
+            waiting.append((number, decode(_BATCH.one, line)))
+        except Exception as error:
+            bad.append(Refusal(number, explain(error)))
+        if len(waiting) + len(bad) >= IMPORTED_AT_ONCE:
+            refuse(bad)
+            bad.clear()
+            await flush()
+    refuse(bad)
+    await flush()
+    return as_json(Accepted(accepted, refused, duplicates))
+
+
+def _events(entries: list[tuple[int, EventIn]]) -> tuple[list[Event], list[Refusal]]:
+    now = int(time.time() * 1000)
+    events, refused = [], []
+    for at, one in entries:
+        try:
+            moment = milliseconds(one.timestamp, now)
+        except BadRequestError as error:
+            refused.append(Refusal(at, str(error)))
+            continue
+        events.append(
+            Event(one.user_id, one.item_id, one.behaviour, one.value, moment, one.event_id, one.context, one.request_id)
+        )
+    return events, refused
+
+
+async def _add(tenant: Tenant, events: list[Event]) -> Added:
+    if not events:
+        return Added(0, 0)
+    start = time.perf_counter()
+    added: Added = await settled(tenant.store.add_events(events))
+    tenant.measures.seconds_of("store", start)
+    await tenant.catch_up()
+    tenant.measures.events.labels("accepted").inc(added.accepted)
+    tenant.measures.events.labels("duplicate").inc(added.duplicates)
+    return added

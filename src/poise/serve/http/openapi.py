@@ -1,0 +1,116 @@
+"""The OpenAPI document, made of the operations and of the very types that bodies are checked by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from poise._version import __version__
+from poise.serve.http.operations import Operation
+from poise.serve.schema.messages import MOST_AT_ONCE, Health, Problem
+from poise.serve.schema.problems import MEDIA_TYPE
+
+_PROBLEMS = {
+    400: "The body is no JSON.",
+    401: "There is no API key, or nobody knows it.",
+    403: "The API key is not for that.",
+    404: "There is no such thing.",
+    408: "The body took too long to come.",
+    413: "The body is too large.",
+    422: "The body or a parameter is not what is allowed.",
+    429: "More requests than allowed, or than there is room for; Retry-After says when to try again.",
+    503: "It cannot be done at the moment; try again.",
+}
+_ALWAYS = (401, 403, 429, 503)
+
+
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return the document, as OpenAPI 3.1."""
+    types = {kind for one in operations for kind in (one.body, one.result) if kind is not None}
+    kinds = sorted({*types, Problem, Health}, key=lambda kind: kind.__name__)
+    _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    paths: dict[str, dict[str, Any]] = {}
+    for one in operations:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
+    for path, summary in (("/health", "Whether the process lives."), ("/ready", "Whether it can answer requests.")):
+        answers = {"200": _answer("It can.", "application/json", _reference(Health))}
+        if path == "/ready":
+            answers["503"] = _answer("Not yet.", "application/json", _reference(Health))
+        paths[path] = {"get": {"operationId": path[1:], "summary": summary, "responses": answers, "security": []}}
+    told = {"200": _answer("Prometheus' text format.", "text/plain", {"type": "string"})} | _problems(_ALWAYS)
+    paths["/metrics"] = {"get": {"operationId": "metrics", "summary": "What the server counts.", "responses": told}}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Poise",
+            "version": __version__,
+            "description": "Live, personal recommendations. Errors are problem details by RFC 9457.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "poise keys create"}},
+        },
+        "security": [{"key": []}],
+    }
+
+
+def _operation(one: Operation) -> dict[str, Any]:
+    problems = {*_ALWAYS, 422, *one.problems}
+    if one.body is not None:
+        problems |= {400, 408, 413}
+    found: dict[str, Any] = {"operationId": one.name, "summary": one.summary}
+    if one.scope is not None:
+        found["description"] = f"Needs the scope `{one.scope}`."
+    if one.parameters:
+        found["parameters"] = [
+            {
+                "name": parameter.name,
+                "in": parameter.where,
+                "required": parameter.required,
+                "schema": dict(parameter.schema),
+                "example": parameter.example,
+            }
+            for parameter in one.parameters
+        ]
+    if one.body is not None:
+        found["requestBody"] = {"required": True, "content": _body(one)}
+    done = "Done." if one.result is None else (one.result.__doc__ or "").split("\n", maxsplit=1)[0]
+    found["responses"] = {
+        str(one.status): {"description": done}
+        if one.result is None
+        else _answer(done, one.result_type, _reference(one.result))
+    } | _problems(problems)
+    return found
+
+
+def _problems(statuses: Iterable[int]) -> dict[str, Any]:
+    return {str(status): _answer(_PROBLEMS[status], MEDIA_TYPE, _reference(Problem)) for status in sorted(statuses)}
+
+
+def _body(one: Operation) -> dict[str, Any]:
+    assert one.body is not None
+    schema: dict[str, Any]
+    if one.lines:
+        schema = {"type": "string", "description": f"One {one.body.__name__} a line, as JSON."}
+        return {"application/x-ndjson": {"schema": schema, "example": msgspec.json.encode(one.example).decode()}}
+    schema = _reference(one.body)
+    if one.many:
+        several: dict[str, Any] = {
+            "type": "object",
+            "properties": {one.many: {"type": "array", "items": schema, "maxItems": MOST_AT_ONCE}},
+            "required": [one.many],
+            "additionalProperties": False,
+        }
+        schema = {"anyOf": [schema, several]}
+    return {"application/json": {"schema": schema, "example": dict(one.example)}}
+
+
+def _answer(description: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {media_type: {"schema": schema}}}
+
+
+def _reference(kind: type) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}

@@ -1,0 +1,188 @@
+"""The state of a project in memory, always up to date: what is served, the catalogue, people, what is popular."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from poise.config import ServeTable
+from poise.data.vocabulary import Vocabulary
+from poise.errors import DataError, PoiseError, UsageError
+from poise.project.project import Project
+from poise.project.promotion import RUN
+from poise.project.run import Run
+from poise.serve.catalogue.catalogue import Catalogue
+from poise.serve.state.change_feed import Follower
+from poise.serve.state.decayed_popularity import DAY, Trends
+from poise.serve.state.serving_model import Served
+from poise.serve.state.user_histories import People
+from poise.store.records import Changes, Item
+from poise.store.store import Store
+
+CATALOGUE = "catalogue"  # the setting that describes the columns of the catalogue
+COUNTED_AT_ONCE = 200_000  # events of a log; a longer one is counted while requests are answered already
+OTHERS = 2  # further runs that are held in memory, to be compared
+
+
+class Live:
+    """All that is needed to answer, from one project and its store.
+
+    Args:
+        project: whose runs are served.
+        store: where the live log is.
+        options: of serving.
+        run: the name of the run to serve; None for the one that was promoted, else the latest that is whole.
+
+    Raises:
+        PoiseError: there is no run that can be served, or the store cannot be read.
+    """
+
+    def __init__(self, project: Project, store: Store, options: ServeTable, run: str | None = None) -> None:
+        self.project, self.store, self.options = project, store, options
+        self.follower = Follower(store, self._take)
+        self.newest_event = 0
+        self.news = 0  # raised whenever there may be items to encode
+        self.people = People(store)
+        self.when_erased: list[Callable[[], None]] = [self.people.forget_all]
+        self.trends = Trends(options.half_life)
+        self._changing, self._encoding = threading.Lock(), threading.Lock()
+        self._others: OrderedDict[str, Served] = OrderedDict()
+        described: Mapping[str, Any] = store.setting(CATALOGUE) or {}
+        self._behaviours: Sequence[str] = described.get("behaviours", [])
+        self._user_columns: Mapping[str, str] = described.get("user_columns", {})
+        chosen = self._choose(run)
+        kinds, title = described.get("item_kinds", {}), described.get("title_column")
+        like = Catalogue.known(Vocabulary([]), kinds, title).changed(store.all_items(), [])
+        self.served = self._of(chosen, like, store.deleted_items())
+        self.news += self.served.is_grown
+        self._met: set[str] = set()  # items that somebody did something with
+        self._meanwhile: list[tuple[str, str, int, int]] = []
+        self.trends.start(chosen.item_counts, self.served.catalogue.ids)
+        self.counted = chosen.facts["data"]["events"] <= COUNTED_AT_ONCE
+        if self.counted:
+            self.count()
+
+    async def follow(self) -> None:
+        """Return when all that is committed has been taken into account.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        await self.follower.follow()
+
+    def another(self, name: str) -> Served:
+        """Return another run, grown to the catalogue as it is now. Takes its time: call it in a thread.
+
+        Raises:
+            UsageError: there is no such run.
+            DataError: it is damaged.
+        """
+        if name == self.served.name:
+            return self.served
+        kept = self._others.get(name)
+        if kept is None:
+            kept = self._others[name] = self._of(self.project.run(name), self.served.catalogue)
+            while len(self._others) > OTHERS:
+                self._others.popitem(last=False)
+        return kept
+
+    def count(self) -> None:
+        """Count all events of the log, so that what is popular is by them and no longer by the run. Takes its time."""
+        counted = Trends(self.options.half_life)
+        newest_first = sorted(self.store.counts_by_day(), key=lambda count: -count[2])
+        counted.add((item, behaviour, day * DAY, count) for item, behaviour, day, count in newest_first)
+        with self._changing:
+            self._met.update(item for item, *_ in newest_first)
+            self.served = self.served.touched(list(self._met))
+        counted.add(self._meanwhile)  # an event of just now may count twice, and none is lost
+        self.trends, self.counted = counted, True
+        self._meanwhile.clear()
+
+    def encode_all(self) -> None:
+        """Encode the whole catalogue for searching by meaning. Takes its time: call it in a thread.
+
+        Raises:
+            PoiseError: the encoder cannot be had.
+        """
+        served = self.served
+        served.finder.meaning.encode(served.catalogue, range(1, served.catalogue.item_ids.size))
+
+    def encode_new(self) -> None:
+        """Encode the items that the run has not met, so that they are ranked by what they mean. Takes its time.
+
+        Raises:
+            PoiseError: the encoder cannot be had.
+        """
+        with self._encoding:
+            self.served.encode()
+            with self._changing:
+                self.served = self.served.encoded()
+
+    def _choose(self, name: str | None) -> Run:
+        """Return the run to serve: a damaged one is told of, and the one before is taken."""
+        if name is not None:
+            run = self.project.run(name)
+            _ = run.pipeline
+            return run
+        promoted = self.store.setting(RUN)
+        names = list(reversed(self.project.runs))
+        if promoted in names:
+            names.remove(promoted)
+            names.insert(0, promoted)
+        for one in names:
+            try:
+                run = self.project.run(one)
+                _ = run.pipeline
+                return run
+            except DataError as error:
+                self.project.say(f"{error}; trying the one before")
+        if names:
+            raise DataError("none of the project's runs can be served: fit again with 'poise fit'")
+        raise UsageError(f"the project in {self.project.folder.resolve()} has no runs: make one with 'poise fit'")
+
+    def _of(self, run: Run, like: Catalogue, deleted: Sequence[str] = ()) -> Served:
+        return Served.of(
+            run, like, deleted, self._behaviours, self._user_columns, hide_seen=self.project.config.policy.hide_seen
+        )
+
+    async def _take(self, changes: Changes) -> None:
+        if changes.erased:
+            for forget in self.when_erased:
+                forget()
+        if changes.events or changes.users:
+            self.people.forget({event.user_id for event in changes.events} | {user.user_id for user in changes.users})
+        if changes.events:
+            counts = [(event.item_id, event.behaviour, event.time, 1) for event in changes.events]
+            self.trends.add(counts)
+            if not self.counted:
+                self._meanwhile += counts
+            self.newest_event = max(self.newest_event, *(event.time for event in changes.events))
+        touched = sorted({event.item_id for event in changes.events})
+        self._met.update(touched)
+        name = changes.settings.get(RUN)
+        if changes.items or changes.deleted_items or (name is not None and name != self.served.name):
+            await asyncio.to_thread(self._change, changes.items, changes.deleted_items, touched, name)
+        elif touched:
+            with self._changing:
+                self.served = self.served.touched(touched)
+
+    def _change(
+        self, items: Sequence[Item], deleted: Sequence[str], touched: Sequence[str], promoted: str | None
+    ) -> None:
+        """Take in what has changed of the catalogue, and which run is to be served."""
+        with self._changing:
+            served = self.served
+            if items or deleted:
+                served = served.changed(items, deleted)
+                self._others.clear()
+            if promoted is not None and promoted != served.name:
+                try:
+                    served = self._of(self.project.run(promoted), served.catalogue).touched(list(self._met))
+                except PoiseError as error:
+                    self.project.say(f"the run {promoted} cannot be served, {served.name} goes on: {error}")
+            served.catalogue.make_ready()
+            self.served = served.touched(touched)
+            self.news += 1

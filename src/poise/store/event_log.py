@@ -1,0 +1,67 @@
+"""Events: added once each, and read as histories, as feedback and as counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from poise.store.records import Added, Event
+from poise.store.sql.rows import EVENT_COLUMNS, INSERT_EVENTS, from_event, to_event
+from poise.store.sql.tables import events
+from poise.store.writer import Transaction
+
+DAY = 86_400_000  # milliseconds
+_NEWEST = 5_000  # events that are looked at for who came last
+
+_HISTORY = (  # made once: to make a statement takes longer than to run it
+    select(*EVENT_COLUMNS)
+    .where(events.c.project == bindparam("project"), events.c.user_id == bindparam("user_id"))
+    .order_by(events.c.time.desc(), events.c.id.desc())
+    .limit(bindparam("limit"))
+)
+
+
+def add(transaction: Transaction, batch: Sequence[Event]) -> Added:
+    """Insert events whose ``event_id`` is not known, nor stands twice in ``batch``."""
+    rows = [from_event(event, transaction.project, transaction.version) for event in batch]
+    accepted = INSERT_EVENTS.run(transaction.connection, rows)
+    return Added(accepted, len(batch) - accepted)
+
+
+def history(connection: Connection, project: int, user_id: str, limit: int) -> list[Event]:
+    """Return the newest ``limit`` events of a user, the oldest first."""
+    rows = connection.execute(_HISTORY, {"project": project, "user_id": user_id, "limit": limit}).all()
+    found = [to_event(row) for row in rows]
+    found.reverse()
+    return found
+
+
+def feedback(connection: Connection, project: int, request_id: str) -> list[Event]:
+    """Return the events that answer a request, in order of arrival."""
+    answers = select(*EVENT_COLUMNS).where(events.c.project == project, events.c.request_id == request_id)
+    return [to_event(row) for row in connection.execute(answers.order_by(events.c.id))]
+
+
+def latest_users(connection: Connection, project: int, limit: int) -> list[str]:
+    """Return whose events arrived last, the latest first, of the newest few thousand events."""
+    newest = (
+        select(events.c.user_id, events.c.id)
+        .where(events.c.project == project)
+        .order_by(events.c.version.desc(), events.c.id.desc())
+        .limit(_NEWEST)
+        .subquery()
+    )
+    found = select(newest.c.user_id).group_by(newest.c.user_id).order_by(func.max(newest.c.id).desc())
+    return list(connection.scalars(found.limit(limit)))
+
+
+def counts_by_day(connection: Connection, project: int, since: int) -> list[tuple[str, str, int, int]]:
+    """Count events from the time ``since`` on: item, behaviour, days since 1970, how many."""
+    day = (events.c.time // DAY).label("day")
+    counts = (
+        select(events.c.item_id, events.c.behaviour, day, func.count())
+        .where(events.c.project == project, events.c.time >= since)
+        .group_by(events.c.item_id, events.c.behaviour, day)
+    )
+    return [(item, behaviour, int(when), count) for item, behaviour, when, count in connection.execute(counts)]

@@ -1,0 +1,1 @@
+"""Better options of a model: what ``poise tune`` does."""

@@ -1,0 +1,137 @@
+"""Where tuning looks: for each model what is worth a try, and how a trial or a grid takes values from it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poise.config import FILE, Config, Range, Space
+from poise.errors import UsageError
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+GRID_VALUES = 4  # that a grid tries of a range of the spaces below
+MOST_POINTS = 10_000  # of a grid; one that has more is a mistake
+DIGITS = 4  # of drawn values: figures do not depend on more, and they are to be written into a file
+
+_SEQUENCE: Space = {
+    "dim": [64, 128, 256],
+    "dropout": Range(low=0.1, high=0.6),
+    "learning_rate": Range(low=3e-4, high=5e-3, log=True),
+}
+_SPACES: dict[str, Space] = {
+    "Popularity": {"half_life": Range(low=1.0, high=1000.0, log=True)},
+    "ItemKNN": {
+        "neighbours": Range(low=20, high=1000, log=True),
+        "shrink": Range(low=0.5, high=200.0, log=True),
+    },
+    "EASE": {"l2": Range(low=5.0, high=5000.0, log=True)},
+    "ALS": {
+        "factors": [32, 64, 128, 256],
+        "confidence": Range(low=1.0, high=200.0, log=True),
+        "l2": Range(low=0.1, high=500.0, log=True),
+    },
+    "BPR": {
+        "factors": [32, 64, 128, 256],
+        "learning_rate": Range(low=0.01, high=0.2, log=True),
+        "l2": Range(low=1e-4, high=0.1, log=True),
+        "iterations": [50, 100, 200],
+    },
+    "SASRec": {**_SEQUENCE, "blocks": [1, 2]},
+}
+
+
+def space_of(config: Config) -> Space:
+    """Return where the options of the tuned model are looked for: as ``[tune]`` says, else what suits the model.
+
+    For a grid all ranges are made lists.
+
+    Raises:
+        UsageError: nothing is given, and nothing is known to suit the model; or the grid has too many points.
+    """
+    space = config.tune_space() or _default_space(config.tuned_model())
+    if config.tune.search != "grid":
+        return space
+    space = {option: _values(values) for option, values in space.items()}
+    size = math.prod(len(values) for values in space.values() if isinstance(values, list))
+    if size > MOST_POINTS:
+        raise UsageError(
+            f"{FILE}: tune.space: found a grid of {size:,} points; allowed: at most {MOST_POINTS:,}, "
+            "or another search than 'grid'"
+        )
+    return space
+
+
+def _default_space(name: str) -> Space:
+    from poise import models
+    from poise.models.sequential.sequence_model import SequenceModel
+
+    if name in _SPACES:
+        return _SPACES[name]
+    kind = getattr(models, name)
+    if issubclass(kind, SequenceModel):
+        return _SEQUENCE
+    raise UsageError(
+        f"{FILE}: tune.space: found nothing, and {name} has no space of its own; "
+        f"allowed: choices or ranges of {', '.join(kind.__pydantic_fields__)}"
+    )
+
+
+def points(space: Space, seed: int) -> list[dict[str, Any]]:
+    """Return all combinations of a space of lists, in an order drawn with ``seed``, so that half a grid tells much."""
+    every = [dict(zip(space, point, strict=True)) for point in itertools.product(*map(_values, space.values()))]
+    return [every[at] for at in np.random.default_rng(seed).permutation(len(every))]
+
+
+def draw(trial: BaseTrial, space: Space) -> dict[str, Any]:
+    """Return the options that a trial of Optuna is to try. Choices are JSON to it, so that they may be lists, too."""
+    return {option: _draw(trial, option, values) for option, values in space.items()}
+
+
+def as_parameters(options: dict[str, Any]) -> dict[str, str]:
+    """Return choices as they are to Optuna."""
+    return {option: json.dumps(value) for option, value in options.items()}
+
+
+def _draw(trial: BaseTrial, option: str, values: list[Any] | Range) -> Any:
+    if isinstance(values, list):
+        return json.loads(trial.suggest_categorical(option, [json.dumps(value) for value in values]))
+    low, high, step = values.low, values.high, values.step
+    if isinstance(low, int):
+        return trial.suggest_int(option, low, int(_last(values)), log=values.log, step=int(step or 1))
+    if step is not None:
+        return _rounded(trial.suggest_float(option, low, _last(values), step=step), 2 * DIGITS)
+    return min(max(_rounded(trial.suggest_float(option, low, high, log=values.log), DIGITS), low), high)
+
+
+def _last(values: Range) -> float:
+    """Return the largest value that steps reach."""
+    if values.step is None:
+        return values.high
+    return values.low + _steps(values, values.step) * values.step
+
+
+def _steps(values: Range, step: float) -> int:
+    return int((values.high - values.low) / step + 1e-9)
+
+
+def _values(values: list[Any] | Range) -> list[Any]:
+    """Return what a grid tries of an option."""
+    if isinstance(values, list):
+        return values
+    if values.step is not None:
+        drawn = [values.low + at * values.step for at in range(_steps(values, values.step) + 1)]
+    else:
+        drawn = (np.geomspace if values.log else np.linspace)(values.low, values.high, GRID_VALUES).tolist()
+    if isinstance(values.low, int):
+        return [round(one) for one in drawn]
+    return [_rounded(one, 2 * DIGITS if values.step else 2) for one in drawn]
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")

@@ -1,0 +1,103 @@
+from collections import Counter
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poise.data.ingest.build import prepare
+from poise.data.ingest.clean import Cleaning
+from poise.errors import DataError, UsageError
+
+START = 1_700_000_040  # a full minute
+
+
+def _log(user, item, time):
+    return pl.DataFrame({"user": user, "item": item, "time": time})
+
+
+def _reasons(data):
+    return {reason: count for reason, count, _ in data.quarantine.summary()}
+
+
+def test_bots_by_the_day_and_by_the_minute():
+    script = _log(["script"] * 60, [str(at) for at in range(60)], [START + 1400 * at for at in range(60)])
+    burst = _log(["burst"] * 60, [str(at) for at in range(60)], [START + at * 86_400 // 2 + at % 3 for at in range(60)])
+    rapid = _log(
+        ["rapid"] * 40, [str(at) for at in range(40)], [START + at // 10 * 86_400 + at % 10 for at in range(40)]
+    )
+    eager = _log(["eager"] * 20, [str(at) for at in range(20)], [START + at % 10 for at in range(10)] * 2)
+    log = pl.concat([script, burst, rapid, eager])
+    cleaning = Cleaning(max_per_day=30, max_per_minute=8, sustained_minutes=3)
+    data = prepare(log, cleaning=cleaning)
+    assert data.user_ids.series.to_list() == ["burst", "eager"]
+    assert _reasons(data) == {
+        "bot: a user with more than 30 events in a day": 60,
+        "bot: a user with more than 8 events a minute in 3 minutes": 40,
+    }
+    assert prepare(log, cleaning=Cleaning(bots=False)).n_users == 4
+    assert prepare(log).n_users == 4
+
+
+def test_a_clock_that_counts_days_makes_no_bots():
+    days = _log(["a"] * 60, [str(at) for at in range(60)], [1_699_920_000 + at // 20 * 86_400 for at in range(60)])
+    assert prepare(days, cleaning=Cleaning(max_per_day=30, max_per_minute=8, sustained_minutes=3)).n_events == 60
+
+
+def test_duplicates_differ_in_something_that_counts():
+    log = pl.DataFrame(
+        {
+            "user": ["a"] * 5,
+            "item": ["x"] * 5,
+            "event": ["view", "view", "buy", "view", "view"],
+            "time": [START, START, START, START + 1, START],
+            "page": ["1", "2", "1", "1", "3"],
+        }
+    )
+    data = prepare(log)
+    assert data.quarantine.frames["events"]["page"].to_list() == ["2", "3"]
+    assert prepare(log, cleaning=Cleaning(duplicates=False)).n_events == 5
+
+
+def test_limits_of_time_can_be_set_and_lifted():
+    log = _log(["a"] * 3, list("xyz"), [1, START, START + 10])
+    assert prepare(log, cleaning=Cleaning(earliest=None)).n_events == 3
+    assert prepare(log, cleaning=Cleaning(latest=START)).item_ids.series.to_list() == ["y"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1, max_size=60), st.integers(2, 4))
+def test_k_core_is_the_largest_set_in_which_all_have_k(pairs, k):
+    kept = list(pairs)
+    while True:  # one event at a time, the slow way
+        users, items = Counter(user for user, _ in kept), Counter(item for _, item in kept)
+        left = [(user, item) for user, item in kept if users[user] >= k and items[item] >= k]
+        if len(left) == len(kept):
+            break
+        kept = left
+    log = _log([f"u{user}" for user, _ in pairs], [f"i{item}" for _, item in pairs], np.arange(len(pairs)) + START)
+    try:
+        data = prepare(log, cleaning=Cleaning(k_core=k))
+    except DataError:
+        assert not kept
+        return
+    assert sorted(zip(data.user_ids.ids(data.events.user), data.item_ids.ids(data.events.item), strict=True)) == sorted(
+        (f"u{user}", f"i{item}") for user, item in kept
+    )
+    assert len(data.quarantine) == len(pairs) - len(kept)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"unknown_items": "forget"}, "choose 'keep' or 'drop'"),
+        ({"k_core": -1}, "k_core is -1; it must be 0 or more"),
+        ({"max_per_day": 0}, "max_per_day"),
+        ({"earliest": "2024-01-01", "latest": "2023-01-01"}, "must come before"),
+        ({"earliest": "whenever"}, "is not a time"),
+    ],
+)
+def test_options_that_make_no_sense(options, message):
+    with pytest.raises(UsageError, match=message):
+        Cleaning(**options)

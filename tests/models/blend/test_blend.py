@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poise.data.dataset import Dataset
+from poise.data.queries import Queries
+from poise.data.split import leave_last_n, leave_last_out
+from poise.errors import UsageError
+from poise.models import EASE, Blend, Content, ItemKNN, Popularity, Random
+from poise.models.blend.standardise import calibrate
+from poise.models.blend.weights import choose_weights, gather_pools
+from poise.models.validation import mean_ndcg
+from poise.recommender import Recommender
+
+
+class Counting(Recommender):
+    """Scores as it was told, and counts how often it was asked."""
+
+    def __init__(self, score: float = 1.0) -> None:
+        self.asked = 0
+        self.given = score
+
+    def _fit(self, data, valid):
+        pass
+
+    def score(self, queries):
+        self.asked += 1
+        return np.full((len(queries), queries.item_ids.size), self.given, dtype=np.float32)
+
+    def explain(self, queries, items):
+        self.asked += 1
+        return super().explain(queries, items)
+
+    def _similarity(self, items):
+        self.asked += 1
+        return np.zeros((len(items), self.item_ids.size), dtype=np.float32)
+
+
+Recommender.kinds.pop(f"{__name__}.Counting")
+
+
+def _groups(n, seed=0):
+    """Return histories in which an item is followed by one of the four that belong to it, mostly."""
+    rng = np.random.default_rng(seed)
+    histories = []
+    for _ in range(n):
+        groups = rng.permutation(16)[:3]
+        history = [int(item) for group in groups for item in rng.permutation(np.arange(5 * group, 5 * group + 5))[:3]]
+        stray = rng.random(9) < 0.2
+        histories.append(
+            [int(rng.integers(80)) + 1 if odd else item + 1 for item, odd in zip(history, stray, strict=True)]
+        )
+    return histories
+
+
+def test_calibration_by_hand():
+    scores = np.array([[9, 1, 2, 6], [0, -5, 5, 0]], dtype=np.float32)
+    found = calibrate(scores)
+    for row, given_ in enumerate(([1, 2, 6], [-5, 5, 0])):
+        z = (np.array(given_) - np.mean(given_)) / np.std(given_)
+        np.testing.assert_allclose(found[row, 1:], np.sign(z) * np.log1p(np.abs(z)), rtol=1e-5)
+    assert not found[:, 0].any()
+    assert found is scores
+
+
+@pytest.mark.parametrize("width", [2, 7, 100, 1_683])
+def test_equal_scores_say_nothing(width):
+    """Their mean in single precision is seldom the score itself; what is left over must not be blown up."""
+    level = np.random.default_rng(width).normal(scale=100, size=(200, 1))
+    assert not calibrate(np.repeat(level, width, axis=1).astype(np.float32)).any()
+    scores = np.repeat(level, width, axis=1).astype(np.float32)
+    scores[:, ::2] = np.nextafter(scores[:, ::2], np.float32(np.inf))  # equal but for rounding
+    assert not calibrate(scores).any()
+
+
+@given(st.floats(0.01, 100.0), st.floats(-100.0, 100.0))
+def test_scale_and_level_do_not_matter(scale, level):
+    scores = np.linspace(0, 1, 12, dtype=np.float32)[None] ** 2
+    np.testing.assert_allclose(
+        calibrate((scores * scale + level).astype(np.float32)), calibrate(scores.copy()), atol=0.05, rtol=0.05
+    )
+
+
+def test_the_score_is_the_weighted_sum(films):
+    members = [EASE(l2=5.0), Content()]
+    model = Blend(members=members, weights=[3, 1]).fit(films)
+    queries = films.queries()
+    expected = 0.75 * calibrate(members[0].score(queries)) + 0.25 * calibrate(members[1].score(queries))
+    np.testing.assert_allclose(model.score(queries), expected, rtol=1e-5, atol=1e-6)
+    assert model.shares.tolist() == [0.75, 0.25]
+    assert Blend(members=members).fit(films).shares.tolist() == [0.5, 0.5]
+
+
+def test_pools_give_the_ndcg_that_evaluation_gives(films):
+    """The catalogue is smaller than a pool, so that nothing is cut off."""
+    valid = leave_last_n(films, 2).valid
+    members = [member.fit(valid.train) for member in (EASE(l2=5.0, left_out=0), Content(), Popularity())]
+    pools = gather_pools(members, valid)
+    assert pools.n == len(valid)
+    for weights in ([1.0, 0.0, 0.0], [0.2, 0.5, 0.3], [0.0, 0.6, 0.4]):
+        blend = Blend(members=members, weights=weights)
+        blend.item_ids = films.item_ids
+        found = float(pools.ndcg(np.array(weights)).sum()) / pools.n
+        assert found == pytest.approx(mean_ndcg(blend, valid), abs=1e-6)
+
+
+def test_the_weights_that_are_found(log_of):
+    """ItemKNN is right, Random knows nothing."""
+    data = log_of(_groups(150))
+    split = leave_last_out(data)
+    members = [Random(), ItemKNN(decay=0.5), Random(seed=5)]
+    for member in members:
+        member.fit(split.train)
+    weights = choose_weights(members, split.test)
+    assert weights.sum() == pytest.approx(1)
+    assert weights.min() >= 0
+    assert weights[1] > 0.8
+    pools = gather_pools(members, split.test)
+    assert pools.ndcg(weights).sum() >= pools.ndcg(np.full(3, 1 / 3)).sum()
+    np.testing.assert_array_equal(weights, choose_weights(members, split.test))
+
+
+def test_found_weights_rank_no_worse_than_equal_ones(films):
+    split = leave_last_n(films, 2)
+    members = [EASE(l2=5.0), Random(), Popularity(), Content()]
+    model = Blend(members=members).fit(split.train, split.valid)
+    equal = Blend(members=members, weights=[1, 1, 1, 1])
+    assert mean_ndcg(model, split.valid) >= mean_ndcg(equal, split.valid)
+    assert model.chosen["weights"] == model.shares.tolist()
+
+
+def test_refitting_keeps_weights_and_decays(films):
+    split = leave_last_out(films)
+    model = Blend(members=[EASE(l2=5.0), Content(), Random()]).fit(split.train, split.valid)
+    shares, decays = model.shares.tolist(), [member.recency for member in model.members[:2]]
+    model.refit(split.train_and_valid)
+    assert model.shares.tolist() == shares
+    assert [member.recency for member in model.members[:2]] == decays
+    assert model.members[0].data_fingerprint == split.train_and_valid.fingerprint
+
+
+def test_a_member_without_weight_is_not_asked(films):
+    idle = Counting()
+    model = Blend(members=[EASE(), idle], weights=[1, 0]).fit(films)
+    model.recommend(films.queries(), k=3, explain=True)
+    model.similar(["i03"], k=3)
+    assert idle.asked == 0
+
+
+def test_a_member_with_nothing_to_say_changes_nothing(films):
+    ease = EASE(l2=5.0, decay=0.8)
+    alone = Blend(members=[ease]).fit(films)
+    model = Blend(members=[ease, Counting(0.1)]).fit(films)
+    queries = films.queries()
+    np.testing.assert_allclose(model.score(queries), 0.5 * alone.score(queries), rtol=1e-6)
+    slates = model.recommend(queries.take([0]), k=5, explain=True)
+    assert slates.reasons == alone.recommend(queries.take([0]), k=5, explain=True).reasons
+
+
+def test_reasons_are_shared_out(films):
+    model = Blend(members=[Popularity(), EASE(l2=5.0)]).fit(films)
+    queries = Queries.from_histories([[2, 4, 6]], films.item_ids)
+    slate = model.recommend(queries, k=21, explain=True)[0]
+    kinds = {tuple(reason.kind for reason in reasons) for reasons in slate.reasons}
+    assert {kind for row in kinds for kind in row} == {"popular", "history"}
+    for reasons in slate.reasons:
+        shares = [reason.share for reason in reasons]
+        assert shares == sorted(shares, reverse=True)
+        assert sum(shares) <= 1 + 1e-6
+
+
+def test_only_members_that_know_similarity_are_asked_for_it(films):
+    ease = EASE(l2=5.0)
+    both = Blend(members=[Popularity(), ease]).fit(films)
+    assert both.similar(["i03"], k=5)[0].items[0] == ease.similar(["i03"], k=5)[0].items[0]
+    with pytest.raises(UsageError, match="Blend cannot tell"):
+        Blend(members=[Popularity(), Random()]).fit(films).similar(["i03"])
+
+
+@pytest.mark.parametrize("weights", [[1], [1, 2, 3], [1, -1], [0, 0], [], [float("nan"), 1], [float("inf"), 1]])
+def test_weights_must_fit_the_members(weights):
+    with pytest.raises(UsageError, match="2 members need as many weights"):
+        Blend(members=[Random(), Popularity()], weights=weights)
+
+
+def test_a_blend_of_nothing():
+    with pytest.raises(ValueError, match="members"):
+        Blend(members=[])
+
+
+def test_members_that_have_learnt_from_this_very_data_do_not_learn_again(films: Dataset) -> None:
+    split = leave_last_out(films)
+    learnt = EASE(l2=5.0).fit(split.train, split.valid)
+    weights = learnt.weights
+    Blend(members=[learnt, Popularity()]).fit(split.train, split.valid)
+    assert learnt.weights is weights
+    Blend(members=[learnt, Popularity()]).fit(split.train_and_valid, split.valid)
+    assert learnt.weights is not weights

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from poise.data.queries import Queries
+from poise.errors import PoiseError
+from poise.models import EASE
+from poise.recommender import load
+
+
+def _closed_form(x, l2):
+    """Steck 2019, equation 8, in double precision."""
+    inverse = np.linalg.inv(x.T @ x + l2 * np.eye(x.shape[1]))
+    weights = inverse / -np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+@pytest.mark.parametrize("l2", [0.5, 20.0, 500.0])
+def test_the_closed_form(films, l2):
+    x = np.zeros((films.user_ids.size, films.item_ids.size))
+    x[films.events.user, films.events.item] = 1
+    weights = _closed_form(x[:, 1:], l2)
+    model = EASE(l2=l2, decay=1.0, left_out=0).fit(films)
+    np.testing.assert_allclose(model.score(films.queries())[:, 1:], x[1:, 1:] @ weights, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(model.score(films.queries(["u00"]))[0, 1:], x[1, 1:] @ weights, rtol=1e-3, atol=1e-5)
+
+
+def test_a_catalogue_larger_than_a_block(log_of):
+    rng = np.random.default_rng(0)
+    histories = [rng.choice(1_300, size=12, replace=False) + 1 for _ in range(300)]
+    data = log_of([row.tolist() for row in histories], 1_300)
+    x = data.queries().matrix().toarray().astype(np.float64)[:, 1:]
+    expected = x @ _closed_form(x, 10.0)
+    scores = EASE(l2=10.0, decay=1.0, neighbours=1_300, left_out=0).fit(data).score(data.queries())[:, 1:]
+    np.testing.assert_allclose(scores, expected, atol=2e-5)
+
+
+def test_recency_weighs_the_history(films):
+    model = EASE(l2=5.0, decay=0.5).fit(films)
+    single = [model.score(Queries.from_histories([[item]], films.item_ids))[0] for item in (3, 8, 5)]
+    together = model.score(Queries.from_histories([[3, 8, 5]], films.item_ids))[0]
+    np.testing.assert_allclose(together, 0.25 * single[0] + 0.5 * single[1] + single[2], rtol=1e-5, atol=1e-6)
+
+
+def test_what_cannot_be_solved_is_said(log_of):
+    with pytest.raises(PoiseError, match="l2"):
+        EASE(l2=1e-12).fit(log_of([[1, 2, 3], [1, 2, 3], [1, 2, 3]]))
+
+
+def test_small_weights_are_left_out(films):
+    whole = EASE(l2=5.0, decay=1.0, left_out=0).fit(films).weights.toarray()
+    few = EASE(l2=5.0, decay=1.0, left_out=0, neighbours=3).fit(films).weights.toarray()
+    share = EASE(l2=5.0, decay=1.0, left_out=0.1).fit(films).weights.toarray()
+    for row, kept, held in zip(whole[1:], few[1:], share[1:], strict=True):
+        third = np.sort(np.abs(row))[-3]
+        np.testing.assert_array_equal(kept, np.where(np.abs(row) >= third, row, 0))
+        lost = np.square(row[held == 0]).sum()
+        assert lost <= 0.1 * np.square(row).sum() < lost + np.square(held[held != 0]).min(initial=np.inf)
+        np.testing.assert_array_equal(held[held != 0], row[held != 0])
+
+
+def test_many_requests_are_summed_in_parts(films, monkeypatch):
+    model = EASE(l2=5.0).fit(films)
+    at_once = model.score(films.queries())
+    monkeypatch.setattr("poise.models.linear.item_item_model._AT_ONCE", 50)
+    np.testing.assert_array_equal(model.score(films.queries()), at_once)
+
+
+def test_a_model_that_kept_all_weights_is_still_read(films, tmp_path):
+    model = EASE(l2=5.0, decay=1.0).fit(films)
+    whole = EASE(l2=5.0, decay=1.0, left_out=0).fit(films).weights.toarray()
+    model.save(tmp_path / "model")
+    save_file({"weights": whole}, tmp_path / "model" / "arrays.safetensors")
+    np.testing.assert_array_equal(load(tmp_path / "model").score(films.queries()), model.score(films.queries()))

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from poise.data.dataset import Dataset
+from poise.models.data_defaults import Suited
+from poise.models.sequential.sasrec import SASRec
+
+
+@pytest.mark.parametrize(
+    ("people", "length", "items", "expected"),
+    [
+        (40, 5, 50, {"max_length": 50, "dropout": 0.5, "blocks": 1, "epochs": 16}),
+        (64, 64, 32, {"max_length": 50, "dropout": 0.5, "blocks": 1, "epochs": 16}),
+        (64, 250, 50, {"max_length": 50, "dropout": 0.2, "blocks": 1, "epochs": 16}),
+        (5_000, 120, 200, {"max_length": 120, "dropout": 0.2, "blocks": 2, "epochs": 16}),
+        (12_500, 120, 200, {"max_length": 120, "dropout": 0.2, "blocks": 2, "epochs": 10}),
+    ],
+)
+def test_what_suits_a_log_follows_from_its_size(
+    people: int, length: int, items: int, expected: dict[str, float], log_of: Callable[..., Dataset]
+) -> None:
+    data = log_of([[1 + (user + at) % items for at in range(length)] for user in range(people)])
+    found = Suited.to(data)
+    assert {name: getattr(found, name) for name in expected} == expected
+
+
+def test_what_is_given_counts_and_a_refit_keeps_what_suited_the_first_log(films: Dataset) -> None:
+    model = SASRec(dim=8, heads=2, epochs=1, dropout=0.3, negatives=8).fit(films)
+    assert (model.suited.dropout, model.suited.max_length, model.suited.epochs) == (0.3, 50, 1)
+    chosen = model.chosen["suited"]
+    model.refit(films)
+    assert model.chosen["suited"] == chosen

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic.dataclasses import dataclass
+
+from poise.data.queries import Queries
+from poise.data.ragged import Ragged
+from poise.data.vocabulary import Vocabulary
+from poise.models import inner_product
+from poise.models.hnsw_index import Neighbours
+from poise.models.inner_product import InnerProduct
+from poise.models.two_tower.two_tower import TwoTower
+from poise.pipeline import Pipeline
+from poise.recommender import OPTIONS, Recommender, load
+
+N_ITEMS, DIM = 3_000, 32
+
+
+def _vectors(n: int, seed: int) -> Any:
+    """Return points about 40 centres, of different lengths."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(7).normal(size=(40, DIM))
+    points = centres[rng.integers(40, size=n)] + 0.7 * rng.normal(size=(n, DIM))
+    return (points * rng.lognormal(0, 0.3, (n, 1))).astype(np.float32)
+
+
+@dataclass(kw_only=True, eq=False, config=OPTIONS)
+class Sums(InnerProduct):
+    """Expects the sum of the vectors of a history."""
+
+    def _fit(self, data: Any, valid: Any) -> None:
+        vectors = np.vstack([np.zeros((1, DIM), np.float32), _vectors(data.n_items, 0)])
+        self._set_vectors(torch.from_numpy(vectors), np.arange(data.n_items + 1))
+
+    def _expected(self, queries: Queries) -> torch.Tensor:
+        return torch.from_numpy(queries.matrix() @ self.table.numpy())
+
+
+@pytest.fixture(scope="module")
+def exact() -> Any:
+    model = Sums()
+    vectors = np.vstack([np.zeros((1, DIM), np.float32), _vectors(N_ITEMS, 0)])
+    model._set_vectors(torch.from_numpy(vectors), np.arange(N_ITEMS + 1))
+    model.item_ids = Vocabulary([f"i{item:04}" for item in range(1, N_ITEMS + 1)])
+    yield model
+    del Recommender.kinds[f"{__name__}.Sums"]
+
+
+@pytest.fixture(scope="module")
+def indexed(exact: Sums) -> Sums:
+    model = Sums()
+    model._set_vectors(exact.table, exact.counts)
+    model._set_neighbours(Neighbours.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
+    model.item_ids = exact.item_ids
+    return model
+
+
+@pytest.fixture(scope="module")
+def queries(exact: Sums) -> Queries:
+    rng = np.random.default_rng(1)
+    histories = [rng.integers(1, N_ITEMS + 1, size=size % 5 + 1) for size in range(100)]
+    return Queries.from_histories([*histories, []], exact.item_ids)
+
+
+def _recall(found: Any, expected: Any) -> float:
+    return float(
+        np.mean([len(np.intersect1d(one, other)) / len(other) for one, other in zip(found, expected, strict=True)])
+    )
+
+
+@pytest.mark.parametrize("hide_seen", [True, False])
+def test_an_index_brings_what_all_products_bring(exact: Sums, indexed: Sums, queries: Queries, hide_seen: bool) -> None:
+    queries = replace(queries, hide_seen=hide_seen)
+    expected, found = exact.recommend(queries, 10), indexed.recommend(queries, 10)
+    assert _recall(found.items, expected.items) > 0.95
+    same = found.items == expected.items
+    np.testing.assert_allclose(found.scores[same], expected.scores[same], rtol=1e-4)  # exact, though found by halves
+    assert (np.diff(found.scores, axis=1) <= 0).all()
+    seen = queries.histories()[1]
+    assert any(np.isin(seen[row], found.items[row]).any() for row in range(100)) != hide_seen
+    np.testing.assert_array_equal(found.items[-1], expected.items[-1])  # without a history: the most popular
+
+
+def test_it_is_the_index_that_is_asked(indexed: Sums, queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    search = Neighbours.search
+    monkeypatch.setattr(Neighbours, "search", lambda self, query, k: asked.append(k) or search(self, query, k))
+    Pipeline(ranker=indexed, retrievers=[indexed], candidates=20, new_items=0.0).score(queries)
+    assert len(asked) == 100
+    asked.clear()
+    indexed.recommend(queries, 1_001)
+    allowed = Ragged.from_rows([[1, 2, 3]] * len(queries))
+    some = indexed.recommend(replace(queries, candidates=allowed), 5)
+    assert set(some.items.ravel().tolist()) <= {0, 1, 2, 3}
+    assert not asked
+
+
+def test_where_nearly_all_is_hidden_all_products_are_taken(exact: Sums, indexed: Sums) -> None:
+    history = np.arange(1, N_ITEMS - 4)
+    queries = Queries.from_histories([history, [3]], exact.item_ids)
+    found = indexed.recommend(queries, 20)
+    np.testing.assert_array_equal(found.items[0], exact.recommend(queries, 20).items[0])
+    assert (found.items[0] > 0).sum() == 5
+    assert (found.items[1] > 0).all()
+
+
+def test_items_that_are_not_in_the_index_are_found_too(exact: Sums, queries: Queries) -> None:
+    """Every third item is new, and the old ones have other places now; some are gone."""
+    order = np.random.default_rng(2).permutation(N_ITEMS) + 1
+    old = np.concatenate([[0], np.where(np.arange(N_ITEMS) % 3 == 0, 0, order)])
+    now = Sums()
+    now._set_vectors(exact.table, exact.counts)
+    now._set_neighbours(Neighbours.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
+    now._move_vectors(old, exact.table[torch.from_numpy(order[::3])])
+    now.item_ids = exact.item_ids
+    assert torch.equal(now.table, exact.table[torch.from_numpy(np.append(0, order))])
+    assert len(now.uncovered) == N_ITEMS // 3
+    plain = Sums()
+    plain._set_vectors(now.table, now.counts)
+    plain.item_ids = exact.item_ids
+    assert _recall(now.recommend(queries, 10).items, plain.recommend(queries, 10).items) > 0.95
+
+
+def test_a_large_catalogue_gets_an_index_that_is_saved(
+    films: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"dim": 8, "components": 4, "max_length": 6, "epochs": 1, "negatives": 8}
+    plain = TwoTower(**options).fit(films)
+    assert plain.neighbours is None
+    monkeypatch.setattr(inner_product, "INDEXED_FROM", 10)
+    model = TwoTower(**options).fit(films)
+    queries = films.queries()
+    found = model.recommend(queries, 5, explain=True)
+    expected = plain.recommend(queries, 5, explain=True)
+    np.testing.assert_array_equal(found.items, expected.items)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4, atol=1e-5)
+    assert found.reasons is not None
+    assert [[bool(one) for one in row] for row in found.reasons] == [
+        [bool(one) for one in row] for row in expected.reasons or []
+    ]
+    model.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert isinstance(again, TwoTower)
+    assert again.neighbours is not None
+    once_more = again.recommend(queries, 5)
+    np.testing.assert_array_equal(once_more.items, found.items)
+    np.testing.assert_array_equal(once_more.scores, found.scores)

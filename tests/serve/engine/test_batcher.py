@@ -1,0 +1,98 @@
+"""Requests that come at the same time are scored together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from poise.serve.engine.batcher import Batcher, TooSlowError
+from poise.serve.schema.problems import TooManyError
+
+
+class Work:
+    """Doubles numbers, slowly, and remembers how many at a time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.sizes: list[int] = []
+
+    def __call__(self, asked: Sequence[int]) -> Sequence[int]:
+        self.sizes.append(len(asked))
+        time.sleep(self.seconds)
+        if -1 in asked:
+            raise ValueError("a model that fails")
+        return [2 * one for one in asked]
+
+
+def batcher(work: Work, *, most: int = 32, queue: int = 100, budget: float = 5.0) -> Batcher[int, int]:
+    return Batcher(work, most=most, queue=queue, budget=budget, threads=1)
+
+
+def test_those_who_ask_again_at_once_are_scored_together() -> None:
+    work = Work(0.02)
+
+    async def main() -> None:
+        asked = batcher(work)
+
+        async def client(number: int) -> None:
+            await asyncio.sleep(0.005 * (number % 2))  # half of them come while the first batch is at work
+            for turn in range(12):
+                assert await asked.ask(number + turn) == 2 * (number + turn)
+
+        await asyncio.gather(*(client(number) for number in range(8)))
+        asked.close()
+
+    asyncio.run(main())
+    assert sum(work.sizes) == 8 * 12
+    assert sorted(work.sizes)[len(work.sizes) // 2] == 8  # and not four and four in turn
+
+
+def test_who_does_not_come_back_is_not_waited_for_long() -> None:
+    work = Work(0.001)
+
+    async def main() -> None:
+        asked = batcher(work)
+        assert await asyncio.gather(*(asked.ask(number) for number in range(10))) == [2 * one for one in range(10)]
+        async with asyncio.timeout(2):
+            assert await asked.ask(1) == 2
+        asked.close()
+
+    asyncio.run(main())
+    assert work.sizes == [10, 1]
+
+
+def test_what_goes_wrong_reaches_all_of_the_batch_and_no_other() -> None:
+    work = Work(0.001)
+
+    async def main() -> None:
+        asked = batcher(work)
+        answers = await asyncio.gather(*(asked.ask(number) for number in (-1, 3)), return_exceptions=True)
+        assert [type(one) for one in answers] == [ValueError, ValueError]
+        assert await asked.ask(4) == 8
+        asked.close()
+
+    asyncio.run(main())
+
+
+def test_too_many_and_too_slow() -> None:
+    work = Work(0.3)
+
+    async def main() -> None:
+        asked = batcher(work, queue=2, budget=0.1, most=1)
+        first = asyncio.create_task(asked.ask(1))
+        await asyncio.sleep(0.02)
+        waiting = [asyncio.create_task(asked.ask(2)), asyncio.create_task(asked.ask(3))]
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyError):
+            await asked.ask(4)
+        for task in (first, *waiting):
+            with pytest.raises(TooSlowError):
+                await task
+        with pytest.raises(TooSlowError):  # the thread is stuck
+            await asked.ask(5)
+        asked.close()
+
+    asyncio.run(main())

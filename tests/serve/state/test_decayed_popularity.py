@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poise.data.vocabulary import Vocabulary
+from poise.serve.state.decayed_popularity import DAY, Trends
+
+IDS = Vocabulary(["a", "b", "c"])
+NOW = int(time.time() * 1000)
+
+
+def places(trends):
+    """Return the ids of what is popular, the most popular first."""
+    scores = trends.scores(IDS)
+    assert np.isfinite(scores).all()
+    assert scores[0] == 0
+    return [IDS.id(item) for item in np.argsort(-scores, kind="stable") if scores[item] > 0]
+
+
+def test_an_event_counts_half_after_each_half_life():
+    trends = Trends(7.0)
+    trends.add([("a", "view", NOW - 7 * DAY, 4), ("b", "view", NOW, 1), ("c", "view", NOW - 14 * DAY, 4)])
+    assert trends.scores(IDS)[1:] == pytest.approx([1 + 1e-3, 0.5 + 1e-3 * np.log(2) / np.log(5), 0.5 + 1e-3])
+    trends.add([("b", "view", NOW, 2)])
+    assert places(trends) == ["b", "a", "c"]
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    events=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["view", "skip"]), st.integers(0, 3_000), st.integers(1, 9)),
+        max_size=30,
+    ),
+    half_life=st.sampled_from([0.1, 1.0, 7.0, 300.0]),
+)
+def test_in_whatever_order_they_come(events, half_life):
+    """The same as to weigh each event by its age now; up to ages of thousands of half-lives."""
+    trends = Trends(half_life)
+    for item, behaviour, age, count in events:
+        trends.add([(item, behaviour, NOW - age * DAY, count)])
+        trends.scores(IDS)
+    newest = min((age for _, behaviour, age, _ in events if behaviour == "view"), default=0)
+    due, ever = np.zeros(3), np.zeros(3)
+    for item, behaviour, age, count in events:
+        if behaviour == "view":
+            due["abc".index(item)] += count * 2.0 ** max(-(age - newest) / half_life, -1000)
+            ever["abc".index(item)] += count
+    share = due / max(due.max(), 1e-300) + 1e-3 * np.log1p(ever) / max(np.log1p(ever).max(), 1e-300)
+    assert trends.scores(IDS)[1:] == pytest.approx(share, abs=1e-9)
+
+
+def test_a_server_that_runs_for_years_still_forgets(monkeypatch):
+    trends = Trends(0.1)
+    day = NOW
+    for item in "abcabc":
+        day += 400 * DAY  # 4,000 half-lives
+        monkeypatch.setattr(time, "time", lambda day=day: day / 1000)
+        trends.add([(item, "view", day, 1)])
+        assert places(trends)[0] == item
+        trends.add([(item, "view", day - DAY, 100)])
+    trends.add([("a", "view", day - DAY, 1)])
+    assert places(trends)[0] == "c"
+
+
+def test_whoever_has_the_date_wrong_does_not_outweigh_all_others():
+    trends = Trends(7.0)
+    trends.add([("a", "view", NOW + 1_000 * DAY, 1), ("b", "view", NOW, 2)])
+    assert places(trends) == ["b", "a"]
+
+
+@pytest.mark.parametrize("ids", [["a", "b", "c", "d", "e"], ["d", "c", "a"]])
+def test_another_catalogue_has_the_same_counts(ids):
+    other = Vocabulary(ids)
+    events = [("a", "view", NOW, 3), ("d", "view", NOW, 5), ("c", "view", NOW - DAY, 1)]
+    kept, new = Trends(7.0), Trends(7.0)
+    kept.add(events)
+    kept.scores(IDS)
+    new.add(events)
+    np.testing.assert_array_equal(kept.scores(other), new.scores(other))
+    for trends in (kept, new):
+        trends.add([("d", "view", NOW, 2)])
+    np.testing.assert_array_equal(kept.scores(other), new.scores(other))

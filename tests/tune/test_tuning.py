@@ -1,0 +1,341 @@
+"""Looking for better options: what is tried, what is kept, what a kill leaves, what is written."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import tomllib
+
+import polars as pl
+import pytest
+
+from poise.config import MODEL_NAMES, Range, check_config
+from poise.errors import DataError, PoiseError, UsageError
+from poise.models import EASE, ItemKNN
+from poise.models.validation import mean_ndcg, sample
+from poise.project import Project
+from poise.tune import search
+from poise.tune.report import report
+from poise.tune.space import space_of
+from poise.tune.toml_options import write_options
+from poise.tune.tuning import tune
+
+FILES = {"events": "log.csv"}
+TOML = '[data]\nevents = "log.csv"\n\n[encoder]\nmodel = "none"\n'
+RANGE = '[tune]\nmodel = "EASE"\ntrials = 6\n[tune.space]\nl2 = {low = 0.5, high = 500, log = true}\n'
+GRID = (
+    '[tune]\nmodel = "ItemKNN"\nsearch = "grid"\n[tune.space]\nneighbours = {low = 2, high = 8, step = 3}\n'
+    "shrink = [0, 10.0]\n"
+)
+SASREC = (
+    "[models.SASRec]\ndim = 8\ndropout = 0.2\nheads = 2\nmax_length = 6\nepochs = 4\nnegatives = 8\nbatch_events = 64\n"
+    '[tune]\nmodel = "SASRec"\n'
+)
+
+
+@pytest.fixture
+def make(tmp_path, films):
+    """Return a function that makes a project with further lines in its ``poise.toml``."""
+    log = films.events
+    pl.DataFrame(
+        {
+            "user": films.user_ids.ids(log.user),
+            "item": films.item_ids.ids(log.item),
+            "time": log.timestamp // 1000,
+        }
+    ).write_csv(tmp_path / "log.csv")
+
+    def project(lines="", say=lambda line: None):
+        (tmp_path / "poise.toml").write_text(TOML + lines)
+        return Project(tmp_path, say=say)
+
+    return project
+
+
+def forget(folder):
+    for file in (folder / ".poise").glob("tune.db*"):
+        file.unlink()
+
+
+def told(found):
+    return [(dict(one.options), one.state, one.figure) for one in found.trials]
+
+
+def test_the_present_options_come_first_and_the_figure_is_that_of_validation(make, monkeypatch):
+    from poise.data.split import leave_last_out
+
+    project = make(RANGE)
+    split = leave_last_out(project.data())
+    found = tune(project)
+    assert found.now.number == 0
+    assert found.now.options == {"l2": None}
+    assert len(found.trials) == 6
+    assert found.best.figure == max(one.figure for one in found.trials)
+    for trial in (found.now, found.best):
+        model = EASE(l2=trial.options["l2"]).fit(split.train, split.valid)
+        assert trial.figure == pytest.approx(mean_ndcg(model, sample(split.valid)))
+    assert all(0.5 <= one.options["l2"] <= 500 for one in found.trials[1:])
+
+
+@pytest.mark.parametrize("search", ["bayesian", "random"])
+def test_a_search_is_the_same_with_the_same_seed_and_goes_on_as_if_it_had_not_stopped(make, tmp_path, search):
+    whole = told(tune(make(RANGE), search=search))
+    forget(tmp_path)
+    heard = []
+    tune(make(RANGE), search=search, trials=3)
+    again = tune(make(RANGE, heard.append), search=search)
+    assert told(again) == whole
+    assert "3 trials of an earlier search are kept; going on to 6" in heard
+    other = tune(make(RANGE.replace("[tune.space]", "seed = 1\n[tune.space]")), search=search, trials=7)
+    assert told(other)[:6] == whole  # the earlier trials serve any search of the same space
+
+
+def test_a_grid_tries_each_point_once(make):
+    found = tune(make(GRID))
+    points = [(one.options["neighbours"], one.options["shrink"]) for one in found.trials if one.number]
+    assert sorted(points) == [(n, shrink) for n in (2, 5, 8) for shrink in (0.0, 10.0)]
+    assert found.now.options == {"neighbours": 200, "shrink": 10.0}
+    assert told(tune(make(GRID))) == told(found)
+    assert len(tune(make(GRID), trials=9).trials) == 7
+    with_now = "[models.ItemKNN]\nneighbours = 5\n" + GRID
+    again = tune(make(with_now))
+    assert again.now.options == {"neighbours": 5, "shrink": 10.0}
+    assert told(again) == told(found)  # it was a point of the grid, and is not tried again
+
+
+def test_a_search_that_has_tried_all_of_a_small_space_ends(make):
+    lines = '[tune]\nmodel = "ItemKNN"\ntrials = 20\nsearch = "random"\n[tune.space]\nneighbours = [2, 3]\n'
+    heard = []
+    found = tune(make(lines, heard.append))
+    assert sorted(one.options["neighbours"] for one in found.trials) == [2, 3, 200]
+    assert "the search comes back to what it has tried" in heard[-1]
+
+
+def test_importance_finds_the_option_that_matters(make, monkeypatch):
+    monkeypatch.setattr(
+        search, "mean_ndcg", lambda model, part: 1 / model.neighbours + 1e-4 / (1 + model.shrink)
+    )
+    lines = '[tune]\nmodel = "ItemKNN"\nsearch = "random"\ntrials = 25\n'
+    found = tune(make(lines))
+    assert list(found.importance) == ["neighbours", "shrink"]
+    assert sum(found.importance.values()) == pytest.approx(1)
+    assert found.importance["neighbours"] > 0.6
+    assert not tune(make(lines), trials=3).importance or len(found.trials) == 25
+
+
+def test_bad_trials_are_stopped_early(make, monkeypatch):
+    from poise.models import SASRec
+    from poise.train.session import watcher
+
+    ended = []
+
+    def learn(model, data, valid=None):
+        for epoch in range(1, 5):
+            watcher()(epoch, epoch * (1 if model.dropout < 0.5 else 0.1))
+        ended.append(model.dropout)
+        return model
+
+    monkeypatch.setattr(SASRec, "fit", learn)
+    monkeypatch.setattr(search, "mean_ndcg", lambda model, part: 4 * (1 if model.dropout < 0.5 else 0.1))
+    space = 'search = "grid"\n[tune.space]\ndropout = [0.0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.7, 0.8, 0.9]\n'
+    found = tune(make(SASREC + space))
+    bad = [one for one in found.trials if one.options["dropout"] > 0.5]
+    pruned = [one for one in bad if one.state == "pruned"]
+    assert pruned
+    assert all(len(one.epochs) == 3 and one.options["dropout"] not in ended for one in pruned)
+    assert all(one.state == "complete" for one in found.trials if one.options["dropout"] < 0.5)
+    assert found.best.state == "complete"
+    assert "stopped early" in report(found).render()
+
+
+def test_a_model_that_learns_by_epochs_tells_them(make):
+    found = tune(make(SASREC + "trials = 2\n[tune.space]\ndropout = [0.1]\nvectors = [['text']]\n"))
+    assert all(1 <= len(one.epochs) <= 4 for one in found.trials)
+    assert found.trials[1].options == {"dropout": 0.1, "vectors": ["text"]}
+    assert found.trials[1].figure == pytest.approx(max(found.trials[1].epochs.values()))
+
+
+def test_options_that_do_not_go_together_fail_and_the_search_goes_on(make):
+    found = tune(make(SASREC + 'search = "grid"\n[tune.space]\nheads = [3, 4]\n'))
+    states = {one.options["heads"]: one.state for one in found.trials}
+    assert states == {2: "complete", 3: "failed", 4: "complete"}
+    failed = next(one for one in found.trials if one.state == "failed")
+    assert "3 heads do not divide dim 8" in failed.error
+    assert "3 heads do not divide dim 8" in report(found).render()
+
+
+CHILD = """
+import sys, time
+from poise.models import EASE
+from poise.project import Project
+from poise.tune.tuning import tune
+if len(sys.argv) > 1:
+    fit, fits = EASE.fit, []
+    def slow(self, data, valid=None):
+        fits.append(1)
+        if len(fits) == 4:
+            print(self.l2, flush=True)
+            time.sleep(60)
+        return fit(self, data, valid)
+    EASE.fit = slow
+tune(Project("."))
+"""
+
+
+def test_a_killed_search_goes_on_with_what_it_was_trying(make, tmp_path):
+    whole = told(tune(make(RANGE)))
+    forget(tmp_path)
+    process = subprocess.Popen([sys.executable, "-c", CHILD, "slow"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    trying = float(process.stdout.readline())
+    with pytest.raises(UsageError, match="another 'poise tune' is at work"):
+        tune(make(RANGE))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    found = tune(make(RANGE))
+    assert told(found) == whole
+    assert found.trials[3].options["l2"] == trying
+    with sqlite3.connect(tmp_path / ".poise" / "tune.db") as kept:
+        states = [row[0] for row in kept.execute("SELECT state FROM trials ORDER BY trial_id")]
+    assert states.count("FAIL") == 1
+    assert "RUNNING" not in states
+
+
+def test_an_interrupt_keeps_what_is_done(make, monkeypatch):
+    fit, fits = EASE.fit, []
+
+    def stop(self, data, valid=None):
+        fits.append(1)
+        if len(fits) == 4:
+            raise KeyboardInterrupt
+        return fit(self, data, valid)
+
+    monkeypatch.setattr(EASE, "fit", stop)
+    found = tune(make(RANGE))
+    assert found.interrupted
+    assert len(found.trials) == 3
+    assert not tune(make(RANGE)).interrupted
+
+
+def test_no_trial_begins_after_the_time(make):
+    heard = []
+    found = tune(make(RANGE.replace("[tune.space]", "minutes = 0.00001\n[tune.space]"), heard.append))
+    assert len(found.trials) == 1
+    assert "minutes are over" in heard[-1]
+
+
+def test_what_cannot_be_tuned(make, tmp_path):
+    with pytest.raises(UsageError, match="Random has no space of its own; allowed: choices or ranges of seed"):
+        tune(make(), model="Random")
+    with pytest.raises(UsageError, match="Did you mean 'EASE'"):
+        tune(make(), model="Eas")
+    with pytest.raises(DataError, match="Content cannot learn from this data"):
+        tune(make('[tune]\nmodel = "Content"\n[tune.space]\ndecay = [0.5, 0.9]\n'))
+    with pytest.raises(UsageError, match="search = 'grid' tries every value"):
+        tune(make(RANGE), search="grid")
+    tune(make(RANGE), trials=1)
+    (tmp_path / ".poise" / "tune.db").write_bytes(b"no data base at all" * 100)
+    with pytest.raises(PoiseError, match="delete it and what begins with its name"):
+        tune(make(RANGE))
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"search": "bayes"}, "tune.search: found 'bayes'; allowed: 'bayesian', 'random' or 'grid'"),
+        ({"model": "Ease"}, "tune.model: found 'Ease', which is no model. Did you mean 'EASE'"),
+        ({"trials": 0}, "tune.trials: found 0"),
+        ({"space": {"l3": [1]}}, "tune.space: EASE has no option 'l3'. .*Allowed: decay, l2"),
+        ({"space": {"l2": 5}}, "tune.space.l2: found 5; allowed: a list of choices, or a range"),
+        ({"space": {"l2": []}}, "tune.space.l2: found no choices"),
+        ({"space": {"l2": [1, "much"]}}, "tune.space.l2.1: found 'much'; allowed: a valid number"),
+        ({"space": {"l2": [1, 1.0]}}, "tune.space.l2: found 1.0 twice"),
+        ({"space": {"l2": [0.0]}}, "tune.space.l2.0: found 0.0; allowed: greater than 0"),
+        ({"space": {"l2": {"low": 5, "high": 1}}}, "tune.space.l2: found low = 5.0, high = 1.0; allowed: low below"),
+        ({"space": {"l2": {"low": 5}}}, r"\[tune.space.l2.high\] is missing"),
+        ({"space": {"l2": {"low": 1, "hihg": 2}}}, "Did you mean 'high'"),
+        ({"space": {"l2": {"low": float("nan"), "high": 1}}}, "found nan; allowed: a finite number"),
+        ({"space": {"decay": {"low": 0, "high": 1, "log": True}}}, "tune.space.decay"),
+        ({"space": {"l2": {"low": 1, "high": 2, "log": True, "step": 0.5}}}, "found step = 0.5 with log"),
+        ({"space": {"l2": {"low": 1, "high": 2, "step": 3}}}, "l2.step: found 3.0; allowed: a number, at most high"),
+        ({"model": "SASRec", "space": {"dim": {"low": 8, "high": 32, "step": 0.5}}}, "allowed: a whole number"),
+        (
+            {"model": "SASRec", "space": {"block": {"low": 1, "high": 2}}},
+            "space.block.low: found 1.0; allowed: 'ligr'",
+        ),
+        ({"model": "SASRec", "space": {"log_q": {"low": 0, "high": 1}}}, "found a range; allowed: a list of choices"),
+        ({"search": "grid", "space": {"l2": {"low": 1, "high": 2}}}, "l2: found a range without steps"),
+    ],
+)
+def test_an_error_in_the_table_names_the_key_what_was_found_and_what_is_allowed(table, said):
+    with pytest.raises(UsageError, match=said) as error:
+        check_config({"data": FILES, "pipeline": {"models": ["EASE"]}, "tune": table})
+    assert str(error.value).startswith("poise.toml: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("search", ["bayesian", "grid"])
+def test_the_spaces_of_poise_suit_their_models(search):
+    known = []
+    for name in MODEL_NAMES:
+        config = check_config({"data": FILES, "tune": {"model": name, "search": search}})
+        try:
+            space = space_of(config)
+        except UsageError:
+            continue
+        known.append(name)
+        given = {option: one if isinstance(one, list) else vars(one) for option, one in space.items()}
+        again = check_config({"data": FILES, "tune": {"model": name, "space": given}})
+        assert again.tune_space() == space
+        assert all(isinstance(one, list) for one in space.values()) or search != "grid"
+        for option, one in space.items():
+            for value in [one.low, one.high] if isinstance(one, Range) else one:
+                check_config({"data": FILES, "models": {name: {option: value}}})
+    assert {"EASE", "ItemKNN", "ALS", "BPR", "SASRec"} <= set(known)
+
+
+def test_a_grid_beyond_reason_is_refused():
+    space = {"neighbours": {"low": 1, "high": 500, "step": 1}, "shrink": {"low": 0, "high": 100, "step": 1}}
+    config = check_config({"data": FILES, "tune": {"model": "ItemKNN", "search": "grid", "space": space}})
+    with pytest.raises(UsageError, match="found a grid of 50,500 points; allowed: at most 10,000"):
+        space_of(config)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_options_are_written_between_comments(tmp_path, end):
+    before = (
+        '# films\n[data]\nevents = "log.csv"  # from the shop\n\n[models.EASE]  # closed form\n# by me\nl2 = 5 # why\n'
+        "\n[evaluation]\nk = [5,10]  # two\n"
+    ).replace("\n", end)
+    path = tmp_path / "poise.toml"
+    path.write_bytes(before.encode())
+    write_options(tmp_path, "EASE", {"l2": 231.4})
+    assert path.read_bytes().decode() == before.replace("l2 = 5 ", "l2 = 231.4 ")
+    write_options(tmp_path, "SASRec", {"dim": 64, "block": "classic", "log_q": True, "learning_rate": 1e-5})
+    after = path.read_bytes().decode()
+    assert after.startswith(before.replace("l2 = 5 ", "l2 = 231.4 ").rstrip())
+    assert f'{end}{end}[models.SASRec]{end}dim = 64{end}block = "classic"{end}' in after
+    assert tomllib.loads(after)["models"]["SASRec"]["learning_rate"] == 1e-5
+
+
+def test_a_file_into_which_nothing_can_be_put_stays_as_it_is(tmp_path):
+    path = tmp_path / "poise.toml"
+    path.write_text('models = {EASE = {l2 = 5}}\n[data]\nevents = "log.csv"\n')
+    before = path.read_text()
+    with pytest.raises(PoiseError, match="put the lines in by hand"):
+        write_options(tmp_path, "ItemKNN", {"shrink": 3.0})
+    assert path.read_text() == before
+
+
+def test_the_page_shows_history_options_and_trials(make, monkeypatch):
+    monkeypatch.setattr(ItemKNN, "fit", lambda self, data, valid=None: self)
+    monkeypatch.setattr(search, "mean_ndcg", lambda model, part: 1 / model.neighbours)
+    found = tune(make('[tune]\nmodel = "ItemKNN"\ntrials = 12\n'))
+    text = report(found).render()
+    for heading in ("Result", "History", "Options", "Trials"):
+        assert f">{heading}" in text
+    assert "[models.ItemKNN]" in text
+    assert "PED-ANOVA" in text
+    json.dumps(found.to_dict(), allow_nan=False)
