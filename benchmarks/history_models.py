@@ -59,7 +59,7 @@ def main() -> None:
                     "coverage_at_10": round(found["Coverage@10"].value, 3),
                     "fit_seconds": round(seconds[called], 1),
                     "rank_seconds": round(report.seconds[called], 1),
-                    "chosen": str(model.chosen or ""),
+                    "chosen": str(model.selected or ""),
                     "peak_memory_mb": round(peak_memory_mb()),
                 }
             )

@@ -26,7 +26,7 @@ def vectors(n: int, centres: Floats, rng: np.random.Generator) -> Floats:
 def main() -> None:
     import torch
 
-    from poise.models.hnsw_index import Neighbours
+    from poise.models.hnsw_index import HNSWIndex
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, nargs="+", default=[50_000, 200_000, 1_000_000])
@@ -50,10 +50,10 @@ def main() -> None:
         expected, seconds_exact = zip(*(timed(exactly, query) for query in queries), strict=True)
         before = peak_memory_mb()
         start = time.perf_counter()
-        index = Neighbours.build(items, np.arange(n_items, dtype=np.int32), threads=options.threads)
+        index = HNSWIndex.build(items, np.arange(n_items, dtype=np.int32), threads=options.threads)
         built = time.perf_counter() - start
 
-        def quickly(query: Floats, items: Floats = items, index: Neighbours = index) -> Indices:
+        def quickly(query: Floats, items: Floats = items, index: HNSWIndex = index) -> Indices:
             brought = index.search(query, 4 * K)
             return brought[np.argsort(-(items[brought] @ query))[:K]]
 

@@ -147,7 +147,7 @@ def main() -> None:
                 continue
             report = evaluate({"model": model}, holdout, k=10, metrics=["Recall", "NDCG"], resamples=1)
             for figure in FIGURES:
-                found = report.figures["model"][figure].values
+                found = report.metrics["model"][figure].values
                 values.setdefault((name, part, figure), []).append(found)
                 print(f"seed {seed}  {name}  {part}  {figure} {found.mean():.4f}", flush=True)
 
@@ -162,9 +162,9 @@ def main() -> None:
             seconds.setdefault(name, []).append(time.perf_counter() - start)
             if name == "SASRec, fused":
                 fused = model
-            chosen[name] = model.chosen
+            chosen[name] = model.selected
             if isinstance(model, Pipeline):
-                chosen[name] = {"weights": model.ranker.chosen, **model.chosen}
+                chosen[name] = {"weights": model.ranker.selected, **model.selected}
             measure(seed, name, model)
             if options.refit and isinstance(model, Pipeline) and isinstance(model.ranker, Blend):
                 model.refit(own.train_and_valid)

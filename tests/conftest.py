@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 
-# Before anything counts the cores: with two test processes on two cores, two threads each are ten times slower than one.
+# Before anything counts the cores: two test processes with two threads each on two cores are ten times slower.
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):
     os.environ.setdefault(_threads, "1")
 
@@ -34,7 +34,7 @@ from poise.models import (
     SASRec,
     TwoTower,
 )
-from poise.models.data_defaults import Suited
+from poise.models.data_defaults import DataDefaults
 from poise.recommender import Recommender
 
 DAY = 86_400_000  # milliseconds
@@ -198,4 +198,4 @@ def fitted(request: pytest.FixtureRequest, films: Dataset) -> Recommender:
 def quick_learning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let sequence models of which nothing else is said learn in no time: for tests of what is around them."""
     monkeypatch.setattr("poise.models.sequential.sequence_model.LEAST_STEPS", 2)
-    monkeypatch.setattr(Suited, "to", lambda data: Suited(max_length=20, dropout=0.5, blocks=1, epochs=1))
+    monkeypatch.setattr(DataDefaults, "to", lambda data: DataDefaults(max_length=20, dropout=0.5, blocks=1, epochs=1))

@@ -40,7 +40,7 @@ def test_two_retrievers_bring_the_union(films):
 
 def test_what_is_added_is_new_until_somebody_chooses_it(films, grown_films):
     pipeline = Pipeline(ranker=Content(), retrievers=[Popularity()], candidates=26, new_items=1.0).fit(films)
-    grown = pipeline.with_items(grown_films)
+    grown = pipeline.extend_catalogue(grown_films)
     assert pipeline.new.tolist() == [23]  # i22; of i23 nothing is known
     assert grown.new.tolist() == [23, 25]
     queries = replace(films.queries(["u00", "u02"]), item_ids=grown_films.item_ids)

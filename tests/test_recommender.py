@@ -109,7 +109,7 @@ def test_batches_change_no_score(fitted, films):
 
 def test_who_is_impersonal_scores_all_alike(fitted, films):
     scores = fitted.score(replace(films.queries(), context=films.events.context.head(1).select("device")[[0] * 41]))
-    if fitted.impersonal:
+    if fitted.non_personalized:
         assert (scores == scores[0]).all()
     else:
         assert (scores != scores[0]).any() or "scenario" in str(fitted)
@@ -118,7 +118,7 @@ def test_who_is_impersonal_scores_all_alike(fitted, films):
 def test_fitting_twice_gives_the_same(make_model, films):
     split = leave_last_out(films)
     one, other = (make_model().fit(split.train, split.valid) for _ in range(2))
-    assert one.chosen == other.chosen
+    assert one.selected == other.selected
     _same(one.recommend(split.test.queries, k=8), other.recommend(split.test.queries, k=8))
     one.fit(split.train, split.valid)
     _same(one.recommend(split.test.queries, k=8), other.recommend(split.test.queries, k=8))
@@ -133,17 +133,17 @@ def test_fitting_warns_of_nothing(make_model, films):
 def test_refitting_keeps_what_was_chosen(make_model, films):
     split = leave_last_out(films)
     model = make_model().fit(split.train, split.valid)
-    chosen = [dict(one.chosen) for one in _members(model)]
+    chosen = [dict(one.selected) for one in _members(model)]
     assert model.data_fingerprint == split.train.fingerprint
     model.refit(films)
-    assert [one.chosen for one in _members(model)] == chosen
+    assert [one.selected for one in _members(model)] == chosen
     assert model.data_fingerprint == films.fingerprint
     if isinstance(model, InnerProduct):
         return  # its choice is how long it learns, not how it scores: see tests/models/test_sequence_models.py
     fresh = make_model().fit(films)
     for plain, was in zip(_members(fresh), chosen, strict=True):
-        assert not plain.chosen
-        plain.chosen = was
+        assert not plain.selected
+        plain.selected = was
     _same(model.recommend(films.queries(), k=5), fresh.recommend(films.queries(), k=5))
 
 
@@ -169,7 +169,7 @@ def test_another_catalogue(fitted, films):
 def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
     queries = films.queries()
     before = fitted.score(queries)
-    grown = fitted.with_items(grown_films)
+    grown = fitted.extend_catalogue(grown_films)
     assert fitted.item_ids is films.item_ids
     np.testing.assert_array_equal(fitted.score(queries), before)
     after = grown.score(replace(queries, item_ids=grown_films.item_ids))
@@ -186,25 +186,25 @@ def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
     assert not {"i04", "i24", "i06"} & set(slates[0].items)
     grown.save(tmp_path / "grown")
     fitted.save(tmp_path / "model")
-    for again in (load(tmp_path / "grown"), load(tmp_path / "model").with_items(grown_films)):
+    for again in (load(tmp_path / "grown"), load(tmp_path / "model").extend_catalogue(grown_films)):
         found = again.recommend(asked, k=26).scores  # it may add up in another order
         np.testing.assert_allclose(found, slates.scores, rtol=1e-4, atol=1e-5)
     if not isinstance(fitted, Random | Popularity):
         assert grown.similar(["i24"], k=25).items.shape == (1, 25)
-    chosen = dict(fitted.chosen)
-    assert fitted.with_items(grown_films).refit(films).score(queries).shape == before.shape
-    assert fitted.chosen == chosen
+    chosen = dict(fitted.selected)
+    assert fitted.extend_catalogue(grown_films).refit(films).score(queries).shape == before.shape
+    assert fitted.selected == chosen
     np.testing.assert_array_equal(fitted.score(queries), before)
 
 
 def test_learning_on(fitted, films, later_films, tmp_path):
     before = fitted.score(films.queries())
-    chosen = [dict(one.chosen) for one in _members(fitted)]
+    chosen = [dict(one.selected) for one in _members(fitted)]
     fitted.save(tmp_path / "model")
-    updated = fitted.with_items(later_films).update(later_films)
+    updated = fitted.extend_catalogue(later_films).update(later_films)
     assert updated.data_fingerprint == later_films.fingerprint
     assert updated.item_ids is later_films.item_ids
-    assert [one.chosen for one in _members(updated)] == chosen
+    assert [one.selected for one in _members(updated)] == chosen
     np.testing.assert_array_equal(fitted.score(films.queries()), before)
     queries = later_films.queries()
     slates = updated.recommend(queries, k=26, explain=True)
@@ -217,7 +217,7 @@ def test_learning_on(fitted, films, later_films, tmp_path):
 
 
 def test_a_new_item_is_recommended_by_what_it_means(fitted, grown_films):
-    grown = fitted.with_items(grown_films)
+    grown = fitted.extend_catalogue(grown_films)
     moons = [grown_films.item_ids.index(["i02", "i04", "i08"])]
     asked = Queries.from_histories(moons, grown_films.item_ids)
     place = grown.recommend(asked, k=23)[0].items.index("i24")
@@ -237,13 +237,13 @@ def test_a_catalogue_that_begins_otherwise(fitted, films, grown_films):
     )
     if isinstance(fitted, InnerProduct):
         asked = films.queries(["u03"])
-        found = fitted.with_items(other).score(asked.reindex(other.item_ids))
+        found = fitted.extend_catalogue(other).score(asked.reindex(other.item_ids))
         np.testing.assert_allclose(found[:, :23], fitted.score(asked)[:, order[:23]], rtol=1e-5, atol=1e-5)
         return
     with pytest.raises(DataError, match="put new items last"):
-        fitted.with_items(other)
+        fitted.extend_catalogue(other)
     with pytest.raises(DataError, match="put new items last"):
-        fitted.with_items(replace(films, item_ids=Vocabulary(films.item_ids.series.head(3))))
+        fitted.extend_catalogue(replace(films, item_ids=Vocabulary(films.item_ids.series.head(3))))
 
 
 def test_similar_items(fitted, films):
@@ -302,7 +302,7 @@ def test_not_fitted(make_model, films, tmp_path):
         lambda: model.similar(["i04"]),
         lambda: model.save(tmp_path / "model"),
         lambda: model.refit(films),
-        lambda: model.with_items(films),
+        lambda: model.extend_catalogue(films),
         lambda: model.update(films),
     ):
         with pytest.raises(NotFittedError, match="fit"):
@@ -315,7 +315,7 @@ def test_save_and_load(fitted, films, tmp_path):
     again = load(str(tmp_path / "model"))
     assert type(again) is type(fitted)
     assert again.name == fitted.name
-    assert again.chosen == fitted.chosen
+    assert again.selected == fitted.selected
     assert again.data_fingerprint == films.fingerprint
     assert again.item_ids == films.item_ids
     queries = replace(films.queries(), context=films.events.context.head(1).select("device")[[0] * 41])
@@ -325,7 +325,7 @@ def test_save_and_load(fitted, films, tmp_path):
     again.save(tmp_path / "model")
     _same(fitted.recommend(queries, k=24), load(tmp_path / "model").recommend(queries, k=24))
     again.refit(films)  # what was loaded can learn on
-    assert again.chosen == fitted.chosen
+    assert again.selected == fitted.selected
 
 
 def test_no_pickle(fitted, tmp_path):
@@ -384,7 +384,7 @@ def _edit(path, **changes):
         ({"options": {"decay": 2.0, "l2": "a lot"}}, "damaged"),
         ({"options": {"colour": "red"}}, "damaged"),
         ({"parts": {"members": ["members.7"]}}, "does not exist"),
-        ({"chosen": None}, "damaged"),
+        ({"selected": None}, "damaged"),
         ({"data_fingerprint": None}, "damaged"),
     ],
 )
@@ -455,7 +455,7 @@ def test_a_model_of_ones_own(films, tmp_path):
         Alphabet(reverse=True).fit(films).save(tmp_path / "model")
         again = load(tmp_path / "model")
         with pytest.raises(UsageError, match="Alphabet cannot take new items"):
-            again.with_items(films)
+            again.extend_catalogue(films)
         slate = again.recommend(films.queries(["u40"]), k=2, explain=True)[0]
         assert slate.items == ["i23", "i22"]
         assert slate.reasons == [[], []]

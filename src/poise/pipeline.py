@@ -13,7 +13,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
-from poise.policy.new_items import choose_lift, lifted, measure_lifts
+from poise.policy.new_items import boosted, choose_boost, measure_boosts
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
 from poise.types import Floats, Indices, Offsets
@@ -42,9 +42,9 @@ class Pipeline(Recommender):
     new_items: Annotated[float, Ge(0), Le(1)] | None = None
 
     @property
-    def lift(self) -> float:
+    def cold_start_boost(self) -> float:
         """How far new items are lifted: the option, else what was chosen on validation."""
-        return float(self.chosen.get("new_items", 0.0)) if self.new_items is None else self.new_items
+        return float(self.selected.get("new_items", 0.0)) if self.new_items is None else self.new_items
 
     @property
     def reads_users(self) -> bool:
@@ -62,9 +62,11 @@ class Pipeline(Recommender):
             part.fit_once(data, valid)
         self.new = _new_items(data)
         if self.new_items is None and valid is not None and len(self.new):
-            figures = measure_lifts(self.ranker, valid, self.new)
-            self.chosen["new_items"] = choose_lift(figures)
-            self.chosen["NDCG@10 by new_items"] = {str(lift): round(figure, 5) for lift, figure in figures.items()}
+            figures = measure_boosts(self.ranker, valid, self.new)
+            self.selected["new_items"] = choose_boost(figures)
+            self.selected["NDCG@10 by new_items"] = {
+                str(cold_start_boost): round(figure, 5) for cold_start_boost, figure in figures.items()
+            }
 
     def _refit(self, data: Dataset) -> None:
         for part in (*self.retrievers, self.ranker):
@@ -79,8 +81,8 @@ class Pipeline(Recommender):
     def _grow(self, data: Dataset) -> None:
         added = self._count_added(data)
         self.new = np.append(self.new, _told(data, np.arange(data.item_ids.size - added, data.item_ids.size)))
-        self.ranker = self.ranker.with_items(data)
-        self.retrievers = [retriever.with_items(data) for retriever in self.retrievers]
+        self.ranker = self.ranker.extend_catalogue(data)
+        self.retrievers = [retriever.extend_catalogue(data) for retriever in self.retrievers]
 
     def touched(self, items: Indices) -> Self:
         """Return the same pipeline, in which ``items`` are no longer new: somebody has chosen them."""
@@ -92,8 +94,8 @@ class Pipeline(Recommender):
         """See :meth:`Recommender.score`: minus infinity for items that no retriever brought."""
         retrieved = self._retrieve(queries)
         scores = self.ranker.score(retrieved)
-        if self.lift:
-            scores[:, self.new] += lifted(scores, self.new, self.lift)
+        if self.cold_start_boost:
+            scores[:, self.new] += boosted(scores, self.new, self.cold_start_boost)
         if self.retrievers and retrieved.candidates is not None:
             brought = np.zeros(scores.shape, dtype=np.bool_)
             brought[retrieved.candidates.rows, retrieved.candidates.values] = True
@@ -108,10 +110,10 @@ class Pipeline(Recommender):
         """See :meth:`Recommender.explain`: the ranker's reasons, and that an item is new where that lifts it."""
         explained = self.ranker.explain(queries, items)
         is_new = np.isin(items, self.new)  # [n, k]
-        if not self.lift or not is_new.any():
+        if not self.cold_start_boost or not is_new.any():
             return explained
         scores = self.ranker.score(queries)
-        added = lifted(scores, self.new, self.lift)[:, 0]  # [n]
+        added = boosted(scores, self.new, self.cold_start_boost)[:, 0]  # [n]
         own = np.maximum(np.take_along_axis(scores, items.astype(np.int64), axis=1), 0)
         for row, at in zip(*np.nonzero(is_new & (added > 0)[:, None]), strict=True):
             share = float(added[row] / (added[row] + own[row, at]))

@@ -51,7 +51,7 @@ class Recommender(ABC):
     kinds: ClassVar[dict[str, type[Recommender]]] = {}
     item_ids: Vocabulary
     data_fingerprint: str
-    chosen: dict[str, Any]
+    selected: dict[str, Any]
     _learnt_from: tuple[Dataset | None, Holdout | None] = (None, None)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -64,7 +64,7 @@ class Recommender(ABC):
         return type(self).__name__
 
     @property
-    def impersonal(self) -> bool:
+    def non_personalized(self) -> bool:
         """Whether all requests are scored alike, so that one stands for all of them."""
         return False
 
@@ -84,10 +84,10 @@ class Recommender(ABC):
             itself, fitted.
 
         Raises:
-            DataError: it cannot learn from this data; see :meth:`obstacle`.
+            DataError: it cannot learn from this data; see :meth:`unsupported_reason`.
         """
         self._require_learnable(data)
-        self.chosen = {}
+        self.selected = {}
         self._fit(data, valid)
         self._learnt_from = (data, valid)
         return self._fitted(data)
@@ -116,11 +116,11 @@ class Recommender(ABC):
             valid: what to choose the best pass by; nothing is learnt from it. None takes the last pass.
 
         Returns:
-            itself. What shares arrays with it, see :meth:`with_items`, stays as it is.
+            itself. What shares arrays with it, see :meth:`extend_catalogue`, stays as it is.
 
         Raises:
             NotFittedError: there is nothing learnt yet.
-            DataError: it cannot learn from this data; see :meth:`obstacle`.
+            DataError: it cannot learn from this data; see :meth:`unsupported_reason`.
         """
         self._require_fitted()
         self._require_learnable(data)
@@ -128,7 +128,7 @@ class Recommender(ABC):
         self._update(data, valid)
         return self._fitted(data)
 
-    def with_items(self, data: Dataset) -> Self:
+    def extend_catalogue(self, data: Dataset) -> Self:
         """Return the same fitted model for a catalogue that has grown; nothing is learnt, and the model stays as it is.
 
         Items that the model knows keep their scores. An item that it has not met scores by what its content means,
@@ -146,7 +146,7 @@ class Recommender(ABC):
         """
         self._require_fitted()
         grown = copy.copy(self)
-        grown.chosen = dict(self.chosen)
+        grown.selected = dict(self.selected)
         grown._learnt_from = (None, None)
         grown._grow(data)
         grown.item_ids = data.item_ids
@@ -168,7 +168,7 @@ class Recommender(ABC):
             )
         return len(data.item_ids) - len(self.item_ids)
 
-    def obstacle(self, data: Dataset) -> str | None:
+    def unsupported_reason(self, data: Dataset) -> str | None:
         """Return why it cannot learn from ``data``, in one line; None if it can."""
         return None
 
@@ -274,20 +274,20 @@ class Recommender(ABC):
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """Return for each request, for each of its ``items`` (int32 ``[n, k]``), the reasons why it scored as it did.
 
-        Without a method of its own, a model's reasons are the events whose :meth:`contributions` are largest.
+        Without a method of its own, a model's reasons are the events whose :meth:`attributions` are largest.
         """
         explained: list[list[list[Reason]]] = []
         for row in range(len(queries)):
             one = queries.take([row])
             history = one.history(0)
-            contributions = self.contributions(one, items[row]) if len(history) else None
-            if contributions is None:
+            attributions = self.attributions(one, items[row]) if len(history) else None
+            if attributions is None:
                 explained.append([[] for _ in items[row]])
             else:
-                explained.append([weightiest(history, contributions[:, at]) for at in range(items.shape[1])])
+                explained.append([weightiest(history, attributions[:, at]) for at in range(items.shape[1])])
         return explained
 
-    def contributions(self, query: Queries, items: Indices) -> Floats | None:
+    def attributions(self, query: Queries, items: Indices) -> Floats | None:
         """Return what each event of one history adds to the score of each item, float32 ``[n_history, k]``.
 
         Where the score is a sum over events, the columns add up to the items' scores. Where it is not, an event's part
@@ -329,7 +329,7 @@ class Recommender(ABC):
             "module": type(self).__module__,
             "options": options,
             "parts": parts,
-            "chosen": self.chosen,
+            "selected": self.selected,
             "data_fingerprint": self.data_fingerprint,
         }
         write_json(folder / "model.json", header)
@@ -346,8 +346,8 @@ class Recommender(ABC):
         return
 
     def _require_learnable(self, data: Dataset) -> None:
-        if (obstacle := self.obstacle(data)) is not None:
-            raise DataError(f"{self.name}: {obstacle}")
+        if (unsupported_reason := self.unsupported_reason(data)) is not None:
+            raise DataError(f"{self.name}: {unsupported_reason}")
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "item_ids"):
@@ -387,7 +387,7 @@ def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
     recommender = _kind(header)(**header["options"], **parts)
     recommender.item_ids = item_ids
     recommender.data_fingerprint = header["data_fingerprint"]
-    recommender.chosen = header["chosen"]
+    recommender.selected = header["selected"]
     recommender._restore(read_arrays(folder / "arrays.safetensors"))
     return recommender
 
@@ -440,9 +440,9 @@ def batch_size(width: int) -> int:
     return int(np.clip(_SCORES_AT_ONCE // width, 1, 1024))
 
 
-def weightiest(history: Indices, contributions: Floats) -> list[Reason]:
+def weightiest(history: Indices, attributions: Floats) -> list[Reason]:
     """Return the reason made of the events that add most, or none where no event adds anything."""
-    positive = np.maximum(contributions, 0)
+    positive = np.maximum(attributions, 0)
     total = float(positive.sum())
     if total <= 0:
         return []

@@ -66,8 +66,8 @@ def test_fit_twice_in_a_second_makes_two_runs(poise, shop, monkeypatch):
     first = poise("fit", "-p", shop)
     assert first.code == 0
     assert f"next: poise recommend -p {shop}" in first.out
-    facts = json.loads(poise("fit", "-p", shop, "--json").out)
-    assert facts["run"] == "2026-01-02T03-04-05-2"
+    metadata = json.loads(poise("fit", "-p", shop, "--json").out)
+    assert metadata["run"] == "2026-01-02T03-04-05-2"
     assert sorted(one.name for one in (shop / "runs").iterdir()) == ["2026-01-02T03-04-05", "2026-01-02T03-04-05-2"]
     assert json.loads(poise("recommend", "-p", shop, "-u", "001", "--json").out)[0]["run"] == "2026-01-02T03-04-05-2"
 

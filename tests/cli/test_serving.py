@@ -106,7 +106,7 @@ def test_a_run_learns_on_and_is_promoted(poise: Run, folder: Path) -> None:
     assert learnt["new_events"] == len(events)
     assert learnt["run"] is not None
     assert store.setting("run") == learnt["run"]
-    assert project.run(learnt["run"]).facts["parent"] == learnt["parent"]
+    assert project.run(learnt["run"]).metadata["parent"] == learnt["parent"]
     store.close()
 
 

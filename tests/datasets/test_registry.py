@@ -150,7 +150,7 @@ def test_films_are_found_by_any_of_their_titles(tmp_path):
     items = pl.DataFrame(
         {"title": ["Big Fish (Amelie and Co) (2002)", "City (1995)", "unknown"], "year": [2002.0, 1995.0, None]}
     )
-    found = movie_metadata.add_facts(items, tmp_path / "movies.db")
+    found = movie_metadata.add_metadata(items, tmp_path / "movies.db")
     assert found["director"].to_list() == [["J", "K"], None, None]
     assert movie_metadata.coverage(found) == (1, 3)
 

@@ -22,7 +22,7 @@ def test_the_mean_and_interval_are_those_of_the_folds(data):
     half = 3.182446305284263 * values.std(ddof=1) / 2  # Student's t, 3 degrees of freedom
     assert one.value == pytest.approx(values.mean())
     assert (one.low, one.high) == pytest.approx((values.mean() - half, values.mean() + half))
-    assert found.frame().filter(model="b", figure="Recall@5")["folds"].to_list() == [4]
+    assert found.frame().filter(model="b", metric="Recall@5")["folds"].to_list() == [4]
     assert "Recall@5" in found.text()
 
 

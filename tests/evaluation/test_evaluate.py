@@ -166,11 +166,11 @@ def test_reports_order_compare_and_serialise(make_holdout, tmp_path, fixed):
     text = report.text()
     assert "no difference shown between good and copy" in text
     assert text.splitlines()[2].startswith("good")
-    assert report.frame().filter(model="good", figure="Recall@10").height == 1
+    assert report.frame().filter(model="good", metric="Recall@10").height == 1
     assert report.table(["NDCG@10"]).columns == ["model", "NDCG@10"]
     report.save(tmp_path / "report.json")
     saved = json.loads((tmp_path / "report.json").read_text())
-    assert saved["figures"]["good"]["NDCG@10"]["value"] == report.estimates["good"]["NDCG@10"].value
+    assert saved["metrics"]["good"]["NDCG@10"]["value"] == report.estimates["good"]["NDCG@10"].value
     assert saved["protocol"]["requests"] == n
     with pytest.raises(UsageError, match="was not measured"):
         report.significance("NDCG@7")

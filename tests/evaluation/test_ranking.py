@@ -135,11 +135,11 @@ def test_figures_lie_between_0_and_1_and_a_perfect_slate_gets_1(seed, most):
     perfect = np.arange(20) < lengths[:, None]
     previous = np.zeros(len(hits))
     for k in CUTOFFS:
-        for name, figure in ranking.AT_K.items():
-            found = figure(hits, lengths, k)
+        for name, metric in ranking.AT_K.items():
+            found = metric(hits, lengths, k)
             assert (found >= 0).all()
             assert name == "DCG" or (found <= 1 + 1e-12).all()
-            np.testing.assert_array_equal(figure(hits[order], lengths[order], k), found[order])
+            np.testing.assert_array_equal(metric(hits[order], lengths[order], k), found[order])
         for name in ("NDCG", "MAP", "MRR", "HitRate"):
             np.testing.assert_allclose(ranking.AT_K[name](perfect, lengths, k), 1.0)
         recall = ranking.recall(hits, lengths, k)

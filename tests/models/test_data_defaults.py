@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from poise.data.dataset import Dataset
-from poise.models.data_defaults import Suited
+from poise.models.data_defaults import DataDefaults
 from poise.models.sequential.sasrec import SASRec
 
 
@@ -23,13 +23,13 @@ def test_what_suits_a_log_follows_from_its_size(
     people: int, length: int, items: int, expected: dict[str, float], log_of: Callable[..., Dataset]
 ) -> None:
     data = log_of([[1 + (user + at) % items for at in range(length)] for user in range(people)])
-    found = Suited.to(data)
+    found = DataDefaults.to(data)
     assert {name: getattr(found, name) for name in expected} == expected
 
 
 def test_what_is_given_counts_and_a_refit_keeps_what_suited_the_first_log(films: Dataset) -> None:
     model = SASRec(dim=8, heads=2, epochs=1, dropout=0.3, negatives=8).fit(films)
-    assert (model.suited.dropout, model.suited.max_length, model.suited.epochs) == (0.3, 50, 1)
-    chosen = model.chosen["suited"]
+    assert (model.data_defaults.dropout, model.data_defaults.max_length, model.data_defaults.epochs) == (0.3, 50, 1)
+    chosen = model.selected["data_defaults"]
     model.refit(films)
-    assert model.chosen["suited"] == chosen
+    assert model.selected["data_defaults"] == chosen

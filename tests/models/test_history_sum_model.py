@@ -32,12 +32,12 @@ def test_contributions_add_up_to_the_score(name, repeats, films):
     history = rng.integers(1, 7, size=6).tolist() + rng.integers(7, 25, size=6 * (repeats - 1)).tolist()
     queries = Queries.from_histories([history], films.item_ids)
     items = np.arange(1, 25, dtype=np.int32)
-    contributions = model.contributions(queries, items)
-    assert contributions.shape == (len(history), 24)
+    attributions = model.attributions(queries, items)
+    assert attributions.shape == (len(history), 24)
     bias = model.bias[items] if isinstance(model, BPR) else 0
-    np.testing.assert_allclose(contributions.sum(axis=0) + bias, model.score(queries)[0, 1:], rtol=2e-3, atol=2e-5)
+    np.testing.assert_allclose(attributions.sum(axis=0) + bias, model.score(queries)[0, 1:], rtol=2e-3, atol=2e-5)
     again = [item in history[at + 1 :] for at, item in enumerate(history)]
-    assert not contributions[again].any()  # only the newest event on an item counts
+    assert not attributions[again].any()  # only the newest event on an item counts
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.sampled_from([1.0, 0.8, 0.3]))
@@ -61,7 +61,7 @@ def test_the_decay_is_chosen_where_it_matters(log_of):
     split = leave_last_out(data, hide_seen=False)
     valid = replace(split.valid, queries=split.test.queries, targets=split.test.targets, values=split.test.values)
     model = ItemKNN(shrink=0.0).fit(split.train, valid)
-    decay = model.chosen["decay"]
+    decay = model.selected["decay"]
     quality = {}
     for one in DECAYS:
         quality[one] = mean_ndcg(ItemKNN(shrink=0.0, decay=one).fit(split.train), valid)
@@ -74,5 +74,5 @@ def test_an_option_is_not_overruled(films):
     split = leave_last_out(films)
     model = EASE(decay=0.95).fit(split.train, split.valid)
     assert model.recency == 0.95
-    assert not model.chosen
+    assert not model.selected
     assert EASE().fit(split.train).recency == DEFAULT_DECAY

@@ -12,7 +12,7 @@ from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.data.vocabulary import Vocabulary
 from poise.models import inner_product
-from poise.models.hnsw_index import Neighbours
+from poise.models.hnsw_index import HNSWIndex
 from poise.models.inner_product import InnerProduct
 from poise.models.two_tower.two_tower import TwoTower
 from poise.pipeline import Pipeline
@@ -37,7 +37,7 @@ class Sums(InnerProduct):
         vectors = np.vstack([np.zeros((1, DIM), np.float32), _vectors(data.n_items, 0)])
         self._set_vectors(torch.from_numpy(vectors), np.arange(data.n_items + 1))
 
-    def _expected(self, queries: Queries) -> torch.Tensor:
+    def encode_queries(self, queries: Queries) -> torch.Tensor:
         return torch.from_numpy(queries.matrix() @ self.table.numpy())
 
 
@@ -55,7 +55,7 @@ def exact() -> Any:
 def indexed(exact: Sums) -> Sums:
     model = Sums()
     model._set_vectors(exact.table, exact.counts)
-    model._set_neighbours(Neighbours.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
+    model._set_neighbours(HNSWIndex.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
     model.item_ids = exact.item_ids
     return model
 
@@ -88,8 +88,8 @@ def test_an_index_brings_what_all_products_bring(exact: Sums, indexed: Sums, que
 
 def test_it_is_the_index_that_is_asked(indexed: Sums, queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    search = Neighbours.search
-    monkeypatch.setattr(Neighbours, "search", lambda self, query, k: asked.append(k) or search(self, query, k))
+    search = HNSWIndex.search
+    monkeypatch.setattr(HNSWIndex, "search", lambda self, query, k: asked.append(k) or search(self, query, k))
     Pipeline(ranker=indexed, retrievers=[indexed], candidates=20, new_items=0.0).score(queries)
     assert len(asked) == 100
     asked.clear()
@@ -115,7 +115,7 @@ def test_items_that_are_not_in_the_index_are_found_too(exact: Sums, queries: Que
     old = np.concatenate([[0], np.where(np.arange(N_ITEMS) % 3 == 0, 0, order)])
     now = Sums()
     now._set_vectors(exact.table, exact.counts)
-    now._set_neighbours(Neighbours.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
+    now._set_neighbours(HNSWIndex.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
     now._move_vectors(old, exact.table[torch.from_numpy(order[::3])])
     now.item_ids = exact.item_ids
     assert torch.equal(now.table, exact.table[torch.from_numpy(np.append(0, order))])

@@ -31,11 +31,11 @@ SMALL: dict[str, Any] = {
     "batch_events": 64,
     "learning_rate": 1e-2,
     "max_length": 10,
-    "final": 1.0,
+    "min_lr_ratio": 1.0,
 }
 
 
-def _circle(n_items: int = N_ITEMS, users: int = 60, length: int = 8, *, clock: bool = False) -> Dataset:
+def _circle(n_items: int = N_ITEMS, users: int = 60, length: int = 8, *, time_features: bool = False) -> Dataset:
     """Everybody goes round the same circle of items, from different places; vectors say where each item is."""
     people, steps = np.repeat(np.arange(users), length), np.tile(np.arange(length), users)
     events = pl.DataFrame(
@@ -45,7 +45,7 @@ def _circle(n_items: int = N_ITEMS, users: int = 60, length: int = 8, *, clock: 
             "behaviour": np.where(steps % 3, "view", "like"),
         }
     )
-    if clock:
+    if time_features:
         events = events.with_columns(timestamp=pl.Series(1_700_000_000_000 + steps * (1 + people % 5) * HOUR))
     data = index(events, pl.DataFrame({"item_id": [f"item {at:02}" for at in range(n_items)]}))
     angle = 2 * np.pi * np.arange(n_items)[:, None] / N_ITEMS
@@ -89,30 +89,32 @@ def test_without_a_history_the_most_popular_come_first(fitted: SequenceModel) ->
 def test_an_event_is_credited_with_what_the_score_loses_without_it(fitted: SequenceModel) -> None:
     history = [3, 17, 4, 8, 1, 9, 2, 6, 5, 11, 12, 7]  # two more than it looks back on
     items = np.array([13, 1, 20], dtype=np.int32)
-    found = fitted.contributions(_ask(fitted, history), items)
+    found = fitted.attributions(_ask(fitted, history), items)
     assert not found[:2].any()
     whole = fitted.score(_ask(fitted, history))[0, items]
     for at in range(2, len(history)):
         rest = fitted.score(_ask(fitted, history[2:at] + history[at + 1 :]))[0, items]
         np.testing.assert_allclose(found[at], whole - rest, atol=1e-5)
-    single = fitted.contributions(_ask(fitted, [4]), items)
+    single = fitted.attributions(_ask(fitted, [4]), items)
     np.testing.assert_allclose(single[0], fitted.score(_ask(fitted, [4]))[0, items], atol=1e-5)
 
 
 def test_what_was_learnt_serves_another_catalogue(fitted: SequenceModel) -> None:
-    grown = fitted.with_items(_circle(N_ITEMS + 2))
+    grown = fitted.extend_catalogue(_circle(N_ITEMS + 2))
     before = fitted.score(_ask(fitted, [5, 6, 7], [9]))
     after = grown.score(_ask(grown, [5, 6, 7], [9]))
     np.testing.assert_allclose(after[:, : N_ITEMS + 1], before, rtol=1e-5, atol=1e-5)
     assert (after[:, N_ITEMS + 1 :].std(axis=1) > 0).all()
 
 
-@pytest.mark.parametrize("clock", ["none", "history", "request"])
+@pytest.mark.parametrize("time_features", ["none", "history", "request"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_it_reads_the_times_that_it_may(kind: type[SequenceModel], clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_reads_the_times_that_it_may(
+    kind: type[SequenceModel], time_features: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("poise.models.sequential.sequence_model.LEAST_STEPS", 1)
-    data = _circle(clock=True)
-    model = kind(**SMALL, epochs=1, clock=clock).fit(data)
+    data = _circle(time_features=True)
+    model = kind(**SMALL, epochs=1, time_features=time_features).fit(data)
     queries = data.queries(["user 007", "user 019"])
     asked = queries.events.timestamp[queries.stop - 1] + HOUR
     later = replace(queries, time=asked + 50 * HOUR)
@@ -122,8 +124,8 @@ def test_it_reads_the_times_that_it_may(kind: type[SequenceModel], clock: Any, m
     closer = replace(queries, events=replace(queries.events, timestamp=times))
     scores = model.score(queries)
     assert np.isfinite(model.score(replace(queries, time=None))).all()
-    assert np.array_equal(scores, model.score(closer)) == (clock == "none")
-    assert np.array_equal(scores, model.score(later)) == (clock != "request")
+    assert np.array_equal(scores, model.score(closer)) == (time_features == "none")
+    assert np.array_equal(scores, model.score(later)) == (time_features != "request")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ OLD, NEW = 20, 6  # items: the old ones are a circle, the new ones another
 DAY = 86_400_000  # milliseconds
 SMALL: dict[str, Any] = {
     **{"dim": 16, "dropout": 0.1, "negatives": 12, "batch_events": 64, "learning_rate": 1e-2},
-    **{"max_length": 10, "final": 1.0},
+    **{"max_length": 10, "min_lr_ratio": 1.0},
 }
 
 
@@ -61,7 +61,7 @@ def test_new_items_are_learnt_and_old_ones_not_forgotten(
     model = kind(**SMALL, items=items, epochs=3).fit(_two_circles(later=False))
     assert _right(model, 0, OLD) > 0.9
     data = _two_circles(later=True)
-    grown = model.with_items(data)
+    grown = model.extend_catalogue(data)
     old = _right(grown, 0, OLD)
     assert _right(grown, OLD, NEW) < 0.6
     monkeypatch.setattr(
@@ -78,9 +78,9 @@ def test_without_replay_much_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("poise.models.sequential.sequence_model.UPDATE_RATE", 1.0)
     data = _two_circles(later=True)
     model = SASRec(**SMALL, epochs=3).fit(_two_circles(later=False))
-    kept = model.with_items(data).update(data)
+    kept = model.extend_catalogue(data).update(data)
     monkeypatch.setattr("poise.train.batches.replay.REPLAY", -1.0)
-    lost = model.with_items(data).update(data)
+    lost = model.extend_catalogue(data).update(data)
     assert _right(kept, 0, OLD) > 0.9
     assert _right(lost, 0, OLD) < _right(kept, 0, OLD) - 0.2
 
@@ -98,7 +98,7 @@ def test_the_best_pass_is_chosen_on_a_validation_part() -> None:
     from poise.data.split import since
 
     data = _two_circles(later=True)
-    model = SASRec(**SMALL, epochs=1).fit(_two_circles(later=False)).with_items(data)
+    model = SASRec(**SMALL, epochs=1).fit(_two_circles(later=False)).extend_catalogue(data)
     held = since(data, DAY * 106)
     model.update(held.train, held)
     assert model.data_fingerprint == held.train.fingerprint

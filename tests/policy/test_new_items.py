@@ -13,13 +13,13 @@ from poise.data.split import leave_last_out
 from poise.models import Content, Popularity
 from poise.models.validation import mean_ndcg, sample
 from poise.pipeline import Pipeline
-from poise.policy.new_items import COST, LIFTS, choose_lift, lifted, measure_lifts
+from poise.policy.new_items import BOOSTS, COST, boosted, choose_boost, measure_boosts
 from poise.recommender import load
 
 
 def test_a_lift_is_a_share_of_the_way_from_the_mean_to_the_best() -> None:
     scores = np.array([[99, 0, 2, 4, 6], [99, 1, 1, 1, 5]], dtype=np.float32)  # column 0 is padding
-    added = lifted(scores, np.array([1, 2], dtype=np.int32), 0.5)
+    added = boosted(scores, np.array([1, 2], dtype=np.int32), 0.5)
     assert added.tolist() == [[1.5, 1.5], [0, 0]]  # in the second row nothing tells the new items apart
 
 
@@ -27,15 +27,15 @@ def test_figures_of_lifts_are_those_of_a_pipeline_with_that_lift(films: Dataset)
     split = leave_last_out(films)
     ranker = Content().fit(split.train, split.valid)
     new = np.flatnonzero(split.train.item_counts[1:] == 0).astype(np.int32) + 1
-    figures = measure_lifts(ranker, split.valid, new[:-1])  # the very last film has no vector
-    for lift in (0.0, 0.3, 0.8):
-        pipeline = Pipeline(ranker=ranker, new_items=lift).fit(split.train, split.valid)
-        assert figures[lift] == pytest.approx(mean_ndcg(pipeline, sample(split.valid)), abs=1e-9)
+    metrics = measure_boosts(ranker, split.valid, new[:-1])  # the very last film has no vector
+    for cold_start_boost in (0.0, 0.3, 0.8):
+        pipeline = Pipeline(ranker=ranker, new_items=cold_start_boost).fit(split.train, split.valid)
+        assert metrics[cold_start_boost] == pytest.approx(mean_ndcg(pipeline, sample(split.valid)), abs=1e-9)
 
 
 def test_the_most_that_costs_little_is_chosen() -> None:
-    figures = dict.fromkeys(LIFTS, 0.0) | {0.0: 0.1, 0.1: 0.1 * (1 - COST) + 1e-9, 0.2: 0.098, 0.05: 0.12}
-    assert choose_lift(figures) == 0.1
+    metrics = dict.fromkeys(BOOSTS, 0.0) | {0.0: 0.1, 0.1: 0.1 * (1 - COST) + 1e-9, 0.2: 0.098, 0.05: 0.12}
+    assert choose_boost(metrics) == 0.1
 
 
 def test_where_people_choose_new_items_they_are_lifted_and_it_is_said(films: Dataset, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_where_people_choose_new_items_they_are_lifted_and_it_is_said(films: Dat
     valid = replace(split.valid, targets=wanted, values=np.full(len(wanted), np.nan, dtype=np.float32))
     ranker = Content()
     pipeline = Pipeline(ranker=ranker).fit(split.train, valid)
-    assert pipeline.lift == max(LIFTS)
+    assert pipeline.cold_start_boost == max(BOOSTS)
     slates = pipeline.recommend(split.test.queries, 10, explain=True)
     rows, places = np.nonzero(slates.items == new)
     plain = Pipeline(ranker=ranker, new_items=0.0).fit(split.train, valid).recommend(split.test.queries, 10)
@@ -58,7 +58,7 @@ def test_where_people_choose_new_items_they_are_lifted_and_it_is_said(films: Dat
     pipeline.save(tmp_path / "pipeline")
     again = load(tmp_path / "pipeline")
     assert np.array_equal(again.recommend(split.test.queries, 10).items, slates.items)
-    assert pipeline.refit(films).lift == max(LIFTS)
+    assert pipeline.refit(films).cold_start_boost == max(BOOSTS)
 
 
 def test_without_new_items_there_is_nothing_to_choose(films: Dataset) -> None:
@@ -67,5 +67,5 @@ def test_without_new_items_there_is_nothing_to_choose(films: Dataset) -> None:
     bare = replace(split.train, vectors={})
     held: Holdout = split.valid
     pipeline = Pipeline(ranker=Popularity()).fit(bare, held)
-    assert pipeline.lift == 0
-    assert "new_items" not in pipeline.chosen
+    assert pipeline.cold_start_boost == 0
+    assert "new_items" not in pipeline.selected

@@ -67,11 +67,11 @@ def test_the_better_encoder_is_kept_with_the_run(project):
     run = fit(project)
     (verdict,) = [line for line in project.heard if "on validation" in line]
     assert verdict.startswith("the tuned encoder is better on validation: NDCG@10")
-    facts = json.loads((run.path / "run.json").read_text())["encoder"]
-    figures = facts["on_validation"]["NDCG@10"]
-    assert facts["tuned"]
-    assert figures["tuned"] > figures["frozen"]
-    assert facts["on_validation"]["p"] < 0.05
+    metadata = json.loads((run.path / "run.json").read_text())["encoder"]
+    metrics = metadata["on_validation"]["NDCG@10"]
+    assert metadata["tuned"]
+    assert metrics["tuned"] > metrics["frozen"]
+    assert metadata["on_validation"]["p"] < 0.05
     assert (run.path / "encoder" / "model.txt").exists()
     assert Run.open(run.path).encoder.model == str(run.path / "encoder")
     (run.path / "encoder").rename(run.path / "elsewhere")
@@ -83,7 +83,7 @@ def test_an_encoder_that_is_no_better_is_not_used(project, monkeypatch):
     monkeypatch.setattr(Titles, "knowing", "frozen")
     choice = choose_encoder(project, parted(project))
     assert choice.tuned is None
-    assert not choice.facts["tuned"]
+    assert not choice.metadata["tuned"]
     assert "the tuned encoder is not shown to be better on validation" in project.heard[-1]
     assert project.heard[-1].endswith("the frozen one is used")
 

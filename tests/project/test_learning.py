@@ -69,10 +69,10 @@ def later() -> Dataset:
 
 def test_a_run_tells_a_server_what_it_must_know(project: Project) -> None:
     run = fit(project)
-    assert run.facts["behaviours"] == ["like", "view"]
-    assert run.facts["item_kinds"] == {"title": "text"}
-    assert run.facts["title_column"] == "title"
-    assert run.until == run.facts["data"]["until"] == FIRST + 15 * DAY
+    assert run.metadata["behaviours"] == ["like", "view"]
+    assert run.metadata["item_kinds"] == {"title": "text"}
+    assert run.metadata["title_column"] == "title"
+    assert run.until == run.metadata["data"]["until"] == FIRST + 15 * DAY
 
 
 def test_a_candidate_that_is_no_worse_is_kept(project: Project, later: Dataset) -> None:
@@ -81,11 +81,11 @@ def test_a_candidate_that_is_no_worse_is_kept(project: Project, later: Dataset) 
     assert learnt.run is not None
     assert project.runs == [run.name, learnt.run.name]
     kept = Run.open(learnt.run.path)
-    assert kept.facts["parent"] == run.name == learnt.parent
-    assert kept.facts["compared"][run.name] == learnt.present
-    assert kept.facts["compared"]["candidate"] == learnt.candidate >= 0.99 * learnt.present
-    assert kept.facts["figures"][learnt.figure] == learnt.candidate
-    assert kept.facts["data"]["events"] == later.n_events
+    assert kept.metadata["parent"] == run.name == learnt.parent
+    assert kept.metadata["compared"][run.name] == learnt.champion
+    assert kept.metadata["compared"]["candidate"] == learnt.challenger >= 0.99 * learnt.champion
+    assert kept.metadata["metrics"][learnt.metric] == learnt.challenger
+    assert kept.metadata["data"]["events"] == later.n_events
     assert kept.until == later.events.until
     assert learnt.new_events == make_log(40).height - make_log(16).height
     assert learnt.verdict.startswith(f"run {kept.name} continues from {run.name}")
@@ -108,7 +108,7 @@ def test_a_candidate_that_is_worse_is_refused(
     monkeypatch.setattr(EASE, "_update", ruin)
     learnt = learn(project, run, later, requests=20)
     assert learnt.run is None
-    assert learnt.candidate < learnt.present
+    assert learnt.challenger < learnt.champion
     assert "is worse" in learnt.verdict
     assert project.runs == [run.name]
 
@@ -150,11 +150,11 @@ def test_too_little_to_compare_on(project: Project, later: Dataset) -> None:
 
 def test_a_run_of_an_older_version_can_be_continued(project: Project, later: Dataset) -> None:
     run = fit(project)
-    facts = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
+    metadata = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
     for name in ("behaviours", "item_kinds", "title_column"):
-        del facts[name]
-    del facts["data"]["until"]
-    (run.path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+        del metadata[name]
+    del metadata["data"]["until"]
+    (run.path / "run.json").write_text(json.dumps(metadata), encoding="utf-8")
     learnt = learn(project, Run.open(run.path), later, requests=20)
     assert learnt.new_events == make_log(40).height - make_log(16).height
 

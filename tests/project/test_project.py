@@ -11,7 +11,7 @@ from poise.errors import DataError, PoiseError, UsageError
 from poise.project import Project
 from poise.project.fitting import compare, cutoffs_for, fit
 from poise.project.run import Run
-from poise.project.scaffold import find_sources, sketch
+from poise.project.scaffold import find_sources, scaffold
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def test_a_run_holds_all_that_it_needs(project):
     assert {one.name for one in run.path.iterdir()} == {
         *("run.json", "config.toml", "metrics.json", "report.html", "catalogue.arrow", "pipeline")
     }
-    assert again.facts["data"]["events"] == project.data().n_events
-    assert 0 <= again.facts["figures"]["NDCG@10"] <= 1
+    assert again.metadata["data"]["events"] == project.data().n_events
+    assert 0 <= again.metadata["metrics"]["NDCG@10"] <= 1
     history = again.find("Sea Story 1, Moon Story 2")
     slate = again.pipeline.recommend(again.queries([history]), 3)[0]
     assert len(slate) == 3
@@ -114,7 +114,7 @@ def test_files_are_found_by_their_columns(project):
     assert {table: source.path for table, source in found.items()} == {
         **{"events": "log.csv", "items": "films.tsv", "users": "customers.csv"}
     }
-    text = sketch(project.folder, found, None, project.data())
+    text = scaffold(project.folder, found, None, project.data())
     assert 'timestamp = "time"' in text
     assert 'title = "name"' in text
 

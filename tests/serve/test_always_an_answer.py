@@ -17,7 +17,7 @@ from poise.encoders.text import TextEncoder
 from poise.errors import DataError
 from poise.serve.engine import engine
 from poise.serve.http import app, items, responses
-from poise.serve.state.serving_model import Served
+from poise.serve.state.serving_model import ServingModel
 from poise.store.errors import StoreError, StoreFull
 
 NUMBERS = itertools.count()
@@ -141,7 +141,7 @@ def test_catalogues_and_models_that_are_past_are_let_go(server):
 
     def alive():
         gc.collect()
-        return sum(type(one) is Served and one.finder is finder for one in gc.get_objects())
+        return sum(type(one) is ServingModel and one.finder is finder for one in gc.get_objects())
 
     finder = server.tenant.live.served.finder
     server.wait_for(lambda: alive() <= 3)

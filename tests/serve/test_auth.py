@@ -176,7 +176,7 @@ def test_more_requests_than_allowed(copy_shop, start):
 @pytest.fixture(scope="module")
 def narrow(copy_shop, start):
     """Return a server that takes bodies of 2,000 bytes."""
-    return start(copy_shop("budget = 10\nmost_body = 2000"))
+    return start(copy_shop("budget = 10\nmax_body_bytes = 2000"))
 
 
 WITH_BODY = [one for one in OPERATIONS if one.body is not None]

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from poise.project import Project
-from poise.serve.state.serving_state import Live
+from poise.serve.state.serving_state import ServingState
 
 
 @pytest.fixture
@@ -149,14 +149,14 @@ def test_whoever_encodes_a_new_item_it_is_known_by_what_it_means(folder, start, 
     first.client.post("/v1/items", json=SAGA)
     found = places(first)
     first.close()
-    real, done = Live.encode_new, threading.Event()
+    real, done = ServingState.encode_new, threading.Event()
 
     def all_then_new(live):
         live.encode_all()
         real(live)
         done.set()
 
-    monkeypatch.setattr(Live, "encode_new", all_then_new)
+    monkeypatch.setattr(ServingState, "encode_new", all_then_new)
     second = start(folder)
     assert done.wait(20)
     assert places(second) == found
@@ -195,6 +195,6 @@ def test_the_demo_of_two_runs_knows_new_items(folder, start):
 def test_a_run_without_facts_of_later_versions_is_served(folder, start):
     for name in runs_of(folder):
         path = folder / "runs" / name / "run.json"
-        facts = json.loads(path.read_text())
-        path.write_text(json.dumps({key: facts[key] for key in facts if key not in ("behaviours", "liked_from")}))
+        metadata = json.loads(path.read_text())
+        path.write_text(json.dumps({key: metadata[key] for key in metadata if key not in ("behaviours", "liked_from")}))
     assert start(folder).recommend(user_id="u00")["stage"] == "ranker"

@@ -61,7 +61,7 @@ class Learner:
         return train(self.network, Points(), self.loss, training, validate=self.validate, name="line")
 
 
-TRAINING = Training(epochs=6, learning_rate=0.03, warmup=5, final=0.1, average=0.9, weight_decay=0.01, seed=3)
+TRAINING = Training(epochs=6, learning_rate=0.03, warmup=5, min_lr_ratio=0.1, ema_decay=0.9, weight_decay=0.01, seed=3)
 
 
 def _weights(network: nn.Module) -> list[float]:
@@ -75,13 +75,19 @@ def test_it_learns_and_says_what_happened() -> None:
     assert progress.epoch == len(progress.history) == 6
     assert progress.history[-1]["loss"] < progress.history[0]["loss"] / 2
     learner.network.eval()
-    assert learner.validate() == pytest.approx(progress.best_figure)
-    assert progress.best_figure > before
+    assert learner.validate() == pytest.approx(progress.best_metric)
+    assert progress.best_metric > before
 
 
 @pytest.mark.parametrize(
     ("killed_at", "changes"),
-    [(1, {}), (10, {}), (14, {"plateau": 0.5}), (33, {}), (33, {"plateau": 0.1, "precision": "float16"})],
+    [
+        (1, {}),
+        (10, {}),
+        (14, {"lr_plateau_factor": 0.5}),
+        (33, {}),
+        (33, {"lr_plateau_factor": 0.1, "precision": "float16"}),
+    ],
 )
 def test_a_run_that_is_killed_and_taken_up_ends_as_if_it_had_not_been(
     killed_at: int, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -98,8 +104,8 @@ def test_a_run_that_is_killed_and_taken_up_ends_as_if_it_had_not_been(
         found = again.run(training)
     assert again.steps == 6 * 7 - killed_at
     assert _weights(again.network) == _weights(whole.network)
-    assert [entry["figure"] for entry in found.history] == [entry["figure"] for entry in expected.history]
-    assert (found.best_epoch, found.best_figure) == (expected.best_epoch, expected.best_figure)
+    assert [entry["metric"] for entry in found.history] == [entry["metric"] for entry in expected.history]
+    assert (found.best_epoch, found.best_metric) == (expected.best_epoch, expected.best_metric)
     assert not (tmp_path / "run" / "line.pt").exists()
 
 
@@ -118,12 +124,12 @@ def test_equal_seeds_bring_equal_weights_and_the_users_own_chance_is_left_alone(
 
 def test_it_stops_when_validation_gets_no_better_and_keeps_the_best_weights() -> None:
     network = nn.Linear(3, 1)
-    figures = iter([0.1, 0.5, 0.4, 0.3, 0.9])
+    metrics = iter([0.1, 0.5, 0.4, 0.3, 0.9])
     seen = []
 
     def validate() -> float:
         seen.append(_weights(network))
-        return next(figures)
+        return next(metrics)
 
     progress = train(
         network,
@@ -132,7 +138,7 @@ def test_it_stops_when_validation_gets_no_better_and_keeps_the_best_weights() ->
         Training(epochs=9, patience=2),
         validate=validate,
     )
-    assert (progress.epoch, progress.best_epoch, progress.best_figure) == (4, 2, 0.5)
+    assert (progress.epoch, progress.best_epoch, progress.best_metric) == (4, 2, 0.5)
     assert _weights(network) == seen[1]
 
 
@@ -143,7 +149,7 @@ def test_without_validation_the_last_weights_count() -> None:
 
 
 def test_learning_rate_rises_and_falls() -> None:
-    training = Training(epochs=1, learning_rate=2.0, warmup=10, final=0.1)
+    training = Training(epochs=1, learning_rate=2.0, warmup=10, min_lr_ratio=0.1)
     rates = [learning_rate(step, 110, training) for step in range(110)]
     assert rates[:2] == pytest.approx([0.2, 0.4])
     assert max(rates) == rates[9] == rates[10] == 2.0
@@ -179,8 +185,8 @@ def test_curves_for_tensorboard_hold_each_epoch(tmp_path: Path) -> None:
     with keep_training(tmp_path):
         progress = Learner().run(TRAINING)
     drawn = EventAccumulator(str(tmp_path / "line")).Reload()  # type: ignore[no-untyped-call]
-    figures = [event.value for event in drawn.Scalars("figure")]
-    assert figures == pytest.approx([entry["figure"] for entry in progress.history])
+    metrics = [event.value for event in drawn.Scalars("metric")]
+    assert metrics == pytest.approx([entry["metric"] for entry in progress.history])
 
 
 def test_curves_for_weights_and_biases_hold_each_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,14 +205,14 @@ def test_outside_the_block_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_learning_rate_falls_on_a_plateau() -> None:
-    figures = iter([0.5, 0.4, 0.3, 0.6, 0.1])
+    metrics = iter([0.5, 0.4, 0.3, 0.6, 0.1])
     network = nn.Linear(3, 1)
     progress = train(
         network,
         Points(),
         lambda points: network(points).square().mean(),
-        Training(epochs=5, learning_rate=0.8, warmup=0, plateau=0.5),
-        validate=lambda: next(figures),
+        Training(epochs=5, learning_rate=0.8, warmup=0, lr_plateau_factor=0.5),
+        validate=lambda: next(metrics),
     )
     assert [entry["learning_rate"] for entry in progress.history] == pytest.approx([0.8, 0.8, 0.4, 0.2, 0.2])
 
@@ -227,15 +233,15 @@ def test_float16_scales_the_loss_so_that_small_gradients_do_not_vanish() -> None
 def test_whoever_watches_is_told_of_each_epoch_and_can_end_it() -> None:
     told: list[tuple[int, float]] = []
 
-    def watch(epoch: int, figure: float) -> None:
-        told.append((epoch, figure))
+    def watch(epoch: int, metric: float) -> None:
+        told.append((epoch, metric))
         if epoch == 2:
             raise StopIteration
 
     with watch_epochs(watch), pytest.raises(StopIteration):
         Learner().run(TRAINING)
     expected = Learner().run(TRAINING).history[:2]
-    assert told == [(at, entry["figure"]) for at, entry in enumerate(expected, 1)]
+    assert told == [(at, entry["metric"]) for at, entry in enumerate(expected, 1)]
 
 
 def test_dropout_keeps_the_mean_and_does_nothing_after_training() -> None:

@@ -61,7 +61,7 @@ def forget(folder):
 
 
 def told(found):
-    return [(dict(one.options), one.state, one.figure) for one in found.trials]
+    return [(dict(one.options), one.state, one.metric) for one in found.trials]
 
 
 def test_the_present_options_come_first_and_the_figure_is_that_of_validation(make, monkeypatch):
@@ -73,10 +73,10 @@ def test_the_present_options_come_first_and_the_figure_is_that_of_validation(mak
     assert found.now.number == 0
     assert found.now.options == {"l2": None}
     assert len(found.trials) == 6
-    assert found.best.figure == max(one.figure for one in found.trials)
+    assert found.best.metric == max(one.metric for one in found.trials)
     for trial in (found.now, found.best):
         model = EASE(l2=trial.options["l2"]).fit(split.train, split.valid)
-        assert trial.figure == pytest.approx(mean_ndcg(model, sample(split.valid)))
+        assert trial.metric == pytest.approx(mean_ndcg(model, sample(split.valid)))
     assert all(0.5 <= one.options["l2"] <= 500 for one in found.trials[1:])
 
 
@@ -115,9 +115,7 @@ def test_a_search_that_has_tried_all_of_a_small_space_ends(make):
 
 
 def test_importance_finds_the_option_that_matters(make, monkeypatch):
-    monkeypatch.setattr(
-        search, "mean_ndcg", lambda model, part: 1 / model.neighbours + 1e-4 / (1 + model.shrink)
-    )
+    monkeypatch.setattr(search, "mean_ndcg", lambda model, part: 1 / model.neighbours + 1e-4 / (1 + model.shrink))
     lines = '[tune]\nmodel = "ItemKNN"\nsearch = "random"\ntrials = 25\n'
     found = tune(make(lines))
     assert list(found.importance) == ["neighbours", "shrink"]
@@ -155,7 +153,7 @@ def test_a_model_that_learns_by_epochs_tells_them(make):
     found = tune(make(SASREC + "trials = 2\n[tune.space]\ndropout = [0.1]\nvectors = [['text']]\n"))
     assert all(1 <= len(one.epochs) <= 4 for one in found.trials)
     assert found.trials[1].options == {"dropout": 0.1, "vectors": ["text"]}
-    assert found.trials[1].figure == pytest.approx(max(found.trials[1].epochs.values()))
+    assert found.trials[1].metric == pytest.approx(max(found.trials[1].epochs.values()))
 
 
 def test_options_that_do_not_go_together_fail_and_the_search_goes_on(make):
@@ -265,7 +263,10 @@ def test_what_cannot_be_tuned(make, tmp_path):
             {"model": "SASRec", "space": {"block": {"low": 1, "high": 2}}},
             "space.block.low: found 1.0; allowed: 'ligr'",
         ),
-        ({"model": "SASRec", "space": {"log_q": {"low": 0, "high": 1}}}, "found a range; allowed: a list of choices"),
+        (
+            {"model": "SASRec", "space": {"logq_correction": {"low": 0, "high": 1}}},
+            "found a range; allowed: a list of choices",
+        ),
         ({"search": "grid", "space": {"l2": {"low": 1, "high": 2}}}, "l2: found a range without steps"),
     ],
 )
@@ -313,7 +314,7 @@ def test_options_are_written_between_comments(tmp_path, end):
     path.write_bytes(before.encode())
     write_options(tmp_path, "EASE", {"l2": 231.4})
     assert path.read_bytes().decode() == before.replace("l2 = 5 ", "l2 = 231.4 ")
-    write_options(tmp_path, "SASRec", {"dim": 64, "block": "classic", "log_q": True, "learning_rate": 1e-5})
+    write_options(tmp_path, "SASRec", {"dim": 64, "block": "classic", "logq_correction": True, "learning_rate": 1e-5})
     after = path.read_bytes().decode()
     assert after.startswith(before.replace("l2 = 5 ", "l2 = 231.4 ").rstrip())
     assert f'{end}{end}[models.SASRec]{end}dim = 64{end}block = "classic"{end}' in after

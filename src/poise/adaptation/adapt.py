@@ -41,8 +41,9 @@ class Adaptation:
         pairs: how many pairs of items that the same people chose are drawn together; 0 for none.
         window: how many events apart two items of a history are at most, to count as chosen together.
         temperature: by which cosines are divided; lower ones heed the nearest wrong items more.
-        log_q: whether the loss is corrected for how often each item is met in a batch. With it a cosine has to say how
-            likely the other item is, without it how much likelier than in general: what can be read off a text.
+        logq_correction: whether the loss is corrected for how often each item is met in a batch. With it a cosine has
+            to say how likely the other item is, without it how much likelier than in general: what can be read off a
+            text.
         lora: the rank of the changes to the query and value matrices of attention, which alone are learnt; 0 to tune
             all weights.
         learning_rate: of AdamW, at its highest; None for 0.001 with LoRA and 0.0001 without.
@@ -56,7 +57,7 @@ class Adaptation:
     pairs: Annotated[int, Ge(0)] = 10_000
     window: Annotated[int, Ge(1)] = 2
     temperature: Annotated[float, Gt(0)] = 0.07
-    log_q: bool = False
+    logq_correction: bool = False
     lora: Annotated[int, Ge(0)] = 16
     learning_rate: Annotated[float, Gt(0)] | None = None
     batch_size: Annotated[int, Ge(2)] = 32
@@ -175,7 +176,7 @@ class _Tuning:
 
         options = self.adaptation
         batches = PairBatches(pairs, self.passages, n=options.pairs, batch_size=options.batch_size, seed=options.seed)
-        log_chance = pairs.log_chance(len(self.passages.lengths)).to(self.device) * options.log_q
+        log_chance = pairs.log_chance(len(self.passages.lengths)).to(self.device) * options.logq_correction
 
         def loss(batch: Offsets) -> Tensor:
             items, places = np.unique(batch, return_inverse=True)
@@ -210,7 +211,7 @@ class _Tuning:
             learning_rate=options.learning_rate or (_LORA_RATE if options.lora else _FULL_RATE),
             weight_decay=0.01,
             warmup=len(affordable) // 10,
-            final=0.0,
+            min_lr_ratio=0.0,
             seed=options.seed,
         )
         train(network, affordable, loss, training, label=label)

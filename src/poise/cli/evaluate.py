@@ -49,7 +49,7 @@ def command(
             k=cutoffs_for(project, data),
         )
         if as_json:
-            print_json({"protocol": f"{folds} random folds", "figures": result.frame().to_dicts()})
+            print_json({"protocol": f"{folds} random folds", "metrics": result.frame().to_dicts()})
         else:
             click.echo(result.text())
         return

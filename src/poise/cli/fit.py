@@ -22,16 +22,16 @@ def command(folder: Path, as_json: bool) -> None:
 
     run = fit(Project(folder, say=say))
     if as_json:
-        print_json({"run": run.name, "path": str(run.path), **run.facts})
+        print_json({"run": run.name, "path": str(run.path), **run.metadata})
         return
-    figures = read_json(run.path / "metrics.json")["figures"]
-    for model, of_model in figures.items():
+    metrics = read_json(run.path / "metrics.json")["metrics"]
+    for model, of_model in metrics.items():
         names = [name for name in of_model if name.startswith(("Recall@", "NDCG@"))]
         cutoff = "@10" if "NDCG@10" in names else f"@{names[0].split('@')[1]}"
         shown = ", ".join(f"{name} {of_model[name]['value']:.4f}" for name in names if name.endswith(cutoff))
-        click.echo(f"{model}: {shown}  ({run.facts['measured_on']}, test part)")
-    for model, choice in run.facts["chosen_on_validation"].items():
+        click.echo(f"{model}: {shown}  ({run.metadata['measured_on']}, test part)")
+    for model, choice in run.metadata["chosen_on_validation"].items():
         say(f"chosen on validation: {model} {choice}")
-    click.echo(f"run {run.name}, {run.facts['seconds']:.0f} s; report: {run.path / 'report.html'}")
+    click.echo(f"run {run.name}, {run.metadata['seconds']:.0f} s; report: {run.path / 'report.html'}")
     where = "" if folder == Path() else f" -p {folder}"
     click.echo(f"next: poise recommend{where} --user ID, or poise recommend{where} --history 'title, title'")

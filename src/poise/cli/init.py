@@ -41,7 +41,7 @@ def command(
     """
     from poise.files import atomic_file
     from poise.project import Project
-    from poise.project.scaffold import find_sources, sketch
+    from poise.project.scaffold import find_sources, scaffold
 
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
@@ -52,10 +52,10 @@ def command(
         raise UsageError("give either --dataset or files")
     given: dict[Table, Mapping[str, str]] = {"events": columns, "items": item_columns}
     sources = {} if dataset else find_sources(folder, {"events": events, "items": items, "users": users}, given)
-    config = check_config(tomllib.loads(sketch(folder, sources, dataset, None)))
+    config = check_config(tomllib.loads(scaffold(folder, sources, dataset, None)))
     data = Project(folder, config=config, say=say).data()  # a file that does not work is never written
     with atomic_file(path) as temporary:
-        temporary.write_text(sketch(folder, sources, dataset, data), encoding="utf-8")
+        temporary.write_text(scaffold(folder, sources, dataset, data), encoding="utf-8")
     click.echo(f"{path}: {data.n_events:,} events of {data.n_users:,} users with {data.n_items:,} items")
     for source in sources.values():
         click.echo(f"  {source.table}: {source.path} ({', '.join(f'{a} = {b}' for a, b in source.columns.items())})")

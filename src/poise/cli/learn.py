@@ -68,9 +68,9 @@ def _as_json(learnt: Learnt) -> dict[str, Any]:
     return {
         "run": None if learnt.run is None else learnt.run.name,
         "parent": learnt.parent,
-        "figure": learnt.figure,
-        "present": learnt.present,
-        "candidate": learnt.candidate,
+        "metric": learnt.metric,
+        "present": learnt.champion,
+        "candidate": learnt.challenger,
         "p": learnt.p,
         "requests": learnt.requests,
         "new_events": learnt.new_events,

@@ -10,7 +10,7 @@ from poise.cli.common import json_option, print_json, print_table, project_optio
 if TYPE_CHECKING:
     from poise.project import Project
 
-_FIGURES = ("NDCG@10", "Recall@10")
+_METRICS = ("NDCG@10", "Recall@10")
 
 
 @click.group("runs")
@@ -32,7 +32,7 @@ def list_(folder: Path, as_json: bool) -> None:
     if not rows:
         click.echo("there are no runs; make one with 'poise fit'")
         return
-    columns = ("run", "pipeline", *_FIGURES, "requests", "shown", "answered", "erased users it holds")
+    columns = ("run", "pipeline", *_METRICS, "requests", "shown", "answered", "erased users it holds")
     print_table(columns, [_cells(row) for row in rows])
     click.echo("NDCG and Recall are of each run's own test part, so runs of different data do not compare by them.")
 
@@ -53,7 +53,7 @@ def compare(folder: Path, first: str, second: str, as_json: bool) -> None:
     if as_json:
         print_json(report.to_dict())
         return
-    click.echo(report.text(_FIGURES))
+    click.echo(report.text(_METRICS))
 
 
 @command.command("promote")
@@ -84,16 +84,16 @@ def _rows(project: Project) -> list[dict[str, Any]]:
     from poise.project.promotion import served
 
     with project.open_store() as store:
-        figures, receipts, present = store.run_figures(), store.erasures(), served(project, store)
+        metrics, receipts, champion = store.run_figures(), store.erasures(), served(project, store)
     rows = []
     for name in project.runs:
-        facts, live = project.run(name).facts, figures.get(name)
+        metadata, live = project.run(name).metadata, metrics.get(name)
         rows.append(
             {
                 "run": name,
-                "served": name == present,
-                "pipeline": facts["pipeline"],
-                "figures": facts["figures"],
+                "served": name == champion,
+                "pipeline": metadata["pipeline"],
+                "metrics": metadata["metrics"],
                 "requests": live.requests if live else 0,
                 "shown": live.shown if live else 0,
                 "answered": live.answered if live else 0,
@@ -108,13 +108,13 @@ def _line_of(project: Project, name: str) -> set[str]:
     line: set[str] = set()
     while name in project.runs and name not in line:
         line.add(name)
-        name = project.run(name).facts.get("parent", "")
+        name = project.run(name).metadata.get("parent", "")
     return line
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    figures = [f"{row['figures'][name]:.4f}" if name in row["figures"] else "–" for name in _FIGURES]
+    metrics = [f"{row['metrics'][name]:.4f}" if name in row["metrics"] else "–" for name in _METRICS]
     answered = f"{row['answered'] / row['requests']:.1%}" if row["requests"] else "–"
     name = row["run"] + ("  (served)" if row["served"] else "")
     counts = f"{row['requests']:,}", f"{row['shown']:,}", answered, f"{row['holds_erased_users']:,}"
-    return name, row["pipeline"], *figures, *counts
+    return name, row["pipeline"], *metrics, *counts

@@ -69,8 +69,8 @@ def start(
             keys.append(sum(key.revoked is None for key in made))
         finally:
             opened.close()
-        if project.config.serve.learn_every:
-            learners.append((folder, project.config.serve.learn_every))
+        if project.config.serve.update_interval_minutes:
+            learners.append((folder, project.config.serve.update_interval_minutes))
     port = port or _free_port(host)
     settings = Settings(
         folders=[str(folder) for folder in folders],

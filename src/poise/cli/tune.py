@@ -69,14 +69,14 @@ def command(
 
 
 def _print_trials(found: Tuning) -> None:
-    from poise.tune.search import FIGURE, in_words
+    from poise.tune.search import METRIC, in_words
 
     states = [one.state for one in found.trials]
     aside = [f"{states.count('pruned')} stopped early"] if "pruned" in states else []
     aside += [f"{states.count('failed')} failed"] if "failed" in states else []
     click.echo(
         f"{found.model}, {found.search} search: {len(states)} trials{''.join(f', {one}' for one in aside)}; "
-        f"{FIGURE} on {found.requests:,} requests of the validation part ({found.protocol})"
+        f"{METRIC} on {found.requests:,} requests of the validation part ({found.protocol})"
     )
     shown = found.ranked()[:_SHOWN]
     if found.now not in shown:
@@ -84,11 +84,11 @@ def _print_trials(found: Tuning) -> None:
     rows = [
         [
             f"{one.number}",
-            f"{one.figure or 0:.4f}",
-            f"{(one.figure or 0) - (found.now.figure or 0):+.4f}" if one != found.now else "poise.toml",
+            f"{one.metric or 0:.4f}",
+            f"{(one.metric or 0) - (found.now.metric or 0):+.4f}" if one != found.now else "poise.toml",
             *(in_words({"": value}).strip() for value in one.options.values()),
             f"{one.seconds:.1f}",
         ]
         for one in shown
     ]
-    print_table(["trial", FIGURE, "gain", *found.space, "seconds"], rows)
+    print_table(["trial", METRIC, "gain", *found.space, "seconds"], rows)

@@ -155,14 +155,15 @@ class ServeTable(BaseModel):
         batch: requests that are scored together, at most.
         threads: batches that are scored at the same time.
         queue: requests that may wait to be scored; beyond, they are refused with 429.
-        explore: for people of whom nothing is known, the share of places that go to items drawn from the catalogue.
+        exploration_rate: for people of whom nothing is known, the share of places that go to items drawn from the
+            catalogue.
         half_life: days after which an event counts half for what is popular.
-        most_body: bytes of a body, at most.
+        max_body_bytes: bytes of a body, at most.
         rate: requests a second that one key, or one address where there are no keys, may make on average; 0 for no
             limit.
-        keep_shown: days that is kept what was shown to whom.
+        impression_retention_days: days that is kept what was shown to whom.
         origins: whose pages may call the API from a browser, such as ``https://shop.example``.
-        learn_every: minutes after which the run learns from new events; 0 for never.
+        update_interval_minutes: minutes after which the run learns from new events; 0 for never.
     """
 
     model_config = _STRICT
@@ -171,10 +172,10 @@ class ServeTable(BaseModel):
     batch: Annotated[int, Ge(1)] = 32
     threads: Annotated[int, Ge(1)] = 1
     queue: Annotated[int, Ge(1)] = 256
-    explore: Annotated[float, Ge(0), Le(1)] = 0.2
+    exploration_rate: Annotated[float, Ge(0), Le(1)] = 0.2
     half_life: Annotated[float, Gt(0)] = 7.0
-    most_body: Annotated[int, Ge(1_000)] = 16_000_000
+    max_body_bytes: Annotated[int, Ge(1_000)] = 16_000_000
     rate: Annotated[float, Ge(0)] = 0.0
-    keep_shown: Annotated[float, Gt(0)] = 90.0
+    impression_retention_days: Annotated[float, Gt(0)] = 90.0
     origins: list[str] = []
-    learn_every: Annotated[float, Ge(0)] = 0.0
+    update_interval_minutes: Annotated[float, Ge(0)] = 0.0

@@ -74,10 +74,10 @@ class Dataset:
         cleaning: Cleaning | None = None,
         name: str = "data",
     ) -> Dataset:
-        """Make a data set of polars or pandas frames. See :func:`poise.data.ingest.build.prepare`, which does it."""
-        from poise.data.ingest.build import prepare
+        """Make a data set of frames. See :func:`poise.data.ingest.build.build_dataset`, which does it."""
+        from poise.data.ingest.build import build_dataset
 
-        return prepare(
+        return build_dataset(
             events,
             items,
             users,

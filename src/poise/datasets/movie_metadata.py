@@ -18,7 +18,7 @@ _LEADING_ARTICLE = re.compile(r"^(the|an|a|le|la|les|l|un|une|il|lo|el|los|las|d
 _YEAR = re.compile(r"\s*\(\d{4}\)(?:\s*\(V\))?\s*$")
 
 
-def add_facts(items: pl.DataFrame, database: Path) -> pl.DataFrame:
+def add_metadata(items: pl.DataFrame, database: Path) -> pl.DataFrame:
     """Add director, writer, cast, country and language (lists) and runtime (minutes) to films.
 
     A film is found if its title, or another title in parentheses behind it, is the same up to case, accents, signs and

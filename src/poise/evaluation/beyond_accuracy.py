@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from poise.data.queries import Queries
-from poise.evaluation.items import ItemFacts, slate_matrix
+from poise.evaluation.items import ItemStatistics, slate_matrix
 from poise.types import Doubles, Floats, Indices, Mask, Offsets
 
 _SMOOTHING = 0.01
@@ -26,39 +26,39 @@ def mean_over_slate(items: Indices, of_item: Doubles) -> Doubles:
         return np.asarray((of_item[items] * real).sum(axis=1) / real.sum(axis=1))
 
 
-def novelty(items: Indices, facts: ItemFacts) -> Doubles:
+def novelty(items: Indices, statistics: ItemStatistics) -> Doubles:
     """Mean self-information of the items shown, in bits: ``-log2`` of each item's share of the training events.
 
     The sources are Zhou et al., *Solving the Apparent Diversity-Accuracy Dilemma of Recommender Systems*, 2010, and
     Vargas and Castells, *Rank and Relevance in Novelty and Diversity Metrics for Recommender Systems*, 2011.
     """
-    return mean_over_slate(items, facts.information)
+    return mean_over_slate(items, statistics.information)
 
 
-def average_popularity(items: Indices, facts: ItemFacts) -> Doubles:
+def average_popularity(items: Indices, statistics: ItemStatistics) -> Doubles:
     """Mean number of training events of the items shown.
 
     The source is Yin, Cui, Li, Yao and Chen, *Challenging the Long Tail Recommendation*, 2012.
     """
-    return mean_over_slate(items, facts.counts.astype(np.float64))
+    return mean_over_slate(items, statistics.counts.astype(np.float64))
 
 
-def long_tail_share(items: Indices, facts: ItemFacts) -> Doubles:
+def long_tail_share(items: Indices, statistics: ItemStatistics) -> Doubles:
     """Share of the items shown that lie outside the head, the most popular items with 80 % of the training events.
 
     The source is Abdollahpouri, Burke and Mobasher, *Controlling Popularity Bias in Learning-to-Rank Recommendation*,
     2017 (average percentage of long tail items).
     """
-    return mean_over_slate(items, facts.long_tail.astype(np.float64))
+    return mean_over_slate(items, statistics.long_tail.astype(np.float64))
 
 
-def intra_list_diversity(items: Indices, facts: ItemFacts) -> Doubles:
+def intra_list_diversity(items: Indices, statistics: ItemStatistics) -> Doubles:
     """One minus the mean cosine of all pairs of items in a slate; NaN for slates with fewer than two items.
 
     The cosine is that of the data's vectors, or, without vectors, of the items' label sets. The source is Ziegler,
     McNee, Konstan and Lausen, *Improving Recommendation Lists Through Topic Diversification*, 2005.
     """
-    content = facts.content
+    content = statistics.content
     assert content is not None
     norms = content_norms(content)
     scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
@@ -78,7 +78,7 @@ def content_norms(content: Floats | sparse.csr_array) -> Doubles:
     return np.asarray(np.sqrt(np.einsum("ij,ij->i", content, content, dtype=np.float64)))
 
 
-def serendipity(items: Indices, hits: Mask, popular: Offsets, facts: ItemFacts) -> Doubles:
+def serendipity(items: Indices, hits: Mask, popular: Offsets, statistics: ItemStatistics) -> Doubles:
     """Share of the items shown that are both relevant and unexpected.
 
     Relevant is a target. Unexpected is what a list of the k most popular items would not have shown this person. The
@@ -89,22 +89,22 @@ def serendipity(items: Indices, hits: Mask, popular: Offsets, facts: ItemFacts) 
         items: the slates.
         hits: bool ``[n, k]``, which of them are targets.
         popular: int64 ``[n]``, how far down the order of popularity such a list reaches, from :func:`popular_reach`.
-        facts: of the items.
+        statistics: of the items.
     """
-    unexpected = facts.popularity_rank[items] > popular[:, None]
+    unexpected = statistics.popularity_rank[items] > popular[:, None]
     with np.errstate(invalid="ignore"):
         return np.asarray((hits & unexpected).sum(axis=1) / (items > 0).sum(axis=1))
 
 
-def popular_reach(allowed: Mask, facts: ItemFacts, k: int) -> Offsets:
+def popular_reach(allowed: Mask, statistics: ItemStatistics, k: int) -> Offsets:
     """Return how far down the order of popularity one must go to fill k places, int64 ``[n]``.
 
     Args:
         allowed: bool ``[n, n_items + 1]``, what may be returned to each request.
-        facts: of the items.
+        statistics: of the items.
         k: the number of places.
     """
-    n_items = len(facts.by_popularity)
+    n_items = len(statistics.by_popularity)
     reach = np.full(len(allowed), n_items, dtype=np.int64)
     left = np.arange(len(allowed))
     depth = 0
@@ -112,14 +112,14 @@ def popular_reach(allowed: Mask, facts: ItemFacts, k: int) -> Offsets:
         len(left) and depth < n_items
     ):  # most are filled by the first few items; the width of a catalogue is not walked
         depth = min(n_items, max(2 * k, 4 * depth))
-        filled = allowed[np.ix_(left, facts.by_popularity[:depth])].cumsum(axis=1, dtype=np.int32) >= k
+        filled = allowed[np.ix_(left, statistics.by_popularity[:depth])].cumsum(axis=1, dtype=np.int32) >= k
         done = filled[:, -1]
         reach[left[done]] = filled[done].argmax(axis=1) + 1
         left = left[~done]
     return reach
 
 
-def calibration(items: Indices, history: Doubles, facts: ItemFacts) -> Doubles:
+def calibration(items: Indices, history: Doubles, statistics: ItemStatistics) -> Doubles:
     """Kullback-Leibler divergence of the labels shown from the labels of the history, in nats; 0 is a perfect match.
 
     Each item spreads a weight of one evenly over its labels; p is the mean over the history, q over the slate, and the
@@ -129,25 +129,25 @@ def calibration(items: Indices, history: Doubles, facts: ItemFacts) -> Doubles:
     Args:
         items: the slates.
         history: float64 ``[n, n_labels]``, p, from :func:`label_distribution`.
-        facts: of the items.
+        statistics: of the items.
     """
-    ones = np.ones(len(facts.counts))
+    ones = np.ones(len(statistics.counts))
     ones[0] = 0.0
-    q = label_distribution(slate_matrix(items, ones), facts)
+    q = label_distribution(slate_matrix(items, ones), statistics)
     mixed = (1 - _SMOOTHING) * q + _SMOOTHING * history
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(history > 0, history * np.log(history / mixed), 0.0)
     return np.where(np.isnan(history[:, 0]) | np.isnan(q[:, 0]), np.nan, terms.sum(axis=1))
 
 
-def history_labels(queries: Queries, facts: ItemFacts) -> Doubles:
+def history_labels(queries: Queries, statistics: ItemStatistics) -> Doubles:
     """Return how the labels of each history are distributed, float64 ``[n, n_labels]``; each item counts once."""
-    return label_distribution(queries.matrix(), facts)
+    return label_distribution(queries.matrix(), statistics)
 
 
-def label_distribution(chosen: sparse.csr_array, facts: ItemFacts) -> Doubles:
+def label_distribution(chosen: sparse.csr_array, statistics: ItemStatistics) -> Doubles:
     """Return the label distribution of each row of items, float64 ``[n, n_labels]``; NaN where there are no labels."""
-    labels = facts.labels
+    labels = statistics.labels
     assert labels is not None
     per_item = np.asarray(labels.sum(axis=1), dtype=np.float64)
     scale = np.divide(1.0, per_item, out=np.zeros_like(per_item), where=per_item > 0)
@@ -199,7 +199,7 @@ def _jackknife_error(without_one: Doubles) -> float:
     return float(np.sqrt((n - 1) / n * np.sum((without_one - without_one.mean()) ** 2)))
 
 
-OF_SLATE: dict[str, Callable[[Indices, ItemFacts], Doubles]] = {
+OF_SLATE: dict[str, Callable[[Indices, ItemStatistics], Doubles]] = {
     "Novelty": novelty,
     "Diversity": intra_list_diversity,
     "Popularity": average_popularity,

@@ -37,41 +37,41 @@ class CrossValidation:
         """
         first = self.folds[0]
         return {
-            model: {figure: self._mean(model, figure) for figure in first.estimates[model]} for model in first.models
+            model: {metric: self._mean(model, metric) for metric in first.estimates[model]} for model in first.models
         }
 
     def frame(self) -> pl.DataFrame:
-        """Return one row a model and figure: ``model``, ``figure``, ``value``, ``low``, ``high``, ``folds``."""
+        """Return one row a model and figure: ``model``, ``metric``, ``value``, ``low``, ``high``, ``folds``."""
         return pl.DataFrame(
             [
                 {
                     "model": model,
-                    "figure": figure,
+                    "metric": metric,
                     "value": one.value,
                     "low": one.low,
                     "high": one.high,
                     "folds": one.n,
                 }
                 for model, of_model in self.estimates().items()
-                for figure, one in of_model.items()
+                for metric, one in of_model.items()
             ]
         )
 
     def text(self) -> str:
         """Return a table for a terminal: of each model the usual figures, means over the folds with their intervals."""
-        found, figures = self.estimates(), self.folds[0].usual
-        rows = [["mean of folds", *figures]]
-        rows += [[model, *(show(name, of_model.get(name)) for name in figures)] for model, of_model in found.items()]
+        found, metrics = self.estimates(), self.folds[0].usual
+        rows = [["mean of folds", *metrics]]
+        rows += [[model, *(show(name, of_model.get(name)) for name in metrics)] for model, of_model in found.items()]
         return aligned(rows)
 
-    def _mean(self, model: str, figure: str) -> Estimate:
+    def _mean(self, model: str, metric: str) -> Estimate:
         from scipy import stats
 
         values = np.array(
             [
                 one.value
                 for fold in self.folds
-                if (one := fold.estimates[model].get(figure)) and not math.isnan(one.value)
+                if (one := fold.estimates[model].get(metric)) and not math.isnan(one.value)
             ]
         )
         if len(values) < 2:

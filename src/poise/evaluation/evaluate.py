@@ -11,7 +11,7 @@ from poise.data.ragged import Ragged
 from poise.errors import PoiseError, UsageError
 from poise.evaluation import beyond_accuracy, ranking
 from poise.evaluation.groups import recall_by_item_group, user_groups
-from poise.evaluation.items import ITEM_GROUPS, ItemFacts
+from poise.evaluation.items import ITEM_GROUPS, ItemStatistics
 from poise.evaluation.metrics import Metric, choose
 from poise.evaluation.ratings import errors
 from poise.evaluation.report import Protocol, Report
@@ -63,24 +63,24 @@ def evaluate(
     named = name_models(models)
     for name, model in named.items():
         _check_model(name, model, holdout)
-    facts = ItemFacts.of(holdout.train, label_column, seed=seed)
-    chosen = _measurable(choose(metrics), metrics is not None, holdout, facts)
-    runs = {name: _Run(model, chosen, cutoffs, facts) for name, model in named.items()}
+    statistics = ItemStatistics.of(holdout.train, label_column, seed=seed)
+    chosen = _measurable(choose(metrics), metrics is not None, holdout, statistics)
+    runs = {name: _Run(model, chosen, cutoffs, statistics) for name, model in named.items()}
     size = batch_size(holdout.queries.item_ids.size)
     starts = range(0, len(holdout), size)
     for start in track(starts, "evaluate", total=len(starts), unit="batch"):
-        batch = _Batch(holdout.take(np.arange(start, min(start + size, len(holdout)))), chosen, cutoffs, facts)
+        batch = _Batch(holdout.take(np.arange(start, min(start + size, len(holdout)))), chosen, cutoffs, statistics)
         for run in runs.values():
             run.add(batch)
     if metrics is not None:
         _check_predictions(chosen, runs)
     return Report(
         models=tuple(named),
-        figures={name: run.figures() for name, run in runs.items()},
+        metrics={name: run.measured() for name, run in runs.items()},
         whole={name: run.whole(holdout.queries.n_items) for name, run in runs.items()},
         by_item={name: run.by_item() for name, run in runs.items()},
         groups=tuple(user_groups(holdout, user_columns)),
-        protocol=Protocol.of(holdout, cutoffs, facts, resamples, seed),
+        protocol=Protocol.of(holdout, cutoffs, statistics, resamples, seed),
         seconds={name: run.seconds for name, run in runs.items()},
     )
 
@@ -108,13 +108,15 @@ def name_models(models: Models) -> dict[str, Recommender]:
 class _Batch:
     """What all models share: the requests, what may be returned to each, what is right."""
 
-    def __init__(self, holdout: Holdout, metrics: Sequence[Metric], cutoffs: tuple[int, ...], facts: ItemFacts) -> None:
+    def __init__(
+        self, holdout: Holdout, metrics: Sequence[Metric], cutoffs: tuple[int, ...], statistics: ItemStatistics
+    ) -> None:
         names = {metric.name for metric in metrics}
         queries, targets = holdout.queries, holdout.targets
         self.holdout = holdout
         self.targets = ranking.target_mask(targets, queries.item_ids.size)
         self.n_targets = targets.lengths
-        of_target = facts.group[targets.values]
+        of_target = statistics.group[targets.values]
         self.target_groups: Indices = np.stack(
             [np.bincount(targets.rows[of_target == at], minlength=len(targets)) for at in range(len(ITEM_GROUPS))],
             axis=1,
@@ -124,18 +126,18 @@ class _Batch:
             hide(mask, queries)
             self.allowed = mask == 0
         if "Serendipity" in names:
-            self.popular_reach = {k: beyond_accuracy.popular_reach(self.allowed, facts, k) for k in cutoffs}
+            self.popular_reach = {k: beyond_accuracy.popular_reach(self.allowed, statistics, k) for k in cutoffs}
         if "Calibration" in names:
-            self.history_labels = beyond_accuracy.history_labels(queries, facts)
+            self.history_labels = beyond_accuracy.history_labels(queries, statistics)
 
 
 class _Run:
     """The figures of one model, gathered batch by batch."""
 
     def __init__(
-        self, model: Recommender, metrics: Sequence[Metric], cutoffs: tuple[int, ...], facts: ItemFacts
+        self, model: Recommender, metrics: Sequence[Metric], cutoffs: tuple[int, ...], statistics: ItemStatistics
     ) -> None:
-        self.model, self.metrics, self.cutoffs, self.facts = model, metrics, cutoffs, facts
+        self.model, self.metrics, self.cutoffs, self.statistics = model, metrics, cutoffs, statistics
         self.seconds = 0.0
         self._columns: dict[str, list[Doubles]] = defaultdict(list)
         self._by_item: dict[str, list[tuple[Doubles, Doubles]]] = defaultdict(list)
@@ -162,22 +164,22 @@ class _Run:
             if metric.name == "AUC":
                 self._columns["AUC"].append(ranking.auc(scores, holdout.targets, batch.allowed))
         for cutoff in self.cutoffs:
-            groups = recall_by_item_group(hits, items, batch.target_groups, self.facts, cutoff)
+            groups = recall_by_item_group(hits, items, batch.target_groups, self.statistics, cutoff)
             for group, found in groups.items():
                 self._by_item[f"Recall@{cutoff} {group}"].append(found)
         if any(metric.family == "ratings" for metric in self.metrics):
             self._predict(holdout)
 
     def _at_k(self, name: str, items: Indices, hits: Mask, batch: _Batch, k: int) -> Doubles | None:
-        facts, shown = self.facts, items[:, :k]
+        statistics, shown = self.statistics, items[:, :k]
         if name in ranking.AT_K:
             return ranking.AT_K[name](hits, batch.n_targets, k)
         if name in beyond_accuracy.OF_SLATE:
-            return beyond_accuracy.OF_SLATE[name](shown, facts)
+            return beyond_accuracy.OF_SLATE[name](shown, statistics)
         if name == "Serendipity":
-            return beyond_accuracy.serendipity(shown, hits[:, :k], batch.popular_reach[k], facts)
+            return beyond_accuracy.serendipity(shown, hits[:, :k], batch.popular_reach[k], statistics)
         if name == "Calibration":
-            return beyond_accuracy.calibration(shown, batch.history_labels, facts)
+            return beyond_accuracy.calibration(shown, batch.history_labels, statistics)
         return None  # of all slates together: see whole()
 
     def _predict(self, holdout: Holdout) -> None:
@@ -190,7 +192,7 @@ class _Run:
         self._actual.append(holdout.values)
         self._rated.append(holdout.targets)
 
-    def figures(self) -> dict[str, Measured]:
+    def measured(self) -> dict[str, Measured]:
         found = {name: Measured(np.concatenate(parts)) for name, parts in self._columns.items()}
         wanted = {metric.name for metric in self.metrics}
         if self._predicted:
@@ -230,12 +232,12 @@ def _check_model(name: str, model: Recommender, holdout: Holdout) -> None:
         )
 
 
-def _measurable(metrics: list[Metric], named: bool, holdout: Holdout, facts: ItemFacts) -> list[Metric]:
+def _measurable(metrics: list[Metric], named: bool, holdout: Holdout, statistics: ItemStatistics) -> list[Metric]:
     """Leave out what this data cannot tell, or refuse where it was asked for by name."""
     missing = {}
-    if facts.content is None:
+    if statistics.content is None:
         missing["Diversity"] = "the items have neither vectors nor labels"
-    if facts.labels is None:
+    if statistics.labels is None:
         missing["Calibration"] = "the items have no column of labels, such as genres"
     if np.isnan(holdout.values).all():
         missing |= dict.fromkeys(("RMSE", "MAE"), "the targets have no values, such as ratings")

@@ -43,8 +43,8 @@ def choose_requests(report: Report, first: str, second: str, n: int, seed: int) 
     Returns:
         positions int64, at most ``n``, in the order drawn.
     """
-    figure = f"NDCG@{report.cutoff}"  # above 0 wherever something was right
-    measured = [report.figures[model].get(figure) for model in (first, second)]
+    metric = f"NDCG@{report.cutoff}"  # above 0 wherever something was right
+    measured = [report.metrics[model].get(metric) for model in (first, second)]
     right = [np.zeros(report.protocol.requests, dtype=np.bool_) if one is None else one.values > 0 for one in measured]
     rng = np.random.default_rng(seed)
     chosen: list[int] = []

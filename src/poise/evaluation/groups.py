@@ -11,7 +11,7 @@ import polars as pl
 from poise.data.dataset import Kind
 from poise.data.holdout import Holdout
 from poise.errors import UsageError, suggest
-from poise.evaluation.items import ITEM_GROUPS, ItemFacts
+from poise.evaluation.items import ITEM_GROUPS, ItemStatistics
 from poise.evaluation.significance import Measured
 from poise.types import Doubles, Indices, Mask
 
@@ -56,7 +56,7 @@ def user_groups(holdout: Holdout, columns: Sequence[str] | None = None) -> list[
 
 
 def recall_by_item_group(
-    hits: Mask, items: Indices, target_groups: Indices, facts: ItemFacts, k: int
+    hits: Mask, items: Indices, target_groups: Indices, statistics: ItemStatistics, k: int
 ) -> dict[str, tuple[Doubles, Doubles]]:
     """Return for each item group the share of a request's targets in it that stand among the first k, and their number.
 
@@ -64,10 +64,10 @@ def recall_by_item_group(
         hits: bool ``[n, at least k]``.
         items: int32 ``[n, at least k]``, the slates.
         target_groups: int32 ``[n, n_groups]``, the number of targets of each group.
-        facts: of the items.
+        statistics: of the items.
         k: the cut-off.
     """
-    group_of_hit = np.where(hits[:, :k], facts.group[items[:, :k]], -1)
+    group_of_hit = np.where(hits[:, :k], statistics.group[items[:, :k]], -1)
     found = {}
     with np.errstate(invalid="ignore"):
         for at, name in enumerate(ITEM_GROUPS):

@@ -69,7 +69,7 @@ def headline(report: Report) -> str:
     value = f"{figure} {one.value:.4f} (95 % interval {one.low:.4f} to {one.high:.4f})"
     if len(report.models) == 1:
         return f"{best} reaches {value}. There is no other model to compare it with."
-    compared = report.significance() if figure in report.figures[best] else []
+    compared = report.significance() if figure in report.metrics[best] else []
     said = f"{best} has the best figure: {value}."
     if not compared:
         return said
@@ -86,7 +86,7 @@ def headline(report: Report) -> str:
 
 def _result(page: Page, report: Report) -> None:
     page.heading("Result")
-    compared = report.significance() if report.primary in report.figures[report.best()] else []
+    compared = report.significance() if report.primary in report.metrics[report.best()] else []
     unsure = any(not comparison.real for comparison in compared)
     page.text(headline(report), "warning" if unsure else "good" if compared else "plain")
     if compared:
@@ -159,7 +159,7 @@ def _groups(page: Page, report: Report) -> None:
         "the training events, the tail all others; cold items have none. And by what is known of the person."
     )
     of_items = report.by_item_group()
-    parts = [("item group", str(of_items["figure"][0]), of_items)] if of_items.height else []
+    parts = [("item group", str(of_items["metric"][0]), of_items)] if of_items.height else []
     of_users = report.by_user_group()
     if of_users.height:
         by_grouping = of_users.partition_by("grouping", maintain_order=True)
@@ -241,7 +241,7 @@ def _group_table(page: Page, report: Report, frame: pl.DataFrame, first: str, ca
     rows = []
     for (group,), part in frame.group_by(["group"], maintain_order=True):
         cells = {row["model"]: Estimate(row["value"], row["low"], row["high"], row["n"]) for row in part.to_dicts()}
-        figure = part["figure"][0]
+        figure = part["metric"][0]
         texts = [_solid(show(figure, cells.get(name))) for name in report.ordered()]
         rows.append([group, max(one.n for one in cells.values()), *texts])
     page.table([first, "Requests", *report.ordered()], rows, caption=caption)

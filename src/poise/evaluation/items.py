@@ -18,7 +18,7 @@ _MOST_LABELS = 1_000  # a column with more is no genre
 
 
 @dataclass(frozen=True)
-class ItemFacts:
+class ItemStatistics:
     """What the training data says about each item, as far as figures beyond accuracy need it.
 
     Row 0 of every array is padding.
@@ -49,7 +49,7 @@ class ItemFacts:
     labels_name: str = ""
 
     @classmethod
-    def of(cls, train: Dataset, label_column: str | None = None, *, seed: int = 0) -> ItemFacts:
+    def of(cls, train: Dataset, label_column: str | None = None, *, seed: int = 0) -> ItemStatistics:
         """Gather the facts.
 
         Args:

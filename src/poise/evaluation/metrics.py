@@ -86,6 +86,6 @@ def choose(metrics: Sequence[str] | None) -> list[Metric]:
     return chosen
 
 
-def metric_of(figure: str) -> Metric:
+def metric_of(metric: str) -> Metric:
     """Return the metric of a figure such as ``NDCG@10``."""
-    return METRICS[figure.split("@", maxsplit=1)[0]]
+    return METRICS[metric.split("@", maxsplit=1)[0]]

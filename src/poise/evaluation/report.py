@@ -12,7 +12,7 @@ import polars as pl
 from poise.data.holdout import Holdout
 from poise.errors import UsageError, suggest
 from poise.evaluation.groups import Groups, by_group
-from poise.evaluation.items import ITEM_GROUPS, ItemFacts
+from poise.evaluation.items import ITEM_GROUPS, ItemStatistics
 from poise.evaluation.metrics import METRICS, metric_of
 from poise.evaluation.significance import Comparison, Estimate, Measured, compare, estimates, summary
 from poise.files import write_json
@@ -55,7 +55,9 @@ class Protocol:
     seed: int
 
     @classmethod
-    def of(cls, holdout: Holdout, cutoffs: tuple[int, ...], facts: ItemFacts, resamples: int, seed: int) -> Protocol:
+    def of(
+        cls, holdout: Holdout, cutoffs: tuple[int, ...], statistics: ItemStatistics, resamples: int, seed: int
+    ) -> Protocol:
         """Describe the evaluation of a holdout."""
         return cls(
             data=holdout.train.name,
@@ -67,8 +69,8 @@ class Protocol:
             train_events=holdout.train.n_events,
             hide_seen=holdout.queries.hide_seen,
             cutoffs=cutoffs,
-            content=facts.content_name,
-            labels=facts.labels_name,
+            content=statistics.content_name,
+            labels=statistics.labels_name,
             resamples=resamples,
             seed=seed,
         )
@@ -80,7 +82,7 @@ class Report:
 
     Attributes:
         models: their names, in the order given.
-        figures: by model, by figure (``NDCG@10``), its value of each request.
+        metrics: by model, by figure (``NDCG@10``), its value of each request.
         whole: by model, the figures of all slates together, such as ``Coverage@10``.
         by_item: by model, recall of the targets of one item group, such as ``Recall@10 tail``.
         groups: the ways in which requests can be parted.
@@ -89,7 +91,7 @@ class Report:
     """
 
     models: tuple[str, ...]
-    figures: Mapping[str, Mapping[str, Measured]] = field(repr=False)
+    metrics: Mapping[str, Mapping[str, Measured]] = field(repr=False)
     whole: Mapping[str, Mapping[str, Estimate]] = field(repr=False)
     by_item: Mapping[str, Mapping[str, Measured]] = field(repr=False)
     groups: tuple[Groups, ...] = field(repr=False)
@@ -99,21 +101,21 @@ class Report:
     @cached_property
     def estimates(self) -> dict[str, dict[str, Estimate]]:
         """By model, by figure, its value with a 95 % interval, in the order of the metrics."""
-        names = [(model, figure) for model in self.models for figure in self.figures[model]]
-        found = self._estimate([self.figures[model][figure] for model, figure in names])
+        names = [(model, metric) for model in self.models for metric in self.metrics[model]]
+        found = self._estimate([self.metrics[model][metric] for model, metric in names])
         by_name = dict(zip(names, found, strict=True))
-        by_name |= {(model, figure): one for model in self.models for figure, one in self.whole[model].items()}
+        by_name |= {(model, metric): one for model in self.models for metric, one in self.whole[model].items()}
         rank = {name: at for at, name in enumerate(METRICS)}
         ordered = sorted(by_name, key=lambda name: (rank[name[1].split("@")[0]], int(f"{name[1]}@0".split("@")[1])))
         return {
-            model: {figure: by_name[name, figure] for name, figure in ordered if name == model} for model in self.models
+            model: {metric: by_name[name, metric] for name, metric in ordered if name == model} for model in self.models
         }
 
     @cached_property
     def names(self) -> list[str]:
         """The figures that at least one model has, such as ``NDCG@10``, in the order of the metrics."""
         longest = max(self.models, key=lambda model: len(self.estimates[model]))
-        rest = {figure for model in self.models for figure in self.estimates[model]}
+        rest = {metric for model in self.models for metric in self.estimates[model]}
         return [*self.estimates[longest], *sorted(rest - set(self.estimates[longest]))]
 
     @property
@@ -128,67 +130,67 @@ class Report:
         wanted = f"NDCG@{self.cutoff}"
         return wanted if wanted in self.names else self.names[0]
 
-    def best(self, figure: str | None = None) -> str:
-        """Return the name of the model with the best value of ``figure``, by default the :attr:`primary` one."""
-        return self.ordered(figure)[0]
+    def best(self, metric: str | None = None) -> str:
+        """Return the name of the model with the best value of ``metric``, by default the :attr:`primary` one."""
+        return self.ordered(metric)[0]
 
-    def ordered(self, figure: str | None = None) -> list[str]:
-        """Return the names of the models from the best to the worst by ``figure``, those without it last."""
-        figure = self._checked(figure)
-        sign = -1 if metric_of(figure).better == "max" else 1
+    def ordered(self, metric: str | None = None) -> list[str]:
+        """Return the names of the models from the best to the worst by ``metric``, those without it last."""
+        metric = self._checked(metric)
+        sign = -1 if metric_of(metric).better == "max" else 1
         value = {
-            model: sign * self.estimates[model][figure].value if figure in self.estimates[model] else math.inf
+            model: sign * self.estimates[model][metric].value if metric in self.estimates[model] else math.inf
             for model in self.models
         }
         return sorted(self.models, key=lambda model: math.inf if math.isnan(value[model]) else value[model])
 
-    def significance(self, figure: str | None = None) -> list[Comparison]:
+    def significance(self, metric: str | None = None) -> list[Comparison]:
         """Compare the best model with each of the others, request by request.
 
         Args:
-            figure: by which figure; None for the :attr:`primary` one.
+            metric: by which figure; None for the :attr:`primary` one.
 
         Raises:
             UsageError: the figure was not measured, or is one of all requests together, such as coverage.
         """
-        figure = self._checked(figure)
-        measured = {name: self.figures[name][figure] for name in self.ordered(figure) if figure in self.figures[name]}
+        metric = self._checked(metric)
+        measured = {name: self.metrics[name][metric] for name in self.ordered(metric) if metric in self.metrics[name]}
         if not measured:
-            raise UsageError(f"{figure} is a figure of all requests together: models cannot be compared by it pairwise")
+            raise UsageError(f"{metric} is a figure of all requests together: models cannot be compared by it pairwise")
         best = next(iter(measured))
-        return compare(figure, best, measured, resamples=self.protocol.resamples, seed=self.protocol.seed)
+        return compare(metric, best, measured, resamples=self.protocol.resamples, seed=self.protocol.seed)
 
     def frame(self) -> pl.DataFrame:
-        """Return one row a model and figure: ``model``, ``figure``, ``value``, ``low``, ``high``, ``n`` (requests)."""
+        """Return one row a model and figure: ``model``, ``metric``, ``value``, ``low``, ``high``, ``n`` (requests)."""
         return _frame(
-            {"model": model, "figure": figure, **asdict(one)}
+            {"model": model, "metric": metric, **asdict(one)}
             for model in self.models
-            for figure, one in self.estimates[model].items()
+            for metric, one in self.estimates[model].items()
         )
 
-    def table(self, figures: Sequence[str] | None = None) -> pl.DataFrame:
+    def table(self, metrics: Sequence[str] | None = None) -> pl.DataFrame:
         """Return one row a model, the best first, and one column a figure, as text: the value and its 95 % interval."""
-        chosen = self.names if figures is None else [self._checked(figure) for figure in figures]
+        chosen = self.names if metrics is None else [self._checked(metric) for metric in metrics]
         rows = []
         for model in self.ordered():
-            cells = {figure: show(figure, self.estimates[model].get(figure)) for figure in chosen}
+            cells = {metric: show(metric, self.estimates[model].get(metric)) for metric in chosen}
             rows.append({"model": model, **cells})
         return pl.DataFrame(rows, schema=dict.fromkeys(["model", *chosen], pl.String))
 
-    def by_user_group(self, figure: str | None = None) -> pl.DataFrame:
+    def by_user_group(self, metric: str | None = None) -> pl.DataFrame:
         """Return one row a model, grouping and group: ``model``, ``grouping``, ``group``, ``value``, ``low`` ...
 
         Args:
-            figure: which one; None for the :attr:`primary` one.
+            metric: which one; None for the :attr:`primary` one.
         """
-        figure = self._checked(figure)
+        metric = self._checked(metric)
         names, parts = [], []
         for model in self.models:
-            for groups in self.groups if figure in self.figures[model] else ():
+            for groups in self.groups if metric in self.metrics[model] else ():
                 names += [(model, groups.name, label) for label in groups.labels]
-                parts += by_group(self.figures[model][figure], groups)
+                parts += by_group(self.metrics[model][metric], groups)
         return _frame(
-            {"model": model, "grouping": grouping, "group": group, "figure": figure, **asdict(one)}
+            {"model": model, "grouping": grouping, "group": group, "metric": metric, **asdict(one)}
             for (model, grouping, group), one in zip(names, self._estimate(parts), strict=True)
         )
 
@@ -204,25 +206,25 @@ class Report:
         names = [(model, group) for model in self.models for group in ITEM_GROUPS]
         found = self._estimate([self.by_item[model][f"Recall@{k} {group}"] for model, group in names])
         return _frame(
-            {"model": model, "group": group, "figure": f"Recall@{k}", **asdict(one)}
+            {"model": model, "group": group, "metric": f"Recall@{k}", **asdict(one)}
             for (model, group), one in zip(names, found, strict=True)
             if one.n
         )
 
-    def text(self, figures: Sequence[str] | None = None) -> str:
+    def text(self, metrics: Sequence[str] | None = None) -> str:
         """Return an aligned table for a terminal, and below it which differences are real.
 
         Args:
-            figures: the columns; None for the usual ones at :attr:`cutoff`.
+            metrics: the columns; None for the usual ones at :attr:`cutoff`.
         """
-        table = self.table(figures or self.usual)
+        table = self.table(metrics or self.usual)
         lines = [aligned([table.columns, *map(list, table.rows())])]
         protocol = self.protocol
         lines.append(
             f"{protocol.requests:,} requests of the {protocol.part} part, all {protocol.items:,} items ranked; "
             "± is a 95 % interval"
         )
-        if any(self.primary in figures for figures in self.figures.values()):
+        if any(self.primary in metrics for metrics in self.metrics.values()):
             lines += summary(self.significance())
         return "\n".join(lines)
 
@@ -234,11 +236,11 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures, groups and comparisons as what JSON can hold; None for what could not be measured."""
-        has_primary = any(self.primary in figures for figures in self.figures.values())
+        has_primary = any(self.primary in metrics for metrics in self.metrics.values())
         found = {
             "protocol": asdict(self.protocol),
-            "figures": {
-                model: {figure: asdict(one) for figure, one in of_model.items()}
+            "metrics": {
+                model: {metric: asdict(one) for metric, one in of_model.items()}
                 for model, of_model in self.estimates.items()
             },
             "by_user_group": self.by_user_group().to_dicts(),
@@ -257,17 +259,17 @@ class Report:
     def _estimate(self, measured: list[Measured]) -> list[Estimate]:
         return estimates(measured, resamples=self.protocol.resamples, seed=self.protocol.seed)
 
-    def _at_cutoff(self, figure: str) -> bool:
-        return "@" not in figure or figure.endswith(f"@{self.cutoff}")
+    def _at_cutoff(self, metric: str) -> bool:
+        return "@" not in metric or metric.endswith(f"@{self.cutoff}")
 
-    def _checked(self, figure: str | None) -> str:
-        if figure is None:
+    def _checked(self, metric: str | None) -> str:
+        if metric is None:
             return self.primary
-        if figure not in self.names:
+        if metric not in self.names:
             raise UsageError(
-                f"{figure!r} was not measured; there are {', '.join(self.names)}.{suggest(figure, self.names)}"
+                f"{metric!r} was not measured; there are {', '.join(self.names)}.{suggest(metric, self.names)}"
             )
-        return figure
+        return metric
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -277,11 +279,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
 
 
-def show(figure: str, one: Estimate | None) -> str:
+def show(metric: str, one: Estimate | None) -> str:
     """Return a figure as text: its value, and half the width of its 95 % interval."""
     if one is None or math.isnan(one.value):
         return "–"
-    decimals = {"Popularity": 1, "Novelty": 2}.get(figure.split("@", maxsplit=1)[0], 4)
+    decimals = {"Popularity": 1, "Novelty": 2}.get(metric.split("@", maxsplit=1)[0], 4)
     return f"{one.value:.{decimals}f} ± {(one.high - one.low) / 2:.{decimals}f}"
 
 

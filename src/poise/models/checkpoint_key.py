@@ -10,7 +10,7 @@ from poise.data.holdout import Holdout
 from poise.recommender import Recommender
 
 
-def training_name(model: Recommender, data: Dataset, valid: Holdout | None) -> str:
+def checkpoint_key(model: Recommender, data: Dataset, valid: Holdout | None) -> str:
     """Return a name for what a model learns from what, so that no checkpoint is taken for another's.
 
     Args:
@@ -20,5 +20,5 @@ def training_name(model: Recommender, data: Dataset, valid: Holdout | None) -> s
     """
     fields: dict[str, Any] = asdict(model)  # type: ignore[call-overload]
     options = {option: value for option, value in fields.items() if option != "device"}
-    told = json.dumps([options, data.fingerprint, None if valid is None else len(valid), model.chosen.get("epochs")])
+    told = json.dumps([options, data.fingerprint, None if valid is None else len(valid), model.selected.get("epochs")])
     return f"{model.name}-{hashlib.blake2b(told.encode(), digest_size=8).hexdigest()}"

@@ -15,17 +15,17 @@ from poise.types import Floats, Mask, Offsets
 
 
 @dataclass(frozen=True)
-class Meaning:
+class ContentProjection:
     """The subspaces of the vectors that encoders gave, one a kind.
 
     Attributes:
         spaces: by the name of the vectors; without any, no content is read.
     """
 
-    spaces: Mapping[str, Subspace]
+    spaces: Mapping[str, PCAWhitening]
 
     @classmethod
-    def of(cls, data: Dataset, names: Sequence[str], components: int) -> Meaning:
+    def of(cls, data: Dataset, names: Sequence[str], components: int) -> ContentProjection:
         """Find the subspaces of vectors by the items that have events; those in which these do not differ are left out.
 
         Args:
@@ -35,7 +35,7 @@ class Meaning:
         """
         learnt = data.item_counts > 0
         found = {name: np.asarray(data.vectors[name], np.float32) for name in names if name in data.vectors}
-        spaces = {name: Subspace.of(vectors, learnt, components) for name, vectors in found.items()}
+        spaces = {name: PCAWhitening.of(vectors, learnt, components) for name, vectors in found.items()}
         return cls({name: space for name, space in spaces.items() if space.directions.size})
 
     @property
@@ -67,14 +67,14 @@ class Meaning:
         return means | {f"directions.{name}": space.directions for name, space in self.spaces.items()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Meaning:
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> ContentProjection:
         """Read what :meth:`to_arrays` gave, among other arrays."""
         names = [name.removeprefix("mean.") for name in arrays if name.startswith("mean.")]
-        return cls({name: Subspace(arrays[f"mean.{name}"], arrays[f"directions.{name}"]) for name in names})
+        return cls({name: PCAWhitening(arrays[f"mean.{name}"], arrays[f"directions.{name}"]) for name in names})
 
 
 @dataclass(frozen=True)
-class Subspace:
+class PCAWhitening:
     """The directions in which the vectors of items differ most, scaled so that each differs by as much.
 
     Attributes:
@@ -86,7 +86,7 @@ class Subspace:
     directions: Floats
 
     @classmethod
-    def of(cls, vectors: Floats, learnt: Mask, components: int) -> Subspace:
+    def of(cls, vectors: Floats, learnt: Mask, components: int) -> PCAWhitening:
         """Find the leading directions of the vectors of some items.
 
         Args:

@@ -19,7 +19,7 @@ _DEEP_FROM = 500_000  # events, that can teach a second layer, and longer histor
 
 
 @dataclass(frozen=True)
-class Suited:
+class DataDefaults:
     """What suits a log.
 
     Attributes:
@@ -37,7 +37,7 @@ class Suited:
     epochs: int
 
     @classmethod
-    def to(cls, data: Dataset) -> Suited:
+    def to(cls, data: Dataset) -> DataDefaults:
         """Look at a log."""
         lengths = np.diff(data.events.offsets)
         lengths = lengths[lengths > 0]

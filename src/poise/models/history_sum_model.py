@@ -19,7 +19,7 @@ DEFAULT_DECAY = 0.8  # what validation chose between most often, on films and on
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class Additive(Recommender):
+class HistorySumModel(Recommender):
     """A model that sums over the events of a history, the newest weighing most.
 
     Args:
@@ -32,7 +32,7 @@ class Additive(Recommender):
     @property
     def recency(self) -> float:
         """The decay in use: the option, else what was chosen on validation."""
-        return float(self.chosen.get("decay", DEFAULT_DECAY)) if self.decay is None else self.decay
+        return float(self.selected.get("decay", DEFAULT_DECAY)) if self.decay is None else self.decay
 
     def _choose_decay(self, valid: Holdout | None) -> None:
         """Keep the decay that ranks best on validation. To be called when the arrays are learnt."""
@@ -41,9 +41,9 @@ class Additive(Recommender):
         part = sample(valid)
         quality = {}
         for decay in DECAYS:
-            self.chosen["decay"] = decay
+            self.selected["decay"] = decay
             quality[decay] = mean_ndcg(self, part)
-        self.chosen["decay"] = max(quality, key=lambda decay: quality[decay])
+        self.selected["decay"] = max(quality, key=lambda decay: quality[decay])
 
     def _history_weights(self, query: Queries) -> Floats:
         """Return what each event of one history weighs, float32 ``[n_history]``, as in :meth:`Queries.matrix`."""

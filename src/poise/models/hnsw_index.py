@@ -19,7 +19,7 @@ BREADTH_OF_SEARCH = 128  # vectors that a search keeps in view, at least; more c
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class HNSWIndex:
     """A graph of near vectors that a search walks along, in half precision, held in memory.
 
     The sources are Malkov and Yashunin, *Efficient and Robust Approximate Nearest Neighbor Search Using Hierarchical
@@ -68,9 +68,9 @@ class Neighbours:
         keys: Offsets = self.index.search(query, k, threads=1).keys.astype(np.int64)
         return self.items[keys]
 
-    def moved(self, items: Indices) -> Neighbours:
+    def moved(self, items: Indices) -> HNSWIndex:
         """Return the same index for another catalogue; ``items``, int32 ``[n]``, is what each vector is there."""
-        return Neighbours(self.index, items)
+        return HNSWIndex(self.index, items)
 
     def to_array(self) -> npt.NDArray[np.uint8]:
         """Return the graph as bytes, uint8 ``[size]``."""

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
-from poise.models.hnsw_index import Neighbours
+from poise.models.hnsw_index import HNSWIndex
 from poise.models.vectors import Products, cosine_scores
 from poise.recommender import OPTIONS, Recommender, begins_with
 from poise.slates import Reason, Slates
@@ -35,7 +35,7 @@ class InnerProduct(Recommender):
     """
 
     @abstractmethod
-    def _expected(self, queries: Queries) -> Tensor:
+    def encode_queries(self, queries: Queries) -> Tensor:
         """Return the vector of what each request asks for, ``[n, dim]``."""
 
     def _known(self, queries: Queries) -> Mask:
@@ -51,10 +51,10 @@ class InnerProduct(Recommender):
         untouched = np.flatnonzero(counts == 0)
         blank = ~table[torch.from_numpy(untouched).to(table.device)].any(dim=1)
         self.unknown = untouched[blank.cpu().numpy()]
-        self.neighbours: Neighbours | None = None
+        self.neighbours: HNSWIndex | None = None
         self._products = Products(table, before)
 
-    def _set_neighbours(self, neighbours: Neighbours | None) -> None:
+    def _set_neighbours(self, neighbours: HNSWIndex | None) -> None:
         self.neighbours = neighbours
         if neighbours is not None:
             covered = np.zeros(len(self.counts), dtype=np.bool_)
@@ -65,7 +65,7 @@ class InnerProduct(Recommender):
     def _fitted(self, data: Dataset) -> Self:
         if data.n_items >= INDEXED_FROM:
             items = np.delete(np.arange(len(self.counts), dtype=np.int32), self.unknown)
-            self._set_neighbours(Neighbours.build(self.table.cpu().numpy()[items], items))
+            self._set_neighbours(HNSWIndex.build(self.table.cpu().numpy()[items], items))
         return super()._fitted(data)
 
     def _old_indices(self, data: Dataset) -> Offsets:
@@ -108,7 +108,7 @@ class InnerProduct(Recommender):
         known = self._known(queries)
         if known.all():
             with torch.inference_mode():
-                scores: Floats = self._products.of(self._expected(queries)).cpu().numpy()
+                scores: Floats = self._products.of(self.encode_queries(queries)).cpu().numpy()
         else:
             scores = np.empty((len(queries), len(self.counts)), dtype=np.float32)
             scores[~known] = np.log1p(self.counts)
@@ -137,7 +137,7 @@ class InnerProduct(Recommender):
         asked = np.flatnonzero(self._known(queries) & (k + seen.lengths <= DEEPEST))
         found = np.zeros(len(queries), dtype=np.bool_)
         with torch.inference_mode():
-            expected = self._expected(queries.take(asked)) if len(asked) else self.table[:0]
+            expected = self.encode_queries(queries.take(asked)) if len(asked) else self.table[:0]
             for vector, row in zip(expected, asked.tolist(), strict=True):
                 brought = self.neighbours.search(vector.cpu().numpy(), k + len(seen[row]) + _MARGIN)
                 brought = np.setdiff1d(np.concatenate([brought, self.uncovered]), seen[row])
@@ -167,7 +167,7 @@ class InnerProduct(Recommender):
 
         self._set_vectors(torch.from_numpy(arrays["table"]).to(device), arrays["counts"])
         if "neighbours" in arrays:
-            self._set_neighbours(Neighbours.from_array(arrays["neighbours"], arrays["neighbours.items"]))
+            self._set_neighbours(HNSWIndex.from_array(arrays["neighbours"], arrays["neighbours.items"]))
 
 
 def new_items(old: Offsets) -> Offsets:

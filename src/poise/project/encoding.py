@@ -15,7 +15,7 @@ from poise.encoders.text import TextEncoder
 from poise.errors import DataError
 from poise.project.project import Project
 
-FIGURE = "NDCG@10"
+METRIC = "NDCG@10"
 
 
 @dataclass(frozen=True)
@@ -24,27 +24,27 @@ class EncoderChoice:
 
     Attributes:
         tuned: the tuned one if it is better; None to go on with the frozen one.
-        figures: NDCG@10 on validation, by ``tuned`` and ``frozen``.
+        metrics: NDCG@10 on validation, by ``tuned`` and ``frozen``.
         p: the probability of a difference at least as large if the two were equally good.
     """
 
     tuned: TextEncoder | None
-    figures: dict[str, float]
+    metrics: dict[str, float]
     p: float
 
     @property
     def verdict(self) -> str:
         """Which one is used, and why, in a line."""
-        shown = f"{FIGURE} {self.figures['tuned']:.4f} against {self.figures['frozen']:.4f} (p {self.p:.4f})"
+        shown = f"{METRIC} {self.metrics['tuned']:.4f} against {self.metrics['frozen']:.4f} (p {self.p:.4f})"
         if self.tuned is not None:
             return f"the tuned encoder is better on validation: {shown}; it is used"
         return f"the tuned encoder is not shown to be better on validation: {shown}; the frozen one is used"
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What ``run.json`` says of it."""
-        figures = {name: round(value, 6) for name, value in self.figures.items()}
-        return {"tuned": self.tuned is not None, "on_validation": {FIGURE: figures, "p": self.p}}
+        metrics = {name: round(value, 6) for name, value in self.metrics.items()}
+        return {"tuned": self.tuned is not None, "on_validation": {METRIC: metrics, "p": self.p}}
 
 
 def choose_encoder(project: Project, split: Split) -> EncoderChoice | None:
@@ -97,5 +97,5 @@ def _better(split: Split, frozen: TextEncoder, tuned: TextEncoder) -> EncoderCho
     report = evaluate(models, valid, k=min(K, split.train.n_items), metrics=["NDCG"])
     (comparison,) = report.significance()
     better = comparison.best == "tuned" and comparison.real
-    figures = {name: report.estimates[name][report.primary].value for name in models}
-    return EncoderChoice(tuned if better else None, figures, comparison.p)
+    metrics = {name: report.estimates[name][report.primary].value for name in models}
+    return EncoderChoice(tuned if better else None, metrics, comparison.p)

@@ -160,8 +160,8 @@ def makers(
             )
     unable = set()
     for name in dict.fromkeys([*chosen, *config.pipeline.models, *config.pipeline.retrievers]):
-        if (obstacle := config.model(name).obstacle(data)) is not None:
-            project.say(f"leaving out {name}: {obstacle}")
+        if (unsupported_reason := config.model(name).unsupported_reason(data)) is not None:
+            project.say(f"leaving out {name}: {unsupported_reason}")
             unable.add(name)
     without = frozenset(unable)
     found: dict[str, Callable[[], Recommender]] = {
@@ -183,7 +183,7 @@ class Result:
         config: the ``poise.toml`` that it was made by.
         encoder: the folder of the encoder that was tuned for it; None for none.
         until: the time of the newest event that it will have learnt from, in milliseconds since 1970.
-        facts: what else ``run.json`` is to say.
+        metadata: what else ``run.json`` is to say.
     """
 
     pipeline: Pipeline
@@ -194,7 +194,7 @@ class Result:
     config: Path
     encoder: Path | None
     until: int
-    facts: Mapping[str, Any]
+    metadata: Mapping[str, Any]
 
 
 def keep(project: Project, data: Dataset, comparison: Comparison, *, started: float) -> Run:
@@ -228,10 +228,10 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
         config=project.folder / FILE,
         encoder=None if tuned is None else Path(tuned.model),
         until=(data if refit else comparison.split.train).events.until,
-        facts={
+        metadata={
             "measured_on": comparison.split.name,
             "refitted_on_all_events": refit,
-            "encoder": None if encoder is None else encoder.facts,
+            "encoder": None if encoder is None else encoder.metadata,
         },
     )
     return write_run(project, data, result, learn_all, started=started)
@@ -254,7 +254,7 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
 
     pipeline, report = result.pipeline, result.report
     now = datetime.now(UTC)
-    facts = {
+    metadata = {
         "format": FORMAT,
         "poise": __version__,
         "made": now.isoformat(timespec="seconds"),
@@ -273,8 +273,8 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
         "liked_from": _liked_from(data),
         "seed": project.config.evaluation.seed,
         "chosen_on_validation": _choices(pipeline),
-        "figures": {figure: one.value for figure, one in report.estimates[result.called].items()},
-        **result.facts,
+        "metrics": {metric: one.value for metric, one in report.estimates[result.called].items()},
+        **result.metadata,
     }
     with _new_run(project.runs_folder, now) as (name, folder):
         shutil.copyfile(result.config, folder / "config.toml")
@@ -285,8 +285,8 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
         if result.encoder is not None:
             shutil.copytree(result.encoder, folder / ENCODER)
         write_catalogue(data, folder)
-        facts["seconds"] = round(time.perf_counter() - started, 1)
-        write_json(folder / "run.json", facts)
+        metadata["seconds"] = round(time.perf_counter() - started, 1)
+        write_json(folder / "run.json", metadata)
     return project.run(name)
 
 
@@ -336,4 +336,4 @@ def _choices(pipeline: Pipeline) -> dict[str, Any]:
         names = [member.name for member in pipeline.ranker.members]
         found["weights"] = dict(zip(names, pipeline.ranker.shares.round(3).tolist(), strict=True))
         parts = [*pipeline.ranker.members, *pipeline.retrievers]
-    return found | {one.name: one.chosen for one in parts if one.chosen}
+    return found | {one.name: one.selected for one in parts if one.selected}

@@ -21,7 +21,7 @@ from poise.data.ingest.event_ids import event_id, ordinals
 from poise.data.ingest.indexing import RESERVED
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
-from poise.data.ingest.staging import ROW, Intake
+from poise.data.ingest.staging import ROW, Staging
 from poise.data.schema.column_names import Table, availability
 from poise.errors import DataError
 from poise.progress import track
@@ -155,7 +155,7 @@ def _read_events(
     return log.frame.drop(ROW)
 
 
-def _require_fit_names(log: Intake, column: str, longest: int) -> None:
+def _require_fit_names(log: Staging, column: str, longest: int) -> None:
     name = pl.col(column)
     log.refuse(name.str.len_chars() > longest, f"{column} is longer than {longest} signs")
     log.refuse(name.str.contains(r"[\x00-\x1f\x7f]"), f"{column} holds control signs")

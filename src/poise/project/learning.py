@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LEAST_REQUESTS = 200  # to compare on: fewer tell little
 SLICE = 0.05  # of all events, the newest, that are compared on
 TOLERANCE = 0.01  # of the figure, that a candidate may lack where no difference is shown
-CANDIDATE = "candidate"
+CHALLENGER = "candidate"
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Learnt:
     Attributes:
         run: the new run; None if the candidate was worse.
         parent: the name of the run that it continues from.
-        figure: what they were compared by, such as ``NDCG@10``.
-        present: the figure of that run.
-        candidate: the figure of what continued from it.
+        metric: what they were compared by, such as ``NDCG@10``.
+        champion: the figure of that run.
+        challenger: the figure of what continued from it.
         p: the probability of a difference at least as large if the two were equally good.
         requests: how many requests they were compared on.
         new_events: how many events there are that the present run has not learnt from.
@@ -47,9 +47,9 @@ class Learnt:
 
     run: Run | None
     parent: str
-    figure: str
-    present: float
-    candidate: float
+    metric: str
+    champion: float
+    challenger: float
     p: float
     requests: int
     new_events: int
@@ -58,7 +58,7 @@ class Learnt:
     def verdict(self) -> str:
         """What was decided, and why, in a line."""
         shown = (
-            f"{self.figure} {self.candidate:.4f} against {self.present:.4f} on the {self.requests:,} newest requests "
+            f"{self.metric} {self.challenger:.4f} against {self.champion:.4f} on the {self.requests:,} newest requests "
             f"(p {self.p:.3f})"
         )
         if self.run is None:
@@ -90,33 +90,33 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
     until = _until(run, data)
     start = _start_of_newest(data, until, requests, run.name)
     holdout = splitting.since(data, start, hide_seen=project.config.policy.hide_seen)
-    present, candidate = (_grown(run, data) for _ in range(2))
+    champion, challenger = (_grown(run, data) for _ in range(2))
     project.say(f"learning on from {run.name}")
-    candidate.update(holdout.train)
+    challenger.update(holdout.train)
     project.say(f"comparing on the {len(holdout):,} newest requests")
-    models = {run.name: present, CANDIDATE: candidate}
+    models = {run.name: champion, CHALLENGER: challenger}
     report = evaluate(models, holdout, k=cutoffs_for(project, data), seed=project.config.evaluation.seed)
     found = _decide(report, run.name, int((data.events.timestamp > until).sum()))
     if not _no_worse(found):
         return found
     result = Result(
-        pipeline=candidate,
-        called=CANDIDATE,
+        pipeline=challenger,
+        called=CHALLENGER,
         report=report,
         holdout=holdout,
         models=models,
         config=run.path / "config.toml",
         encoder=run.path / ENCODER if (run.path / ENCODER).is_dir() else None,
         until=data.events.until,
-        facts={
+        metadata={
             "measured_on": "newest events",
             "refitted_on_all_events": True,
-            "encoder": run.facts.get("encoder"),
+            "encoder": run.metadata.get("encoder"),
             "parent": run.name,
             "compared": {
-                "by": found.figure,
-                run.name: found.present,
-                CANDIDATE: found.candidate,
+                "by": found.metric,
+                run.name: found.champion,
+                CHALLENGER: found.challenger,
                 "p": found.p,
                 "requests": found.requests,
             },
@@ -124,7 +124,7 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
     )
 
     def learn_all() -> None:
-        candidate.update(data)
+        challenger.update(data)
 
     return replace(found, run=write_run(project, data, result, learn_all, started=started))
 
@@ -170,7 +170,7 @@ def as_known_to(run: Run, data: Dataset) -> Dataset:
 
     Items of the run that are no longer there stay as blanks.
     """
-    return _with_codes(_with_items_first(data, run.pipeline.item_ids), run.facts.get("behaviours", []))
+    return _with_codes(_with_items_first(data, run.pipeline.item_ids), run.metadata.get("behaviours", []))
 
 
 def _with_items_first(data: Dataset, first: Vocabulary) -> Dataset:
@@ -203,7 +203,7 @@ def _with_codes(data: Dataset, behaviours: Sequence[str]) -> Dataset:
 
 def _grown(run: Run, data: Dataset) -> Pipeline:
     """Return the run's pipeline for a catalogue that has grown, so that no change of it reaches the run's own."""
-    grown = run.pipeline.with_items(data)
+    grown = run.pipeline.extend_catalogue(data)
     assert isinstance(grown, Pipeline)
     return grown
 
@@ -214,7 +214,7 @@ def _until(run: Run, data: Dataset) -> int:
         raise DataError(f"{data.name!r} has no timestamps, which tell what is new: fit again instead")
     if run.until is not None:
         return run.until
-    learnt: int = run.facts["data"]["events"]
+    learnt: int = run.metadata["data"]["events"]
     return int(np.sort(data.events.timestamp)[: max(learnt, 1)][-1])
 
 
@@ -237,15 +237,15 @@ def _start_of_newest(data: Dataset, until: int, requests: int, name: str) -> int
     return max(min(share, int(last[-requests])), half)
 
 
-def _decide(report: Report, present: str, new_events: int) -> Learnt:
-    figure = report.primary
-    (comparison,) = report.significance(figure)
+def _decide(report: Report, champion: str, new_events: int) -> Learnt:
+    metric = report.primary
+    (comparison,) = report.significance(metric)
     return Learnt(
         run=None,
-        parent=present,
-        figure=figure,
-        present=report.estimates[present][figure].value,
-        candidate=report.estimates[CANDIDATE][figure].value,
+        parent=champion,
+        metric=metric,
+        champion=report.estimates[champion][metric].value,
+        challenger=report.estimates[CHALLENGER][metric].value,
         p=comparison.p,
         requests=report.protocol.requests,
         new_events=new_events,
@@ -255,5 +255,5 @@ def _decide(report: Report, present: str, new_events: int) -> Learnt:
 def _no_worse(found: Learnt) -> bool:
     from poise.evaluation.significance import ALPHA
 
-    lacks = found.present - found.candidate
-    return lacks <= 0 or (found.p > ALPHA and lacks <= TOLERANCE * found.present)
+    lacks = found.champion - found.challenger
+    return lacks <= 0 or (found.p > ALPHA and lacks <= TOLERANCE * found.champion)

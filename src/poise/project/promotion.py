@@ -44,10 +44,10 @@ def roll_back(project: Project, location: str | None = None) -> str:
         StoreError: the live log cannot be written.
     """
     with project.open_store(location) as store:
-        present = store.setting(RUN) or (project.runs[-1] if project.runs else None)
+        champion = store.setting(RUN) or (project.runs[-1] if project.runs else None)
         earlier = _earlier(store)
         if not earlier:  # nothing was promoted yet: the run before the latest
-            earlier = [name for name in project.runs if name != present][-1:]
+            earlier = [name for name in project.runs if name != champion][-1:]
         if not earlier:
             raise UsageError("there is no run to go back to: 'poise runs list' shows all")
         *rest, name = earlier

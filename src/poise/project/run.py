@@ -31,11 +31,11 @@ class Run:
     Attributes:
         path: its folder: ``run.json``, ``config.toml``, ``metrics.json``, ``report.html``, ``catalogue.arrow``,
             ``pipeline/`` and, if one was tuned, ``encoder/``.
-        facts: the content of ``run.json``.
+        metadata: the content of ``run.json``.
     """
 
     path: Path
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -44,18 +44,18 @@ class Run:
         Raises:
             DataError: it is damaged, or was made by a newer version of Poise.
         """
-        facts = read_json(path / "run.json")
-        if not isinstance(facts, dict) or "format" not in facts:
+        metadata = read_json(path / "run.json")
+        if not isinstance(metadata, dict) or "format" not in metadata:
             raise DataError(f"the run {path.name} is damaged: run.json does not describe a run; fit again")
         for part in ("catalogue.arrow", "pipeline/model.json"):
-            if facts["format"] <= FORMAT and not (path / part).is_file():
+            if metadata["format"] <= FORMAT and not (path / part).is_file():
                 raise DataError(f"the run {path.name} is damaged: {part} is missing; fit again")
-        if facts["format"] > FORMAT:
+        if metadata["format"] > FORMAT:
             raise DataError(
-                f"the run {path.name} was made by Poise {facts.get('poise')}, newer than this {__version__}: "
+                f"the run {path.name} was made by Poise {metadata.get('poise')}, newer than this {__version__}: "
                 "upgrade Poise, or fit again"
             )
-        return cls(path, facts)
+        return cls(path, metadata)
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class Run:
         except (OSError, ValueError) as error:
             raise DataError(f"the run {self.name} is damaged ({error}); fit again") from error
         encoder = config.text_encoder()
-        if encoder is None or not (self.facts.get("encoder") or {}).get("tuned"):
+        if encoder is None or not (self.metadata.get("encoder") or {}).get("tuned"):
             return encoder
         if not (self.path / ENCODER).is_dir():
             raise DataError(f"the run {self.name} is damaged: {ENCODER}/ is missing; fit again")
@@ -108,7 +108,7 @@ class Run:
     @property
     def until(self) -> int | None:
         """The time of the newest event that it has learnt from; None for a run of a version that did not keep it."""
-        until: int | None = self.facts["data"].get("until")
+        until: int | None = self.metadata["data"].get("until")
         return until
 
     @cached_property

@@ -72,7 +72,7 @@ def find_sources(
     return found
 
 
-def sketch(folder: Path, sources: Mapping[Table, Source], dataset: str | None, data: Dataset | None) -> str:
+def scaffold(folder: Path, sources: Mapping[Table, Source], dataset: str | None, data: Dataset | None) -> str:
     """Return a ``poise.toml`` with what was found, and the other keys as comments.
 
     Args:

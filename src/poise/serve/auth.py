@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from poise.serve.engine.bounded_executor import Aside
+from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.loopback import is_local
 from poise.serve.schema.problems import ForbiddenError, TooManyError, UnauthorizedError
 from poise.store.errors import StoreError
@@ -33,7 +33,7 @@ class _Bucket:
     at: float
 
 
-class Access:
+class KeyAuth:
     """Checks keys and limits rates.
 
     Args:
@@ -47,7 +47,7 @@ class Access:
         self.store, self.is_open, self.rate, self.origins = store, is_open, rate, origins
         self._known: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
         self._own: dict[tuple[str | None, str | None], bool] = {}  # by host and origin: taking them apart takes long
-        self._looking_up = Aside("keys")
+        self._looking_up = BoundedExecutor("keys")
         self._salt = secrets.token_bytes(16)
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 

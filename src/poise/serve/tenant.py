@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from poise.config import ServeTable
 from poise.errors import PoiseError
 from poise.project.project import Project
-from poise.serve.auth import Access
-from poise.serve.engine.bounded_executor import Aside
+from poise.serve.auth import KeyAuth
+from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.engine import Engine
 from poise.serve.http.responses import settled
-from poise.serve.state.serving_state import Live
+from poise.serve.state.serving_state import ServingState
 from poise.serve.telemetry.logs import log_error
-from poise.serve.telemetry.metrics import Measures
+from poise.serve.telemetry.metrics import ServerMetrics
 from poise.store.store import Store
 
 CAUGHT_UP_WITHIN = 2.0  # seconds that an answer to what was written waits for the next request to know it
@@ -40,12 +40,12 @@ class Tenant:
     project: Project
     options: ServeTable
     store: Store
-    live: Live
+    live: ServingState
     engine: Engine
-    access: Access
-    measures: Measures
-    searching: Aside = field(default_factory=lambda: Aside("searching", 2))
-    _encoding: Aside = field(default_factory=lambda: Aside("encoding"))
+    access: KeyAuth
+    measures: ServerMetrics
+    searching: BoundedExecutor = field(default_factory=lambda: BoundedExecutor("searching", 2))
+    _encoding: BoundedExecutor = field(default_factory=lambda: BoundedExecutor("encoding"))
     _at_work: asyncio.Task[None] | None = None
     _encoded: int = 0
 
@@ -57,15 +57,15 @@ class Tenant:
             PoiseError: it cannot be served.
         """
         options = project.config.serve
-        live = Live(project, store, options, run)
-        measures = Measures()
+        live = ServingState(project, store, options, run)
+        measures = ServerMetrics()
         return cls(
             project,
             options,
             store,
             live,
             Engine(live, options, measures, shared=shared),
-            Access(store, is_open=is_open, rate=options.rate, origins=options.origins),
+            KeyAuth(store, is_open=is_open, rate=options.rate, origins=options.origins),
             measures,
         )
 
@@ -101,7 +101,7 @@ class Tenant:
         """Delete what was shown too long ago, for ever."""
         while True:
             await asyncio.sleep(every)
-            before = int((time.time() - self.options.keep_shown * 86_400) * 1000)
+            before = int((time.time() - self.options.impression_retention_days * 86_400) * 1000)
             with contextlib.suppress(PoiseError):  # the store is away: the next time
                 while await settled(self.store.forget_shown(before)):
                     await asyncio.sleep(0.1)

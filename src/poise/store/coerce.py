@@ -1,4 +1,4 @@
-"""JSON values to columns, as :mod:`poise.data.schema.column_types` keeps them; a value that does not fit becomes null."""
+"""JSON values to columns of :mod:`poise.data.schema.column_types`; a value that does not fit becomes null."""
 
 from __future__ import annotations
 

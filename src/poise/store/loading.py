@@ -40,15 +40,15 @@ def load(transaction: Transaction, data: Dataset) -> int:
     put_setting(transaction, CATALOGUE, _catalogue(data, items, users, context))
     shown = may_be_shown(items).to_list() if items.width else [True] * data.n_items
     for at, (ids, contents) in enumerate(_parts(data.item_ids.series, items)):
-        transaction.raise_version()
+        transaction.bump_version()
         may = shown[at * _ROWS : (at + 1) * _ROWS]
         put_items(transaction, [Item(*three) for three in zip(ids, contents, may, strict=True)])
     for ids, contents in _parts(data.user_ids.series, users):
-        transaction.raise_version()
+        transaction.bump_version()
         put_users(transaction, [User(*pair) for pair in zip(ids, contents, strict=True)])
     known = _event_ids(data)
     for start in track(range(0, data.n_events, _ROWS), "loading", unit="0,000 events"):
-        transaction.raise_version()
+        transaction.bump_version()
         part = slice(start, start + _ROWS)
         rows = _event_rows(transaction, data, context, known[part], part)
         INSERT_EVENTS.run(transaction.connection, rows)

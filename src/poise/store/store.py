@@ -136,7 +136,9 @@ class Store:
 
     def forget_shown(self, before: int) -> Future[int]:
         """Delete some of what was shown before a time, the oldest first; gives how much: 0 when there is no more."""
-        return self._writer.submit(lambda transaction: impression_log.forget_shown(transaction, before), versioned=False)
+        return self._writer.submit(
+            lambda transaction: impression_log.forget_shown(transaction, before), versioned=False
+        )
 
     def erase_user(self, user_id: str, runs: Sequence[str], actor: str) -> Future[Erasure]:
         """Delete all that is known of a user but a receipt. See :func:`poise.store.erasure.erase`.

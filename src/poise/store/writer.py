@@ -62,7 +62,7 @@ class Transaction:
     version: int = 0
     truncate: bool = False  # whether what it overwrote must leave SQLite's write-ahead log too
 
-    def raise_version(self) -> None:
+    def bump_version(self) -> None:
         """Go on to the next version.
 
         The row stays locked until the commit, so that versions become visible in their order and without a gap.
@@ -241,7 +241,7 @@ class Writer:
             transaction = Transaction(self._connection, self._database, self._project)
             begun = self._connection.begin()
             if any(job.versioned for job in jobs):
-                transaction.raise_version()
+                transaction.bump_version()
             answers = [job.run(transaction) for job in jobs]
             if transaction.version and not self._database.is_sqlite:
                 self._sign(transaction)

@@ -46,13 +46,13 @@ class Training:
         learning_rate: of AdamW, at its highest.
         weight_decay: how strongly matrices are drawn to zero (L2, decoupled), per unit of learning rate.
         warmup: steps in which the learning rate rises from zero.
-        final: what is left of the learning rate in the last step, as a share; it falls as half a cosine.
-        clip: the largest norm of a gradient; longer ones are shortened to it.
-        average: how much of its past the running average of the weights, which is what is kept, holds on to at each
+        min_lr_ratio: what is left of the learning rate in the last step, as a share; it falls as half a cosine.
+        max_grad_norm: the largest norm of a gradient; longer ones are shortened to it.
+        ema_decay: how much of its past the running average of the weights, which is what is kept, holds on to at each
             step; 0 keeps the weights themselves.
         patience: epochs without a better validation figure after which to stop.
-        plateau: what the learning rate is multiplied with after each epoch without a better validation figure; 1 leaves
-            it as it is.
+        lr_plateau_factor: what the learning rate is multiplied with after each epoch without a better validation
+            figure; 1 leaves it as it is.
         precision: of products, see :func:`~poise.train.device.working_type`. With float16 the loss is scaled up before
             the gradient is taken, by as much as goes without an overflow, so that small gradients do not vanish
             (Micikevicius et al., *Mixed Precision Training*, 2018).
@@ -64,11 +64,11 @@ class Training:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     warmup: int = 100
-    final: float = 1.0
-    clip: float = 1.0
-    average: float = 0.0
+    min_lr_ratio: float = 1.0
+    max_grad_norm: float = 1.0
+    ema_decay: float = 0.0
     patience: int = 3
-    plateau: float = 1.0
+    lr_plateau_factor: float = 1.0
     precision: Precision = "auto"
     seed: int = 0
 
@@ -82,7 +82,7 @@ class Progress:
         step: steps of the current epoch that are done.
         total: the sum of the current epoch's losses.
         best_epoch: the number of epochs after which the validation figure was best; without validation, the last.
-        best_figure: that figure.
+        best_metric: that figure.
         slowed: what plateaus have left of the learning rate, as a share.
         seconds: spent so far, also before the run was taken up again.
         history: an entry for each epoch: its loss, the learning rate, the seconds, and the figure if there is one.
@@ -92,7 +92,7 @@ class Progress:
     step: int = 0
     total: float = 0.0
     best_epoch: int = 0
-    best_figure: float = -math.inf
+    best_metric: float = -math.inf
     slowed: float = 1.0
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -156,7 +156,7 @@ def train(
             run.end_epoch(validate)
             monitor.epoch(progress.history[-1])
             if validate is not None:
-                watcher()(progress.epoch, progress.history[-1]["figure"])
+                watcher()(progress.epoch, progress.history[-1]["metric"])
             if checkpoint is not None:
                 run.save(checkpoint)
                 saved = time.monotonic()
@@ -174,7 +174,7 @@ def learning_rate(step: int, total: int, training: Training) -> float:
     """
     warm = min(1.0, (step + 1) / max(training.warmup, 1))
     gone = max(0, step - training.warmup) / max(total - training.warmup, 1)
-    fall = training.final + (1 - training.final) * 0.5 * (1 + math.cos(math.pi * gone))
+    fall = training.min_lr_ratio + (1 - training.min_lr_ratio) * 0.5 * (1 + math.cos(math.pi * gone))
     return training.learning_rate * warm * fall
 
 
@@ -195,7 +195,7 @@ class _Run:
         self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
         self.dtype = working_type(self.device, training.precision)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
-        self.average = [parameter.detach().clone() for parameter in self.parameters]
+        self.ema = [parameter.detach().clone() for parameter in self.parameters]
         self.progress = Progress()
         self.best = _copy(network)
 
@@ -214,13 +214,13 @@ class _Run:
         self.optimiser.zero_grad()
         self.scaler.scale(value).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimiser)
-        nn.utils.clip_grad_norm_(self.parameters, training.clip)
+        nn.utils.clip_grad_norm_(self.parameters, training.max_grad_norm)
         self.scaler.step(self.optimiser)  # which leaves out a step with an overflow, and scales less from then on
         self.scaler.update()
-        if training.average:
-            keep = min(training.average, (1 + step) / (10 + step))  # the first weights are forgotten soon
+        if training.ema_decay:
+            keep = min(training.ema_decay, (1 + step) / (10 + step))  # the first weights are forgotten soon
             with torch.no_grad():
-                torch._foreach_lerp_(self.average, self.parameters, 1 - keep)
+                torch._foreach_lerp_(self.ema, self.parameters, 1 - keep)
         progress.total += value.item()
         progress.step += 1
 
@@ -231,23 +231,23 @@ class _Run:
         self.network.eval()
         with torch.no_grad(), self._averaged():
             if validate is not None:
-                entry["figure"] = validate()
-            if validate is None or entry["figure"] > progress.best_figure:
+                entry["metric"] = validate()
+            if validate is None or entry["metric"] > progress.best_metric:
                 progress.best_epoch = progress.epoch
-                progress.best_figure = entry.get("figure", progress.best_figure)
+                progress.best_metric = entry.get("metric", progress.best_metric)
                 self.best = _copy(self.network)
             else:
-                progress.slowed *= self.training.plateau
+                progress.slowed *= self.training.lr_plateau_factor
         progress.history.append({**entry, "seconds": progress.seconds})
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
         """Let the network have its average weights for a while."""
-        if not self.training.average:
+        if not self.training.ema_decay:
             yield
             return
         own = [parameter.detach().clone() for parameter in self.parameters]
-        torch._foreach_copy_(self.parameters, self.average)
+        torch._foreach_copy_(self.parameters, self.ema)
         try:
             yield
         finally:
@@ -258,7 +258,7 @@ class _Run:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "average": self.average,
+            "ema": self.ema,
             "best": self.best,
             "progress": asdict(self.progress),
         }
@@ -273,7 +273,7 @@ class _Run:
             self.scaler.load_state_dict(state["scaler"])
         except Exception as error:  # torch raises a kind of its own for each way in which a file can be broken
             raise PoiseError(f"the checkpoint {path} is damaged or of another run: delete it and fit again") from error
-        self.average, self.best = state["average"], state["best"]
+        self.ema, self.best = state["ema"], state["best"]
         self.progress = Progress(**state["progress"])
 
 

@@ -27,14 +27,14 @@ class Monitor:
         from tqdm import tqdm
 
         self.label, self.epochs, self.steps = label, epochs, steps
-        self.figure = max((entry["figure"] for entry in history if "figure" in entry), default=None)
+        self.metric = max((entry["metric"] for entry in history if "metric" in entry), default=None)
         self.done = len(history)
         self.curves = curves
         self.bar = tqdm(total=epochs * steps, initial=self.done * steps, desc=label, delay=2, leave=False, disable=None)
 
     def step(self, epoch: int, step: int, total: float) -> None:
         """Show that a step is done; ``total`` is the sum of the epoch's losses so far."""
-        best = "" if self.figure is None else f", best NDCG@10 {self.figure:.4f}"
+        best = "" if self.metric is None else f", best NDCG@10 {self.metric:.4f}"
         self.bar.set_description(f"{self.label} epoch {epoch + 1}/{self.epochs}", refresh=False)
         self.bar.set_postfix_str(f"loss {total / step:.3f}{best}", refresh=False)
         self.bar.n = epoch * self.steps + step
@@ -43,8 +43,8 @@ class Monitor:
     def epoch(self, entry: dict[str, float]) -> None:
         """Take note of the figures of an epoch that is done."""
         self.done += 1
-        if "figure" in entry:
-            self.figure = max(entry["figure"], -1.0 if self.figure is None else self.figure)
+        if "metric" in entry:
+            self.metric = max(entry["metric"], -1.0 if self.metric is None else self.metric)
         if self.curves is not None:
             self.curves.add(entry, self.done)
 

@@ -27,7 +27,7 @@ class Keeping:
 
 
 _kept: ContextVar[Keeping | None] = ContextVar("kept", default=None)
-_watcher: ContextVar[OnEpoch] = ContextVar("watcher", default=lambda epoch, figure: None)
+_watcher: ContextVar[OnEpoch] = ContextVar("watcher", default=lambda epoch, metric: None)
 
 
 @contextmanager

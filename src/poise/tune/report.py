@@ -11,7 +11,7 @@ import numpy as np
 from poise.config import Range
 from poise.report import Page, plots
 from poise.report.svg import INK, MUTED, SERIES
-from poise.tune.search import FIGURE, Trial, in_words
+from poise.tune.search import METRIC, Trial, in_words
 from poise.tune.toml_options import toml_lines
 from poise.tune.tuning import Tuning
 
@@ -27,7 +27,7 @@ def report(tuning: Tuning) -> Page:
     """Return a page about a search."""
     page = Page(
         f"Tuning {tuning.model}: {tuning.data}",
-        f"{len(tuning.trials):,} trials by {tuning.search} search · {FIGURE} on {tuning.requests:,} requests of the "
+        f"{len(tuning.trials):,} trials by {tuning.search} search · {METRIC} on {tuning.requests:,} requests of the "
         f"validation part ({tuning.protocol})",
     )
     _result(page, tuning)
@@ -42,11 +42,11 @@ def verdict(tuning: Tuning) -> str:
     """Say in words what was gained."""
     best, now = tuning.best, tuning.now
     if tuning.gain <= 0:
-        return f"Nothing better was found than what poise.toml has: {FIGURE} {now.figure or 0:.4f}."
-    share = f", or {100 * tuning.gain / now.figure:.1f} %," if now.figure else ""
+        return f"Nothing better was found than what poise.toml has: {METRIC} {now.metric or 0:.4f}."
+    share = f", or {100 * tuning.gain / now.metric:.1f} %," if now.metric else ""
     return (
-        f"Trial {best.number} is the best: {FIGURE} {best.figure or 0:.4f}. "
-        f"That is {tuning.gain:.4f}{share} better than {now.figure or 0:.4f}, which poise.toml now reaches."
+        f"Trial {best.number} is the best: {METRIC} {best.metric or 0:.4f}. "
+        f"That is {tuning.gain:.4f}{share} better than {now.metric or 0:.4f}, which poise.toml now reaches."
     )
 
 
@@ -64,20 +64,20 @@ def _result(page: Page, tuning: Tuning) -> None:
 
 def _history(page: Page, tuning: Tuning) -> None:
     page.heading("History")
-    figure, axes = plots.blank(_WIDE, xlabel="trial", ylabel=FIGURE)
+    figure, axes = plots.blank(_WIDE, xlabel="trial", ylabel=METRIC)
     for state, label, marker, colour in (
         ("complete", "complete", "o", SERIES[0]),
         ("pruned", "stopped early", "x", SERIES[1]),
     ):
-        shown = [one for one in tuning.trials if one.state == state and one.figure is not None]
+        shown = [one for one in tuning.trials if one.state == state and one.metric is not None]
         if shown:
-            across, up = [one.number for one in shown], [one.figure or 0.0 for one in shown]
+            across, up = [one.number for one in shown], [one.metric or 0.0 for one in shown]
             axes.scatter(across, up, s=26, marker=marker, color=colour, label=label, zorder=3)
     failed = [one.number for one in tuning.trials if one.state == "failed"]
-    complete = [(one.number, one.figure or 0.0) for one in tuning.trials if one.state == "complete"]
+    complete = [(one.number, one.metric or 0.0) for one in tuning.trials if one.state == "complete"]
     running = np.maximum.accumulate([up for _, up in complete])
     axes.step([at for at, _ in complete], running, where="post", color=SERIES[2], linewidth=1.6, label="best so far")
-    axes.axhline(tuning.now.figure or 0.0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="poise.toml now")
+    axes.axhline(tuning.now.metric or 0.0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="poise.toml now")
     _whole_numbers(axes)
     figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=9, labelcolor=INK)
     pruned = sum(one.state == "pruned" for one in tuning.trials)
@@ -90,7 +90,7 @@ def _history(page: Page, tuning: Tuning) -> None:
             if pruned
             else ""
         ),
-        f"{FIGURE} by trial, from {complete[0][1]:.4f} in trial {complete[0][0]} to at best {running[-1]:.4f}",
+        f"{METRIC} by trial, from {complete[0][1]:.4f} in trial {complete[0][0]} to at best {running[-1]:.4f}",
     )
     if failed:
         page.text(
@@ -112,14 +112,14 @@ def _options(page: Page, tuning: Tuning) -> None:
         page.figure(
             _scatter(tuning, option),
             f"{option}.",
-            f"{FIGURE} against {option}; the best trial has {_shown(tuning.best.options[option])}",
+            f"{METRIC} against {option}; the best trial has {_shown(tuning.best.options[option])}",
         )
 
 
 def _scatter(tuning: Tuning, option: str) -> Figure:
     """Draw the figure of each trial against the value of one option, the best one marked."""
-    shown = [one for one in tuning.trials if one.figure is not None and one.options[option] is not None]
-    figure, axes = plots.blank(xlabel=option, ylabel=FIGURE)
+    shown = [one for one in tuning.trials if one.metric is not None and one.options[option] is not None]
+    figure, axes = plots.blank(xlabel=option, ylabel=METRIC)
     if not shown:
         return figure
     values = [one.options[option] for one in shown]
@@ -139,12 +139,12 @@ def _scatter(tuning: Tuning, option: str) -> Figure:
     for state, marker, colour in (("complete", "o", SERIES[0]), ("pruned", "x", SERIES[1])):
         of_state = [one for one in shown if one.state == state]
         across = [place[json.dumps(one.options[option])] if place else one.options[option] for one in of_state]
-        axes.scatter(across, [one.figure or 0.0 for one in of_state], s=24, marker=marker, color=colour, zorder=3)
+        axes.scatter(across, [one.metric or 0.0 for one in of_state], s=24, marker=marker, color=colour, zorder=3)
     best = tuning.best.options[option]
     if best is not None:
         axes.scatter(
             [place[json.dumps(best)] if place else best],
-            [tuning.best.figure or 0.0],
+            [tuning.best.metric or 0.0],
             s=90,
             facecolors="none",
             edgecolors=SERIES[2],
@@ -159,7 +159,7 @@ def _epochs(page: Page, tuning: Tuning) -> None:
     if not learnt:
         return
     page.heading("Epochs")
-    figure, axes = plots.blank(_WIDE, xlabel="epoch", ylabel=FIGURE)
+    figure, axes = plots.blank(_WIDE, xlabel="epoch", ylabel=METRIC)
     for one in learnt:
         best = one.number == tuning.best.number
         colour = SERIES[2] if best else SERIES[1] if one.state == "pruned" else SERIES[0]
@@ -169,7 +169,7 @@ def _epochs(page: Page, tuning: Tuning) -> None:
     page.figure(
         figure,
         "How each trial learnt: the best one thick, those that were stopped early in the other colour.",
-        f"{FIGURE} after each epoch of {len(learnt)} trials",
+        f"{METRIC} after each epoch of {len(learnt)} trials",
     )
 
 
@@ -177,19 +177,19 @@ def _trials(page: Page, tuning: Tuning) -> None:
     page.heading("Trials")
     others = [one for one in tuning.trials if one.state != "complete"]
     page.table(
-        ["Trial", FIGURE, "Against poise.toml", *tuning.space, "Seconds", "Epochs", "Ended"],
+        ["Trial", METRIC, "Against poise.toml", *tuning.space, "Seconds", "Epochs", "Ended"],
         [_row(one, tuning) for one in [*tuning.ranked(), *others]],
         caption="The best first.",
     )
 
 
 def _row(trial: Trial, tuning: Tuning) -> list[object]:
-    complete = trial.state == "complete" and trial.figure is not None
+    complete = trial.state == "complete" and trial.metric is not None
     ended = {"complete": "complete", "pruned": "stopped early", "failed": f"failed: {trial.error}"}[trial.state]
     return [
         f"{trial.number}, poise.toml" if trial.number == tuning.now.number else str(trial.number),
-        trial.figure,
-        (trial.figure or 0) - (tuning.now.figure or 0) if complete and trial.number != tuning.now.number else None,
+        trial.metric,
+        (trial.metric or 0) - (tuning.now.metric or 0) if complete and trial.number != tuning.now.number else None,
         *(_shown(trial.options[option]) for option in tuning.space),
         f"{trial.seconds:.1f}",
         len(trial.epochs) or None,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from optuna.trial import Trial as Asked
 
-FIGURE = "NDCG@10"
+METRIC = "NDCG@10"
 UNPRUNED_TRIALS = 4  # before which there is no telling what is bad
 UNPRUNED_EPOCHS = 2  # in which a trial with a low learning rate may still look bad
 REDRAWN = 30  # times, where the search comes back to what it has tried
@@ -45,7 +45,7 @@ class Trial:
         number: from 0, in order of time.
         options: those that are looked for, by name.
         state: ``complete``; ``pruned``, stopped early because it was bad; ``failed``, the model could not be fitted.
-        figure: NDCG@10 on the validation part; of a pruned trial, the best of its epochs; None where there is none.
+        metric: NDCG@10 on the validation part; of a pruned trial, the best of its epochs; None where there is none.
         seconds: that it took.
         epochs: the figure after each epoch, for models that learn by epochs.
         error: why it failed; empty if it did not.
@@ -54,7 +54,7 @@ class Trial:
     number: int
     options: Mapping[str, Any]
     state: State
-    figure: float | None
+    metric: float | None
     seconds: float
     epochs: Mapping[int, float]
     error: str
@@ -193,7 +193,7 @@ class Searching:
 
         trial.set_user_attr("repeats", before.number)
         if before.state == "complete":
-            self.drawn.tell(trial, before.figure)
+            self.drawn.tell(trial, before.metric)
         else:
             self.drawn.tell(trial, state=TrialState.PRUNED if before.state == "pruned" else TrialState.FAIL)
 
@@ -204,10 +204,10 @@ class Searching:
 
         shown = "as poise.toml has it" if options is None else in_words(options)
         started = time.perf_counter()
-        state, figure, error = TrialState.COMPLETE, None, ""
+        state, metric, error = TrialState.COMPLETE, None, ""
         try:
-            figure = self._measure(trial, options)
-            ended = f"{FIGURE} {figure:.4f}"
+            metric = self._measure(trial, options)
+            ended = f"{METRIC} {metric:.4f}"
         except TrialPruned:
             state, ended = TrialState.PRUNED, "stopped early"
         except (PoiseError, MemoryError) as problem:
@@ -223,8 +223,8 @@ class Searching:
         trial.set_user_attr("seconds", time.perf_counter() - started)
         if error:
             trial.set_user_attr("error", error)
-        study.tell(trial, figure, state=state)
-        best = max((one.figure for one in self.tried() if one.state == "complete" and one.figure), default=0.0)
+        study.tell(trial, metric, state=state)
+        best = max((one.metric for one in self.tried() if one.state == "complete" and one.metric), default=0.0)
         self.say(f"trial {number} ({number + 1} of {planned}): {shown}: {ended}, best so far {best:.4f}")
 
     def _measure(self, trial: Asked, options: dict[str, Any] | None) -> float:
@@ -235,8 +235,8 @@ class Searching:
         """
         from optuna import TrialPruned
 
-        def after_epoch(epoch: int, figure: float) -> None:
-            trial.report(figure, epoch)
+        def after_epoch(epoch: int, metric: float) -> None:
+            trial.report(metric, epoch)
             if options is not None and trial.should_prune():
                 raise TrialPruned
 
@@ -310,12 +310,12 @@ def _trial(number: int, kept: FrozenTrial) -> Trial:
     states: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     state = states[kept.state.name]
     epochs = dict(sorted(kept.intermediate_values.items()))
-    figure = kept.value if state == "complete" else max(epochs.values(), default=None)
+    metric = kept.value if state == "complete" else max(epochs.values(), default=None)
     return Trial(
         number=number,
         options=json.loads(told["options"]),
         state=state,
-        figure=figure,
+        metric=metric,
         seconds=told["seconds"],
         epochs=epochs,
         error=told.get("error", ""),

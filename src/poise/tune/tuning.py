@@ -59,11 +59,11 @@ class Tuning:
     @property
     def gain(self) -> float:
         """How much better the best trial is than the options that ``poise.toml`` now has."""
-        return (self.best.figure or 0.0) - (self.now.figure or 0.0)
+        return (self.best.metric or 0.0) - (self.now.metric or 0.0)
 
     def ranked(self) -> list[Trial]:
         """Return the complete trials, the best first."""
-        return sorted((one for one in self.trials if one.state == "complete"), key=lambda one: -(one.figure or 0.0))
+        return sorted((one for one in self.trials if one.state == "complete"), key=lambda one: -(one.metric or 0.0))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON knows it."""
@@ -103,8 +103,8 @@ def tune(
     data = project.encoded()
     protocol = first_protocol(project, data)
     split = splitting.by_name(protocol, data, hide_seen=config.policy.hide_seen)
-    if (obstacle := config.model(name).obstacle(split.train)) is not None:
-        raise DataError(f"{name} cannot learn from this data: {obstacle}")
+    if (unsupported_reason := config.model(name).unsupported_reason(split.train)) is not None:
+        raise DataError(f"{name} cannot learn from this data: {unsupported_reason}")
     if not len(split.valid):
         raise DataError(f"{split.name}: nobody is left to validate on: choose another of [evaluation] protocols")
     key = _key(config, data, protocol, space)

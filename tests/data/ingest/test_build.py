@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from poise.data.dataset import Dataset
-from poise.data.ingest.build import load_files, prepare
+from poise.data.ingest.build import build_dataset, load_files
 from poise.data.ingest.clean import Cleaning
 from poise.errors import DataError, UsageError
 
@@ -29,7 +29,7 @@ def test_a_log_of_a_shop():
     )
     items = pl.DataFrame({"id": [1, 2, 3], "name": ["one", "two", "three"], "price": ["1.5", "2", "x"]})
     users = pl.DataFrame({"id": ["a", "b"], "city": ["Bonn", "Köln"]})
-    data = prepare(events, items, users, columns={"timestamp": "at"}, item_kinds={"price": "number"}, name="shop")
+    data = build_dataset(events, items, users, columns={"timestamp": "at"}, item_kinds={"price": "number"}, name="shop")
     assert data.user_ids.series.to_list() == ["a", "b"]
     assert data.item_ids.series.to_list() == ["1", "2", "3"]
     assert data.item_ids.ids(data.events.item) == ["2", "1", "2"]
@@ -121,7 +121,7 @@ def test_each_refused_row_stands_in_quarantine_as_it_was(tmp_path):
 
 
 def test_a_log_without_a_clock_keeps_its_order_and_its_repetitions():
-    data = prepare(pl.DataFrame({"user": ["b", "a", "b", "b"], "item": ["x", "y", "z", "x"]}))
+    data = build_dataset(pl.DataFrame({"user": ["b", "a", "b", "b"], "item": ["x", "y", "z", "x"]}))
     assert not data.events.has_time
     assert data.item_ids.ids(data.events.item) == ["y", "x", "z", "x"]
     assert data.behaviour_ids.series.to_list() == ["interaction"]
@@ -130,14 +130,14 @@ def test_a_log_without_a_clock_keeps_its_order_and_its_repetitions():
 
 def test_a_canonical_name_that_is_taken():
     frame = pl.DataFrame({"user_id": ["x"], "customer": ["a"], "item": ["i"]})
-    data = prepare(frame, columns={"user_id": "customer"})
+    data = build_dataset(frame, columns={"user_id": "customer"})
     assert data.user_ids.series.to_list() == ["a"]
     assert data.events.context.columns == ["user_id_original"]
 
 
 def test_a_column_that_is_not_what_it_is_called():
     frame = pl.DataFrame({"user": ["a"], "item": ["i"], "timestamp": ["soon"], "value": ["high"]})
-    data = prepare(frame, columns={"timestamp": "", "value": ""})
+    data = build_dataset(frame, columns={"timestamp": "", "value": ""})
     assert not data.events.has_time
     assert data.events.context.rows(named=True) == [{"timestamp_original": "soon", "value_original": "high"}]
 
@@ -165,17 +165,17 @@ def test_a_column_that_is_not_what_it_is_called():
 )
 def test_data_that_cannot_be_used(events, options, message):
     with pytest.raises(DataError, match=message) as caught:
-        prepare(pl.DataFrame(events), **options)
+        build_dataset(pl.DataFrame(events), **options)
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_no_frame():
     with pytest.raises(UsageError, match="the events are a list; give a polars or pandas frame"):
-        prepare([("a", "x")])
+        build_dataset([("a", "x")])
 
 
 def test_objects_in_a_catalogue_are_columns_and_a_catalogue_may_be_ids_alone():
     events = pl.DataFrame({"user": ["a"], "item": ["x"]})
-    data = prepare(events, pl.DataFrame({"id": ["x"], "labels": [{"genres": ["sea"], "year": 1999}]}))
+    data = build_dataset(events, pl.DataFrame({"id": ["x"], "labels": [{"genres": ["sea"], "year": 1999}]}))
     assert data.item_kinds == {"labels.genres": "categories", "labels.year": "number"}
-    assert prepare(events, pl.DataFrame({"id": ["x", "y"]})).n_items == 2
+    assert build_dataset(events, pl.DataFrame({"id": ["x", "y"]})).n_items == 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.data.ingest.build import prepare
+from poise.data.ingest.build import build_dataset
 from poise.data.ingest.clean import Cleaning
 from poise.errors import DataError, UsageError
 
@@ -30,19 +30,19 @@ def test_bots_by_the_day_and_by_the_minute():
     eager = _log(["eager"] * 20, [str(at) for at in range(20)], [START + at % 10 for at in range(10)] * 2)
     log = pl.concat([script, burst, rapid, eager])
     cleaning = Cleaning(max_per_day=30, max_per_minute=8, sustained_minutes=3)
-    data = prepare(log, cleaning=cleaning)
+    data = build_dataset(log, cleaning=cleaning)
     assert data.user_ids.series.to_list() == ["burst", "eager"]
     assert _reasons(data) == {
         "bot: a user with more than 30 events in a day": 60,
         "bot: a user with more than 8 events a minute in 3 minutes": 40,
     }
-    assert prepare(log, cleaning=Cleaning(bots=False)).n_users == 4
-    assert prepare(log).n_users == 4
+    assert build_dataset(log, cleaning=Cleaning(bots=False)).n_users == 4
+    assert build_dataset(log).n_users == 4
 
 
 def test_a_clock_that_counts_days_makes_no_bots():
     days = _log(["a"] * 60, [str(at) for at in range(60)], [1_699_920_000 + at // 20 * 86_400 for at in range(60)])
-    assert prepare(days, cleaning=Cleaning(max_per_day=30, max_per_minute=8, sustained_minutes=3)).n_events == 60
+    assert build_dataset(days, cleaning=Cleaning(max_per_day=30, max_per_minute=8, sustained_minutes=3)).n_events == 60
 
 
 def test_duplicates_differ_in_something_that_counts():
@@ -55,15 +55,15 @@ def test_duplicates_differ_in_something_that_counts():
             "page": ["1", "2", "1", "1", "3"],
         }
     )
-    data = prepare(log)
+    data = build_dataset(log)
     assert data.quarantine.frames["events"]["page"].to_list() == ["2", "3"]
-    assert prepare(log, cleaning=Cleaning(duplicates=False)).n_events == 5
+    assert build_dataset(log, cleaning=Cleaning(duplicates=False)).n_events == 5
 
 
 def test_limits_of_time_can_be_set_and_lifted():
     log = _log(["a"] * 3, list("xyz"), [1, START, START + 10])
-    assert prepare(log, cleaning=Cleaning(earliest=None)).n_events == 3
-    assert prepare(log, cleaning=Cleaning(latest=START)).item_ids.series.to_list() == ["y"]
+    assert build_dataset(log, cleaning=Cleaning(earliest=None)).n_events == 3
+    assert build_dataset(log, cleaning=Cleaning(latest=START)).item_ids.series.to_list() == ["y"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -78,7 +78,7 @@ def test_k_core_is_the_largest_set_in_which_all_have_k(pairs, k):
         kept = left
     log = _log([f"u{user}" for user, _ in pairs], [f"i{item}" for _, item in pairs], np.arange(len(pairs)) + START)
     try:
-        data = prepare(log, cleaning=Cleaning(k_core=k))
+        data = build_dataset(log, cleaning=Cleaning(k_core=k))
     except DataError:
         assert not kept
         return

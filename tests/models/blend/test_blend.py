@@ -10,7 +10,7 @@ from poise.data.queries import Queries
 from poise.data.split import leave_last_n, leave_last_out
 from poise.errors import UsageError
 from poise.models import EASE, Blend, Content, ItemKNN, Popularity, Random
-from poise.models.blend.standardise import calibrate
+from poise.models.blend.standardise import standardise_scores
 from poise.models.blend.weights import choose_weights, gather_pools
 from poise.models.validation import mean_ndcg
 from poise.recommender import Recommender
@@ -58,7 +58,7 @@ def _groups(n, seed=0):
 
 def test_calibration_by_hand():
     scores = np.array([[9, 1, 2, 6], [0, -5, 5, 0]], dtype=np.float32)
-    found = calibrate(scores)
+    found = standardise_scores(scores)
     for row, given_ in enumerate(([1, 2, 6], [-5, 5, 0])):
         z = (np.array(given_) - np.mean(given_)) / np.std(given_)
         np.testing.assert_allclose(found[row, 1:], np.sign(z) * np.log1p(np.abs(z)), rtol=1e-5)
@@ -70,17 +70,20 @@ def test_calibration_by_hand():
 def test_equal_scores_say_nothing(width):
     """Their mean in single precision is seldom the score itself; what is left over must not be blown up."""
     level = np.random.default_rng(width).normal(scale=100, size=(200, 1))
-    assert not calibrate(np.repeat(level, width, axis=1).astype(np.float32)).any()
+    assert not standardise_scores(np.repeat(level, width, axis=1).astype(np.float32)).any()
     scores = np.repeat(level, width, axis=1).astype(np.float32)
     scores[:, ::2] = np.nextafter(scores[:, ::2], np.float32(np.inf))  # equal but for rounding
-    assert not calibrate(scores).any()
+    assert not standardise_scores(scores).any()
 
 
 @given(st.floats(0.01, 100.0), st.floats(-100.0, 100.0))
 def test_scale_and_level_do_not_matter(scale, level):
     scores = np.linspace(0, 1, 12, dtype=np.float32)[None] ** 2
     np.testing.assert_allclose(
-        calibrate((scores * scale + level).astype(np.float32)), calibrate(scores.copy()), atol=0.05, rtol=0.05
+        standardise_scores((scores * scale + level).astype(np.float32)),
+        standardise_scores(scores.copy()),
+        atol=0.05,
+        rtol=0.05,
     )
 
 
@@ -88,7 +91,9 @@ def test_the_score_is_the_weighted_sum(films):
     members = [EASE(l2=5.0), Content()]
     model = Blend(members=members, weights=[3, 1]).fit(films)
     queries = films.queries()
-    expected = 0.75 * calibrate(members[0].score(queries)) + 0.25 * calibrate(members[1].score(queries))
+    expected = 0.75 * standardise_scores(members[0].score(queries)) + 0.25 * standardise_scores(
+        members[1].score(queries)
+    )
     np.testing.assert_allclose(model.score(queries), expected, rtol=1e-5, atol=1e-6)
     assert model.shares.tolist() == [0.75, 0.25]
     assert Blend(members=members).fit(films).shares.tolist() == [0.5, 0.5]
@@ -129,7 +134,7 @@ def test_found_weights_rank_no_worse_than_equal_ones(films):
     model = Blend(members=members).fit(split.train, split.valid)
     equal = Blend(members=members, weights=[1, 1, 1, 1])
     assert mean_ndcg(model, split.valid) >= mean_ndcg(equal, split.valid)
-    assert model.chosen["weights"] == model.shares.tolist()
+    assert model.selected["weights"] == model.shares.tolist()
 
 
 def test_refitting_keeps_weights_and_decays(films):

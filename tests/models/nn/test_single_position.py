@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from poise.models.nn.recurrent import Recurrent
-from poise.models.nn.sequence_network import Network
+from poise.models.nn.sequence_network import SequenceNetwork
 from poise.models.nn.transformer import BidirectionalTransformer, Transformer
 from poise.train.batches.sequences import EventTensors
 
@@ -25,7 +25,7 @@ from poise.train.batches.sequences import EventTensors
 )
 def test_one_place_of_each_row(body: Any) -> None:
     torch.manual_seed(0)
-    network = Network(16, 1, "none", body()).eval()
+    network = SequenceNetwork(16, 1, "none", body()).eval()
     lengths = torch.tensor([10, 4, 1])
     items = (torch.arange(10) < lengths[:, None]).long()
     events = EventTensors(items, items, torch.arange(10).repeat(3, 1) * 3_600_000 * items, items)

@@ -61,10 +61,10 @@ def test_intervals_are_told_apart_by_octaves() -> None:
     assert gaps(moments, times).tolist() == [[[0, 0, 0, 0], [2, 1, 1, 1], [3, 2, 1, 1], [GAPS] * 4]]
 
 
-@pytest.mark.parametrize("clock", ["none", "history", "request"])
-def test_padding_counts_for_nothing(clock: str) -> None:
+@pytest.mark.parametrize("time_features", ["none", "history", "request"])
+def test_padding_counts_for_nothing(time_features: str) -> None:
     torch.manual_seed(0)
-    body = PointwiseTransducer(16, 2, 2, 10, 0.0, clock).eval()  # type: ignore[arg-type]
+    body = PointwiseTransducer(16, 2, 2, 10, 0.0, time_features).eval()  # type: ignore[arg-type]
     x = torch.randn(2, 6, 16)
     items = torch.tensor([[5, 0, 7, 8, 0, 0], [5, 0, 7, 8, 2, 3]])
     times = torch.tensor([[5, 6, 7, 8, 0, 0], [5, 6, 7, 8, 9, 30]]) * 1_000

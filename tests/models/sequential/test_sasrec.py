@@ -13,7 +13,7 @@ from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.errors import DataError, UsageError
-from poise.models.content_projection import Subspace
+from poise.models.content_projection import PCAWhitening
 from poise.models.sequential.sasrec import SASRec
 from poise.recommender import load
 from poise.train import loop
@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
     "batch_events": 64,
     "learning_rate": 1e-2,
     "epochs": 2,
-    "final": 1.0,
+    "min_lr_ratio": 1.0,
     "max_length": 10,
 }
 
@@ -75,18 +75,18 @@ def fused() -> SASRec:
         {},
         {"block": "classic"},
         {"loss": "full_softmax", "smoothing": 0.05},
-        {"loss": "binary", "epochs": 4},
-        {"loss": "generalised_binary", "epochs": 8},
-        {"loss": "pairwise", "epochs": 4},
+        {"loss": "bce", "epochs": 4},
+        {"loss": "gbce", "epochs": 8},
+        {"loss": "bpr", "epochs": 4},
         {"loss": "in_batch"},
-        {"draw": "popularity", "log_q": True},
+        {"negative_sampling": "popularity", "logq_correction": True},
     ],
     ids=str,
 )
 def test_it_learns_what_comes_next(options: dict[str, Any]) -> None:
     parts = split.leave_last_out(_circle())
     model = SASRec(**{**SMALL, **options}).fit(parts.train, parts.valid)
-    slow = options.get("loss") in ("binary", "generalised_binary")
+    slow = options.get("loss") in ("bce", "gbce")
     assert _hit_rate(model, parts) > (0.6 if slow else 0.9)  # by chance it would be .08
 
 
@@ -94,7 +94,7 @@ def test_it_learns_what_comes_next(options: dict[str, Any]) -> None:
 def test_it_learns_with_meaning(items: str) -> None:
     parts = split.leave_last_out(_with_places(_circle()))
     model = SASRec(**SMALL, items=items).fit(parts.train, parts.valid)
-    assert model.chosen["items"] == items
+    assert model.selected["items"] == items
     assert _hit_rate(model, parts) > 0.9
 
 
@@ -110,11 +110,11 @@ def test_saved_and_loaded_it_scores_the_same_to_the_bit(fused: SASRec, tmp_path:
     again = load(tmp_path / "model")
     assert isinstance(again, SASRec)
     assert asdict(again) == asdict(fused)
-    assert again.chosen == fused.chosen
+    assert again.selected == fused.selected
     queries = _ask(fused, [1, 2, 3], [9])
     assert np.array_equal(fused.score(queries), again.score(queries))
     data = _with_places(_circle())
-    assert np.array_equal(fused.with_items(data).score(queries), again.with_items(data).score(queries))
+    assert np.array_equal(fused.extend_catalogue(data).score(queries), again.extend_catalogue(data).score(queries))
 
 
 def test_equal_seeds_bring_equal_scores() -> None:
@@ -137,7 +137,7 @@ def test_an_item_that_nobody_touched_is_ranked_by_its_meaning() -> None:
     new, like = N_ITEMS, 8
     vectors[new] = vectors[like] + 0.01
     data = data.with_vectors("text", vectors)
-    model = SASRec(**{**SMALL, "epochs": 4}, hidden=0.3).fit(data)
+    model = SASRec(**{**SMALL, "epochs": 4}, id_dropout=0.3).fit(data)
     assert not model.counts[new]
     ranked = np.argsort(-model.score(_ask(model, [5, 6, 7]))[0, 1:]) + 1
     assert {like, new} <= set(ranked[:3].tolist())
@@ -149,7 +149,7 @@ def test_an_item_of_which_nothing_is_known_comes_last() -> None:
     data = _circle()
     train_data = _without(data, 12)
     model = SASRec(**SMALL).fit(train_data)
-    assert "new items cannot be ranked" in model.chosen["note"]
+    assert "new items cannot be ranked" in model.selected["note"]
     scores = model.score(_ask(model, [10, 11]))[0, 1:]
     assert scores[11] == scores.min()
     assert np.isfinite(scores).all()
@@ -167,8 +167,8 @@ def test_new_items_can_be_ranked_the_moment_they_are_added() -> None:
         ),
         pl.DataFrame({"item_id": [f"item {at:02}" for at in range(n_old)]}),
     ).with_vectors("text", whole.vectors["text"][: n_old + 1])
-    model = SASRec(**{**SMALL, "epochs": 4}, hidden=0.3).fit(early)
-    grown = model.with_items(whole)
+    model = SASRec(**{**SMALL, "epochs": 4}, id_dropout=0.3).fit(early)
+    grown = model.extend_catalogue(whole)
     queries = Queries.from_histories([[5, 6, 7]], whole.item_ids)
     scores = grown.score(queries)
     assert scores.shape == (1, N_ITEMS + 1)
@@ -176,7 +176,7 @@ def test_new_items_can_be_ranked_the_moment_they_are_added() -> None:
     assert np.unique(scores[0, n_old + 1 :]).size == N_ITEMS - n_old
     assert model.item_ids.size == n_old + 1
     with pytest.raises(DataError, match="has no vectors 'text'"):
-        model.with_items(_circle())
+        model.extend_catalogue(_circle())
 
 
 def test_text_without_vectors_is_refused() -> None:
@@ -192,10 +192,10 @@ def test_heads_must_divide_the_dimension() -> None:
 def test_refit_keeps_the_number_of_epochs() -> None:
     parts = split.leave_last_out(_with_places(_circle()))
     model = SASRec(**{**SMALL, "epochs": 5, "patience": 1}).fit(parts.train, parts.valid)
-    chosen = dict(model.chosen)
+    chosen = dict(model.selected)
     assert 1 <= chosen["epochs"] < 5
     model.refit(parts.train_and_valid)
-    assert model.chosen == chosen
+    assert model.selected == chosen
     assert _hit_rate(model, parts) > 0.9
 
 
@@ -234,7 +234,7 @@ def test_the_subspace_is_centred_and_standardised_on_what_was_learnt() -> None:
     vectors = (rng.normal(size=(300, 6)) @ rng.normal(size=(6, 6)) + 3).astype(np.float32)
     vectors[0] = vectors[7] = 0
     learnt = np.arange(300) < 200
-    found = Subspace.of(vectors, learnt, 4).project(vectors)
+    found = PCAWhitening.of(vectors, learnt, 4).project(vectors)
     assert found.shape == (300, 4)
     assert not found[0].any()
     assert not found[7].any()

@@ -108,7 +108,7 @@ def test_what_was_never_met_does_no_harm(towns: TwoTower) -> None:
 def test_it_learns_from_histories_alone(loss: str) -> None:
     parts = split.leave_last_out(_towns(columns=False), hide_seen=False)
     model = TwoTower(**SMALL, loss=loss).fit(parts.train, parts.valid)  # type: ignore[arg-type]
-    assert 1 <= model.chosen["epochs"] <= 2
+    assert 1 <= model.selected["epochs"] <= 2
     assert (_groups(model, parts.test.queries) == (parts.test.queries.user - 1)[:, None] % 3).mean() > 0.95
     nobody = _towns(columns=False).queries(["u120"])
     np.testing.assert_array_equal(model.score(nobody)[0], np.log1p(model.counts).astype(np.float32))
@@ -116,7 +116,7 @@ def test_it_learns_from_histories_alone(loss: str) -> None:
 
 def test_new_items_are_ranked_by_their_columns_at_once(towns: TwoTower) -> None:
     grown = _towns(n_items=N_ITEMS + 3)
-    model = towns.with_items(grown)
+    model = towns.extend_catalogue(grown)
     queries = Queries.from_histories([[1, 4], [2, 5]], grown.item_ids)
     scores = model.score(queries)
     before = towns.score(Queries.from_histories([[1, 4], [2, 5]], towns.item_ids))
@@ -131,7 +131,7 @@ def test_meaning_is_read_and_must_be_there(films: Dataset) -> None:
     model = TwoTower(**{**SMALL, "epochs": 1}, components=4).fit(films)
     assert model.table[23].any()  # nobody has touched it, but it has a text
     with pytest.raises(DataError, match="has no vectors 'text'"):
-        model.with_items(replace(films, vectors={}))
+        model.extend_catalogue(replace(films, vectors={}))
 
 
 def test_an_item_of_which_nothing_is_known_comes_last() -> None:
@@ -144,7 +144,7 @@ def test_an_item_of_which_nothing_is_known_comes_last() -> None:
 def test_an_event_is_credited_with_what_the_score_loses_without_it(towns: TwoTower) -> None:
     history = [3, 17, 4, 8, 1, 9, 2, 6, 5, 11, 12, 7]  # two more than it looks back on
     items = np.array([13, 1, 20], dtype=np.int32)
-    found = towns.contributions(Queries.from_histories([history], towns.item_ids), items)
+    found = towns.attributions(Queries.from_histories([history], towns.item_ids), items)
     assert not found[:2].any()
     whole = towns.score(Queries.from_histories([history], towns.item_ids))[0, items]
     for at in range(2, len(history)):
@@ -160,7 +160,7 @@ def test_saved_and_loaded_it_scores_the_same_to_the_bit(towns: TwoTower, tmp_pat
     assert np.array_equal(towns.score(asked), again.score(asked))
     grown = _towns(n_items=N_ITEMS + 3)
     assert np.array_equal(
-        towns.with_items(grown).score(grown.queries()), again.with_items(grown).score(grown.queries())
+        towns.extend_catalogue(grown).score(grown.queries()), again.extend_catalogue(grown).score(grown.queries())
     )
 
 

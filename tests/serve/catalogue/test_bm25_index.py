@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poise.serve.catalogue import bm25_index as module
-from poise.serve.catalogue.bm25_index import Words, words
+from poise.serve.catalogue.bm25_index import BM25Index, words
 
 TEXTS = ["the old man and the sea", "the sea, the sea", "moon over the old town", "", "a man"]
 
@@ -28,7 +28,7 @@ def bm25(texts, query, k1=1.2, b=0.75):
 
 
 def index(texts):
-    found = Words()
+    found = BM25Index()
     for at, text in enumerate(texts):
         found.put(at, text)
     return found
@@ -62,7 +62,7 @@ def test_what_changes_is_as_if_it_had_always_been_so(changes):
 
 
 def test_it_does_not_grow_with_changes():
-    draw, found = random.Random(0), Words()
+    draw, found = random.Random(0), BM25Index()
     for at in range(20_000):
         found.put(at % 50, " ".join(draw.choices("abcdefgh", k=6)))
         found.put(at % 50 + 50, "the same as before")

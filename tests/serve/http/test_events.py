@@ -160,7 +160,7 @@ def test_import_takes_lines_and_says_which_were_bad(server, user):
 
 
 def test_import_streams_more_than_a_body_may_have(copy_shop, start):
-    server = start(copy_shop("budget = 10\nmost_body = 2000"))
+    server = start(copy_shop("budget = 10\nmax_body_bytes = 2000"))
     line = json.dumps({"user_id": "streamed", "item_id": "i01"}).encode() + b"\n"
 
     def parts():

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from poise.serve.state.change_feed import Follower
+from poise.serve.state.change_feed import ChangeFeed
 from poise.store.errors import StoreError
 from poise.store.records import Changes
 
@@ -39,7 +39,7 @@ def test_each_version_is_taken_once_and_whoever_waits_has_it(seed):
         taken.append((first, changes.version))
 
     async def live():
-        follower = Follower(log, take)
+        follower = ChangeFeed(log, take)
 
         async def ask():
             for _ in range(20):
@@ -65,7 +65,7 @@ def test_after_a_failure_it_goes_on():
         pass
 
     async def live():
-        follower = Follower(log, take)
+        follower = ChangeFeed(log, take)
         log.newest, log.broken = 7, True
         failures = await asyncio.gather(*[follower.follow() for _ in range(5)], return_exceptions=True)
         assert all(isinstance(one, StoreError) for one in failures)
@@ -84,7 +84,7 @@ def test_who_gives_up_waiting_stops_nobody():
         await going.wait()
 
     async def live():
-        follower = Follower(log, take)
+        follower = ChangeFeed(log, take)
         log.newest = 1
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(follower.follow(), 0.01)

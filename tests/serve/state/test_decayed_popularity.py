@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poise.data.vocabulary import Vocabulary
-from poise.serve.state.decayed_popularity import DAY, Trends
+from poise.serve.state.decayed_popularity import DAY, DecayedPopularity
 
 IDS = Vocabulary(["a", "b", "c"])
 NOW = int(time.time() * 1000)
@@ -23,7 +23,7 @@ def places(trends):
 
 
 def test_an_event_counts_half_after_each_half_life():
-    trends = Trends(7.0)
+    trends = DecayedPopularity(7.0)
     trends.add([("a", "view", NOW - 7 * DAY, 4), ("b", "view", NOW, 1), ("c", "view", NOW - 14 * DAY, 4)])
     assert trends.scores(IDS)[1:] == pytest.approx([1 + 1e-3, 0.5 + 1e-3 * np.log(2) / np.log(5), 0.5 + 1e-3])
     trends.add([("b", "view", NOW, 2)])
@@ -40,7 +40,7 @@ def test_an_event_counts_half_after_each_half_life():
 )
 def test_in_whatever_order_they_come(events, half_life):
     """The same as to weigh each event by its age now; up to ages of thousands of half-lives."""
-    trends = Trends(half_life)
+    trends = DecayedPopularity(half_life)
     for item, behaviour, age, count in events:
         trends.add([(item, behaviour, NOW - age * DAY, count)])
         trends.scores(IDS)
@@ -55,7 +55,7 @@ def test_in_whatever_order_they_come(events, half_life):
 
 
 def test_a_server_that_runs_for_years_still_forgets(monkeypatch):
-    trends = Trends(0.1)
+    trends = DecayedPopularity(0.1)
     day = NOW
     for item in "abcabc":
         day += 400 * DAY  # 4,000 half-lives
@@ -68,7 +68,7 @@ def test_a_server_that_runs_for_years_still_forgets(monkeypatch):
 
 
 def test_whoever_has_the_date_wrong_does_not_outweigh_all_others():
-    trends = Trends(7.0)
+    trends = DecayedPopularity(7.0)
     trends.add([("a", "view", NOW + 1_000 * DAY, 1), ("b", "view", NOW, 2)])
     assert places(trends) == ["b", "a"]
 
@@ -77,7 +77,7 @@ def test_whoever_has_the_date_wrong_does_not_outweigh_all_others():
 def test_another_catalogue_has_the_same_counts(ids):
     other = Vocabulary(ids)
     events = [("a", "view", NOW, 3), ("d", "view", NOW, 5), ("c", "view", NOW - DAY, 1)]
-    kept, new = Trends(7.0), Trends(7.0)
+    kept, new = DecayedPopularity(7.0), DecayedPopularity(7.0)
     kept.add(events)
     kept.scores(IDS)
     new.add(events)

@@ -9,11 +9,11 @@ COUNTS = torch.tensor([0, 5, 0, 1, 4])
 
 
 @pytest.mark.parametrize(
-    ("draw", "chances"), [("uniform", [0, 1 / 3, 0, 1 / 3, 1 / 3]), ("popularity", [0, 0.5, 0, 0.1, 0.4])]
+    ("negative_sampling", "chances"), [("uniform", [0, 1 / 3, 0, 1 / 3, 1 / 3]), ("popularity", [0, 0.5, 0, 0.1, 0.4])]
 )
-def test_items_are_drawn_as_often_as_is_said(draw: str, chances: list[float]) -> None:
+def test_items_are_drawn_as_often_as_is_said(negative_sampling: str, chances: list[float]) -> None:
     torch.manual_seed(0)
-    sampler = NegativeSampler(COUNTS, draw)  # type: ignore[arg-type]
+    sampler = NegativeSampler(COUNTS, negative_sampling)  # type: ignore[arg-type]
     drawn = torch.cat([sampler.sample(2) for _ in range(50_000)])
     share = torch.bincount(drawn, minlength=5) / 100_000
     assert share.tolist() == pytest.approx(chances, abs=0.01)

@@ -68,7 +68,7 @@ def test_batches_of_similar_length_waste_little() -> None:
 
 @pytest.mark.parametrize("first", [0, 3, 7])
 def test_an_epoch_taken_up_in_the_middle_goes_on_as_it_would_have(first: int) -> None:
-    batches = _batches(LENGTHS * 4, augmentation=Augmentation(crop=0.5, shuffle=0.5, mask=0.2), least_steps=13)
+    batches = _batches(LENGTHS * 4, augmentation=Augmentation(crop=0.5, shuffle=0.5, mask_prob=0.2), least_steps=13)
     whole = list(batches.epoch(2))
     rest = list(batches.epoch(2, first))
     assert len(whole) == len(batches) >= 13
@@ -121,7 +121,7 @@ def test_shuffle_keeps_the_events_and_moves_a_third() -> None:
 
 
 def test_mask_hides_its_share() -> None:
-    _, hidden = disturb((200, 50), np.full(200, 50), Augmentation(mask=0.2), np.random.default_rng(0))
+    _, hidden = disturb((200, 50), np.full(200, 50), Augmentation(mask_prob=0.2), np.random.default_rng(0))
     assert hidden.mean() == pytest.approx(0.2, abs=0.02)
 
 

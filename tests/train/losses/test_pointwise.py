@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from poise.train.losses import pointwise
 from poise.train.losses.catalogue_softmax import catalogue_softmax
-from poise.train.losses.shared_softmax import find_hits, shared_softmax
+from poise.train.losses.shared_softmax import find_accidental_hits, shared_softmax
 
 
 def _scores(n: int = 6, m: int = 9, dim: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -44,39 +44,39 @@ def test_the_correction_makes_the_sum_over_the_sample_unbiased() -> None:
     chance = torch.softmax(torch.randn(40, dtype=torch.float64), 0)
     m = 20
     draws = torch.multinomial(chance, 20_000 * m, replacement=True).view(-1, m)
-    log_q = chance.log() + math.log(m)
+    logq_correction = chance.log() + math.log(m)
     positive = torch.zeros(len(draws), dtype=torch.float64)
-    negative = logits[draws] - log_q[draws]
+    negative = logits[draws] - logq_correction[draws]
     mean = negative.exp().sum(1).mean()
     assert mean.item() == pytest.approx(logits.exp().sum().item(), rel=0.01)
-    corrected = pointwise.sampled_softmax(positive, logits[draws], log_q=log_q[draws])
+    corrected = pointwise.sampled_softmax(positive, logits[draws], logq_correction=logq_correction[draws])
     torch.testing.assert_close(corrected, (1 + negative.exp().sum(1)).log().mean())
 
 
 def test_a_hit_does_not_count() -> None:
     positive, negative = torch.tensor([1.0]), torch.tensor([[1.0, 0.5]])
-    hits = torch.tensor([[True, False]])
+    accidental_hits = torch.tensor([[True, False]])
     expected = math.log(math.exp(1) + math.exp(0.5)) - 1
-    assert pointwise.sampled_softmax(positive, negative, hits).item() == pytest.approx(expected, rel=1e-6)
+    assert pointwise.sampled_softmax(positive, negative, accidental_hits).item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("corrected", [False, True])
 def test_shared_softmax_is_the_plain_one_with_its_gradients(corrected: bool) -> None:
     queries, chosen, drawn = _scores(50, 200, 16)
     targets, items = torch.randint(0, 30, (50,)), torch.randint(0, 30, (200,))
-    hits = targets[:, None] == items
-    log_q = torch.randn(200) if corrected else None
+    accidental_hits = targets[:, None] == items
+    logq_correction = torch.randn(200) if corrected else None
     given = [one.clone().requires_grad_() for one in (queries, chosen, drawn)]
     plain = [one.clone().requires_grad_() for one in (queries, chosen, drawn)]
-    found = find_hits(targets, items)
+    found = find_accidental_hits(targets, items)
     assert sorted(zip(*(one.tolist() for one in found), strict=True)) == [
-        tuple(pair) for pair in hits.nonzero().tolist()
+        tuple(pair) for pair in accidental_hits.nonzero().tolist()
     ]
-    fast = shared_softmax(*given, found, log_q)
+    fast = shared_softmax(*given, found, logq_correction)
     slow = pointwise.sampled_softmax(
         (plain[0] * plain[1]).sum(1),
-        plain[0] @ plain[2].T - (0 if log_q is None else log_q),
-        hits,
+        plain[0] @ plain[2].T - (0 if logq_correction is None else logq_correction),
+        accidental_hits,
     )
     torch.testing.assert_close(fast, slow, rtol=3e-3, atol=1e-3)  # bfloat16, where the processor has units for it
     (3 * fast).backward()
@@ -119,8 +119,8 @@ def test_binary_losses_against_torch() -> None:
     labels = torch.zeros(8, 5)
     labels[:, 0] = 1
     expected = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none").sum(1).mean()
-    torch.testing.assert_close(pointwise.binary(positive, negative), expected)
-    plain = pointwise.generalised_binary(positive, negative, sampling_rate=0.1, calibration=0.0)
+    torch.testing.assert_close(pointwise.bce(positive, negative), expected)
+    plain = pointwise.gbce(positive, negative, sampling_rate=0.1, calibration=0.0)
     torch.testing.assert_close(plain, expected)
 
 
@@ -128,11 +128,11 @@ def test_generalised_binary_by_hand() -> None:
     # With t = 1 the chance of the positive is raised to the power of the sampling rate.
     positive, negative = torch.tensor([0.3]), torch.tensor([[-0.2, 0.4]])
     expected = -0.25 * torch.sigmoid(positive).log() - (1 - torch.sigmoid(negative)).log().sum()
-    found = pointwise.generalised_binary(positive, negative, sampling_rate=0.25, calibration=1.0)
+    found = pointwise.gbce(positive, negative, sampling_rate=0.25, calibration=1.0)
     torch.testing.assert_close(found, expected.squeeze())
 
 
 def test_pairwise_by_hand() -> None:
     positive, negative = torch.tensor([1.0]), torch.tensor([[0.0, 2.0]])
     expected = -(math.log(1 / (1 + math.exp(-1))) + math.log(1 / (1 + math.exp(1)))) / 2
-    assert pointwise.pairwise(positive, negative).item() == pytest.approx(expected, rel=1e-6)
+    assert pointwise.bpr(positive, negative).item() == pytest.approx(expected, rel=1e-6)

@@ -14,7 +14,7 @@ from poise.data.ingest.clean import Cleaning
 from poise.data.ingest.indexing import index
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
-from poise.data.ingest.staging import ROW, Intake, to_polars
+from poise.data.ingest.staging import ROW, Staging, to_polars
 from poise.data.ingest.text import UNREADABLE
 from poise.data.schema import column_names as naming
 from poise.data.schema import column_types as kinds_of
@@ -23,7 +23,7 @@ from poise.data.schema.timestamps import ACCEPTED, to_milliseconds
 from poise.errors import DataError
 
 
-def prepare(
+def build_dataset(
     events: Any,
     items: Any | None = None,
     users: Any | None = None,
@@ -93,17 +93,19 @@ def load_files(
     names: Mapping[Table, Sequence[str]] | None = None,
     name: str | None = None,
 ) -> Dataset:
-    """Make a data set of files in the formats of :func:`poise.data.ingest.read.read_table`; see :func:`prepare` for the rest.
+    """Make a data set of files.
+
+    The formats are those of :func:`poise.data.ingest.read.read_table`; see :func:`build_dataset` for the rest.
 
     Args:
         events: a file, folder or pattern.
         items: the same.
         users: the same.
-        columns: see :func:`prepare`.
-        item_columns: see :func:`prepare`.
-        user_columns: see :func:`prepare`.
-        item_kinds: see :func:`prepare`.
-        cleaning: see :func:`prepare`.
+        columns: see :func:`build_dataset`.
+        item_columns: see :func:`build_dataset`.
+        user_columns: see :func:`build_dataset`.
+        item_kinds: see :func:`build_dataset`.
+        cleaning: see :func:`build_dataset`.
         names: what the columns of files without a header are called, by table (``events``, ``items``, ``users``).
         name: what to call the data set; the name of the events file by default.
 
@@ -111,7 +113,7 @@ def load_files(
         DataError: a file cannot be read, or its content is not what is needed.
     """
     names = names or {}
-    return prepare(
+    return build_dataset(
         read_table(events, names=names.get("events")),
         None if items is None else read_table(items, names=names.get("items")),
         None if users is None else read_table(users, names=names.get("users")),
@@ -124,29 +126,29 @@ def load_files(
     )
 
 
-def _intake(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Intake:
+def _stage(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Staging:
     if not raw.height:
         raise DataError(f"the {table} have no rows")
     found = [column for column in raw.columns if column != UNREADABLE]
-    intake = Intake(table, raw, naming.resolve(found, table, given), quarantine)
-    if UNREADABLE in intake:
-        intake.refuse(pl.col(UNREADABLE).is_not_null(), f"{table}: a line that cannot be read")
-        intake.frame = intake.frame.drop(UNREADABLE)
-    return intake
+    staging = Staging(table, raw, naming.resolve(found, table, given), quarantine)
+    if UNREADABLE in staging:
+        staging.refuse(pl.col(UNREADABLE).is_not_null(), f"{table}: a line that cannot be read")
+        staging.frame = staging.frame.drop(UNREADABLE)
+    return staging
 
 
-def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Intake:
+def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Staging:
     """Find the columns of a log, make ids, times and values of them, and refuse rows for which that cannot be.
 
     Args:
         raw: the log as it was read.
-        given: which column is which, see :func:`prepare`.
+        given: which column is which, see :func:`build_dataset`.
         quarantine: where refused rows go.
 
     Raises:
         DataError: a column is missing, or most of it is not what it should be.
     """
-    log = _intake("events", raw, given, quarantine)
+    log = _stage("events", raw, given, quarantine)
     log.identify("user_id")
     log.identify("item_id")
     if "timestamp" in log:
@@ -160,7 +162,7 @@ def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: 
     return log
 
 
-def _times(log: Intake) -> None:
+def _times(log: Staging) -> None:
     given = log.frame["timestamp"]
     if given.null_count() == len(given):
         log.frame = log.frame.drop("timestamp")
@@ -177,7 +179,7 @@ def _times(log: Intake) -> None:
     log.refuse(pl.col("timestamp").is_null(), "no timestamp")
 
 
-def _values(log: Intake) -> None:
+def _values(log: Staging) -> None:
     given = log.frame["value"]
     values = kinds_of.to_numbers(given)
     wrong = values.is_null() & given.is_not_null()
@@ -203,7 +205,7 @@ def take_catalogue(
     Args:
         table: which of them.
         given: the frame; None if there is none.
-        mapping: which column is which, see :func:`prepare`.
+        mapping: which column is which, see :func:`build_dataset`.
         kinds: what columns hold, where the guess is wrong.
         quarantine: where refused rows go.
 
@@ -216,12 +218,12 @@ def take_catalogue(
     if given is None:
         return None, {}
     key = "item_id" if table == "items" else "user_id"
-    intake = _intake(table, to_polars(given, table), mapping, quarantine)
-    intake.identify(key)
-    intake.refuse(~pl.col(key).is_last_distinct(), f"{table}: the same {key} stands again further down, which counts")
-    if not intake.frame.height:
+    staging = _stage(table, to_polars(given, table), mapping, quarantine)
+    staging.identify(key)
+    staging.refuse(~pl.col(key).is_last_distinct(), f"{table}: the same {key} stands again further down, which counts")
+    if not staging.frame.height:
         raise DataError(f"the {table} have no row with an id")
-    frame = kinds_of.flatten(intake.frame)
+    frame = kinds_of.flatten(staging.frame)
     columns, found = kinds_of.normalise(frame.drop(ROW, key), kinds or {}, table)
     for column in columns.get_columns():
         if found[column.name] == "number":
@@ -229,11 +231,11 @@ def take_catalogue(
             if emptied.any():
                 rows = frame.filter(emptied)[ROW]
                 reason = f"{table}: text where a number is due ({column.name}); the cell was emptied, the row kept"
-                quarantine.refuse(table, intake.raw[rows], rows + 1, reason)
+                quarantine.refuse(table, staging.raw[rows], rows + 1, reason)
     return pl.DataFrame([frame[key], *columns.get_columns()]), found
 
 
-def _strangers(log: Intake, items: pl.DataFrame) -> str:
+def _strangers(log: Staging, items: pl.DataFrame) -> str:
     in_log, listed = (", ".join(map(repr, frame["item_id"].head(3))) for frame in (log.frame, items))
     return (
         f"no event is on an item that the items table lists: the events speak of {in_log}, the items are {listed}; "

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from poise.data.ingest.k_core import outside_core
-from poise.data.ingest.staging import Intake
+from poise.data.ingest.staging import Staging
 from poise.data.schema.timestamps import moment
 from poise.errors import UsageError
 
@@ -60,7 +60,7 @@ class Cleaning:
         if earliest is not None and latest is not None and earliest >= latest:
             raise UsageError(f"earliest ({self.earliest}) must come before latest ({self.latest})")
 
-    def apply(self, events: Intake, known_items: pl.Series | None) -> None:
+    def apply(self, events: Staging, known_items: pl.Series | None) -> None:
         """Refuse the events that are not fit.
 
         Args:
@@ -80,7 +80,7 @@ class Cleaning:
         if self.k_core > 1:
             _k_core(events, self.k_core)
 
-    def _bots(self, events: Intake) -> None:
+    def _bots(self, events: Staging) -> None:
         suspects = _with_many_events(events.frame, min(self.max_per_day, self.max_per_minute * self.sustained_minutes))
         if not suspects.height:
             return
@@ -111,12 +111,12 @@ def _with_many_events(frame: pl.DataFrame, limit: int) -> pl.DataFrame:
     return frame.select("user_id", "timestamp").filter(pl.Series((np.bincount(bucket) > limit)[bucket]))
 
 
-def _refuse_users(events: Intake, users: pl.Series, reason: str) -> None:
+def _refuse_users(events: Staging, users: pl.Series, reason: str) -> None:
     if len(users):
         events.refuse(pl.col("user_id").is_in(users.unique().implode()), reason)
 
 
-def _time_limits(events: Intake, earliest: int | None, latest: int | None) -> None:
+def _time_limits(events: Staging, earliest: int | None, latest: int | None) -> None:
     if earliest is not None:
         events.refuse(pl.col("timestamp") < earliest, f"impossible time: before {_day(earliest)} (earliest)")
     if latest is not None:
@@ -127,7 +127,7 @@ def _day(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M").removesuffix(" 00:00")
 
 
-def _duplicates(events: Intake) -> None:
+def _duplicates(events: Staging) -> None:
     keys = [column for column in ("user_id", "item_id", "behaviour", "timestamp", "value") if column in events]
     hashed = events.frame.select(pl.struct(keys).hash()).to_series()
     ordered = np.sort(hashed.to_numpy())
@@ -140,7 +140,7 @@ def _duplicates(events: Intake) -> None:
     events.refuse(pl.Series(refused[events.frame["_row"].to_numpy()]), "duplicate: the same event stands there before")
 
 
-def _k_core(events: Intake, k: int) -> None:
+def _k_core(events: Staging, k: int) -> None:
     """Refuse users and items with fewer than ``k`` events, and again, until all have as many."""
     sides = {
         side: events.frame.select(pl.col(f"{side}_id").rank("dense") - 1).to_series().to_numpy().astype(np.int64)

@@ -39,7 +39,7 @@ def read_table(path: Path | str, *, names: Sequence[str] | None = None) -> pl.Da
     are ``user item item ...``, parted by blanks and of different lengths, is read as what each user did in order.
 
     A line that cannot be read does not stop the rest: it is kept as it is in the column ``_unreadable``, which is
-    absent where all went well, and :func:`poise.data.ingest.build.prepare` refuses it.
+    absent where all went well, and :func:`poise.data.ingest.build.build_dataset` refuses it.
 
     Args:
         path: a file, a folder, or a pattern such as ``logs/2024-*.csv``. Files are read in the order of their names.

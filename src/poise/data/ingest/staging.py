@@ -13,7 +13,7 @@ from poise.errors import DataError, UsageError
 ROW = "_row"
 
 
-class Intake:
+class Staging:
     """A table under cleaning.
 
     Attributes:

@@ -10,14 +10,14 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
-from poise.models.history_sum_model import Additive
+from poise.models.history_sum_model import HistorySumModel
 from poise.models.vectors import Products, unit, weighted_sums
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class Content(Additive):
+class Content(HistorySumModel):
     """The items nearest to what a history means, by an encoder's vectors: it serves items that nobody has touched.
 
     A person is the recency-weighted sum of the vectors of what they did, and an item scores by its cosine with it. The
@@ -29,7 +29,7 @@ class Content(Additive):
 
     Args:
         vectors: which of the data set's vectors to use: the name that the encoder gave them.
-        decay: see :class:`~poise.models.history_sum_model.Additive`.
+        decay: see :class:`~poise.models.history_sum_model.HistorySumModel`.
     """
 
     vectors: str = "text"
@@ -57,8 +57,8 @@ class Content(Additive):
         self.directions = directions  # [n_items + 1, dim]
         self._products = Products(torch.from_numpy(directions), before)
 
-    def obstacle(self, data: Dataset) -> str | None:
-        """See :meth:`Recommender.obstacle`: items without vectors."""
+    def unsupported_reason(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.unsupported_reason`: items without vectors."""
         if self.vectors not in data.vectors:
             there = ", ".join(data.vectors) or "none"
             return (
@@ -75,8 +75,8 @@ class Content(Additive):
         with torch.inference_mode():
             return self._products.of(torch.from_numpy(people)).numpy()
 
-    def contributions(self, query: Queries, items: Indices) -> Floats:
-        """See :meth:`Recommender.contributions`."""
+    def attributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.attributions`."""
         history = query.history(0)
         weighted = self.directions[history] * self._history_weights(query)[:, None]
         length = np.linalg.norm(weighted.sum(axis=0)) or 1.0

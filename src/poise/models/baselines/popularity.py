@@ -44,8 +44,8 @@ class Popularity(Recommender):
         return f"Popularity{lately}{where}"
 
     @property
-    def impersonal(self) -> bool:
-        """See :attr:`Recommender.impersonal`."""
+    def non_personalized(self) -> bool:
+        """See :attr:`Recommender.non_personalized`."""
         return self.scenario is None
 
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
@@ -72,8 +72,8 @@ class Popularity(Recommender):
         self.scores = np.pad(self.scores, ((0, 0), (0, added)))
         self.means = np.pad(self.means, (0, added), constant_values=self.means[0])  # that of padding is the overall one
 
-    def obstacle(self, data: Dataset) -> str | None:
-        """See :meth:`Recommender.obstacle`: no clock, or no such context column."""
+    def unsupported_reason(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.unsupported_reason`: no clock, or no such context column."""
         if self.half_life is not None and not data.events.has_time:
             return f"half_life needs timestamps, and {data.name!r} has none"
         if self.scenario is not None and self.scenario not in data.events.context.columns:

@@ -12,7 +12,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import UsageError
-from poise.models.blend.standardise import calibrate
+from poise.models.blend.standardise import standardise_scores
 from poise.models.blend.weights import choose_weights
 from poise.models.validation import sample
 from poise.recommender import OPTIONS, Recommender, weightiest
@@ -51,7 +51,7 @@ class Blend(Recommender):
     @property
     def shares(self) -> Doubles:
         """The weights in use, float64 ``[n_members]``; they add up to 1."""
-        weights = np.asarray(self.weights or self.chosen.get("weights") or [1.0] * len(self.members))
+        weights = np.asarray(self.weights or self.selected.get("weights") or [1.0] * len(self.members))
         return np.asarray(weights / weights.sum())
 
     @property
@@ -63,7 +63,7 @@ class Blend(Recommender):
         for member in self.members:
             member.fit_once(data, valid)
         if self.weights is None and valid is not None and len(self.members) > 1:
-            self.chosen["weights"] = choose_weights(self.members, sample(valid)).tolist()
+            self.selected["weights"] = choose_weights(self.members, sample(valid)).tolist()
         self.known = None
 
     def _refit(self, data: Dataset) -> None:
@@ -77,7 +77,7 @@ class Blend(Recommender):
         self.known = None
 
     def _grow(self, data: Dataset) -> None:
-        self.members = [member.with_items(data) for member in self.members]
+        self.members = [member.extend_catalogue(data) for member in self.members]
         self.known = self.known or self.item_ids.size
 
     def score(self, queries: Queries) -> Floats:
@@ -90,8 +90,8 @@ class Blend(Recommender):
         together = max(1, _TOGETHER // max(total.numel(), 1))
         for start in range(0, len(used), together):
             some = used[start : start + together]
-            scores = [member.score(first if member.impersonal else queries) for member, _ in some]
-            scaled = torch.from_numpy(calibrate(np.concatenate(scores), self.known))
+            scores = [member.score(first if member.non_personalized else queries) for member, _ in some]
+            scaled = torch.from_numpy(standardise_scores(np.concatenate(scores), self.known))
             for (_, share), own in zip(some, torch.split(scaled, [len(one) for one in scores]), strict=True):
                 total.add_(own, alpha=share)
         return total.numpy()
@@ -100,7 +100,10 @@ class Blend(Recommender):
         """See :meth:`Recommender.explain`: what each event adds through all members, by the part that each brings."""
         rows = np.arange(len(queries))[:, None]
         parts = [
-            (member, np.maximum(share * calibrate(member.score(queries), self.known)[rows, items], 0))  # [n, k]
+            (
+                member,
+                np.maximum(share * standardise_scores(member.score(queries), self.known)[rows, items], 0),
+            )  # [n, k]
             for member, share in zip(self.members, self.shares, strict=True)
             if share
         ]
@@ -115,7 +118,7 @@ class Blend(Recommender):
             if not share:
                 continue
             try:
-                of_member = calibrate(member._similarity(items), self.known)
+                of_member = standardise_scores(member._similarity(items), self.known)
             except UsageError:
                 continue  # popularity, say, knows nothing of similarity
             total = of_member * np.float32(share) if total is None else total + of_member * np.float32(share)
@@ -136,7 +139,7 @@ def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, 
     total = np.zeros(len(items), dtype=np.float32)
     for member, brought in parts:
         total += brought
-        added = member.contributions(query, items) if len(history) else None
+        added = member.attributions(query, items) if len(history) else None
         if added is not None:
             positive = np.maximum(added, 0)
             sums = positive.sum(axis=0)

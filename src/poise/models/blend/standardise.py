@@ -7,7 +7,7 @@ from poise.types import Floats
 _AT_ONCE = 200_000  # scores, that stay in the cache between one step and the next
 
 
-def calibrate(scores: Floats, known: int | None = None) -> Floats:
+def standardise_scores(scores: Floats, known: int | None = None) -> Floats:
     """Bring each row of scores, float32 ``[n, n_items + 1]``, to one scale, in place; column 0 does not count.
 
     Args:

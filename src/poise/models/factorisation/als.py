@@ -11,14 +11,14 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.models.history_sum_model import Additive, history_weights
+from poise.models.history_sum_model import HistorySumModel, history_weights
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class ALS(Additive):
+class ALS(HistorySumModel):
     """Implicit-feedback matrix factorisation by alternating least squares, with people folded in from their history.
 
     Each item has a vector y. A person's vector x minimises ``Σ c (p - x·y)² + l2 ||x||²`` over all items, where p is 1
@@ -33,7 +33,7 @@ class ALS(Additive):
         confidence: how much more an event says than its absence.
         l2: the penalty on long vectors.
         iterations: sweeps over users and items.
-        decay: see :class:`~poise.models.history_sum_model.Additive`.
+        decay: see :class:`~poise.models.history_sum_model.HistorySumModel`.
         seed: of the first vectors.
     """
 
@@ -79,8 +79,8 @@ class ALS(Additive):
         counted = sparse.csr_array((1 + self.confidence * weights.data, weights.indices, weights.indptr), weights.shape)
         return np.linalg.solve(systems, (counted @ self.vectors)[:, :, None])[:, :, 0]
 
-    def contributions(self, query: Queries, items: Indices) -> Floats:
-        """See :meth:`Recommender.contributions`."""
+    def attributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.attributions`."""
         history = query.history(0)
         chosen = self.vectors[history]  # [n_history, factors]
         weight = self._history_weights(query)

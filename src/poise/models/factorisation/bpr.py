@@ -11,14 +11,14 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.models.history_sum_model import Additive
+from poise.models.history_sum_model import HistorySumModel
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class BPR(Additive):
+class BPR(HistorySumModel):
     """Bayesian personalised ranking: vectors learnt so that what a person chose scores above what they did not.
 
     The library ``implicit`` learns vectors of users and items. The users' are not kept: a person is the sum of the
@@ -34,7 +34,7 @@ class BPR(Additive):
         learning_rate: of stochastic gradient descent.
         l2: the penalty on long vectors.
         iterations: passes over the events.
-        decay: see :class:`~poise.models.history_sum_model.Additive`.
+        decay: see :class:`~poise.models.history_sum_model.HistorySumModel`.
         seed: of the first vectors and the order of events.
     """
 
@@ -71,8 +71,8 @@ class BPR(Additive):
         people = (weights @ self.vectors) / _root_weight(weights)[:, None]  # [n, factors]
         return np.asarray(people @ self.vectors.T + self.bias)
 
-    def contributions(self, query: Queries, items: Indices) -> Floats:
-        """See :meth:`Recommender.contributions`; the items' biases are left out, as no event adds them."""
+    def attributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.attributions`; the items' biases are left out, as no event adds them."""
         history = query.history(0)
         weight = self._history_weights(query) / _root_weight(query.matrix(self.recency))
         return (self.vectors[history] @ self.vectors[items].T) * weight[:, None]  # [n_history, k]

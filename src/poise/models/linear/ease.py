@@ -12,7 +12,7 @@ from scipy import linalg, sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.errors import DataError
-from poise.models.linear.item_item_model import ItemWeights
+from poise.models.linear.item_item_model import ItemItemModel
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
@@ -20,7 +20,7 @@ _BLOCK = 1_024  # rows that are worked on at once
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class EASE(ItemWeights):
+class EASE(ItemItemModel):
     """Embarrassingly shallow autoencoder: a linear model from what a person did to all items, in closed form.
 
     It finds the item-to-item weights B, with a zero diagonal, that minimise ``||X - XB||² + l2 ||B||²`` for the matrix
@@ -40,7 +40,7 @@ class EASE(ItemWeights):
             about what validation prefers on Amazon Beauty (200), MovieLens 100K (400) and MovieLens 1M (800).
         neighbours: how many weights an item keeps at most; more where the last of them are equal.
         left_out: which share of the sum of its squared weights an item may lose; 0 keeps the small ones too.
-        decay: see :class:`~poise.models.history_sum_model.Additive`.
+        decay: see :class:`~poise.models.history_sum_model.HistorySumModel`.
     """
 
     l2: Annotated[float, Gt(0)] | None = None
@@ -58,8 +58,8 @@ class EASE(ItemWeights):
         self.weights = _largest(inverse, self.neighbours, self.left_out)
         self._choose_decay(valid)
 
-    def obstacle(self, data: Dataset) -> str | None:
-        """See :meth:`Recommender.obstacle`: the memory for a square matrix of the catalogue."""
+    def unsupported_reason(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.unsupported_reason`: the memory for a square matrix of the catalogue."""
         needed = 2.5 * 4 * data.item_ids.size**2
         there = _memory()
         if there is None or needed < 0.8 * there:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
-from poise.models.history_sum_model import Additive
+from poise.models.history_sum_model import HistorySumModel
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
@@ -19,11 +19,11 @@ _AT_ONCE = 4_000_000  # weights that are gathered in memory at once
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class ItemWeights(Additive):
+class ItemItemModel(HistorySumModel):
     """A model whose score is the sum of sparse rows, one for each event of a history.
 
     Args:
-        decay: see :class:`~poise.models.history_sum_model.Additive`.
+        decay: see :class:`~poise.models.history_sum_model.HistorySumModel`.
 
     Attributes:
         weights: float32 ``[n_items + 1, n_items + 1]``, from an item of the history, the row, to each item.
@@ -60,8 +60,8 @@ class ItemWeights(Additive):
         ).toarray()
         return summed
 
-    def contributions(self, query: Queries, items: Indices) -> Floats:
-        """See :meth:`Recommender.contributions`."""
+    def attributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.attributions`."""
         between = self.weights[query.history(0)][:, items].toarray()  # [n_history, k]
         return between * self._history_weights(query)[:, None]  # type: ignore[no-any-return]
 

@@ -13,7 +13,7 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries, newest_entries
 from poise.data.ragged import Ragged
 from poise.models.baselines.mean_values import mean_values
-from poise.models.linear.item_item_model import ItemWeights
+from poise.models.linear.item_item_model import ItemItemModel
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
@@ -21,7 +21,7 @@ _BLOCK = 1_000  # items whose similarities are held densely at once
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class ItemKNN(ItemWeights):
+class ItemKNN(ItemItemModel):
     """Item neighbours: an item scores by how like it is to what the person did.
 
     Two items are alike as far as the same people chose both: the cosine of their columns in the matrix of who chose
@@ -33,7 +33,7 @@ class ItemKNN(ItemWeights):
     Args:
         neighbours: how many neighbours an item keeps.
         shrink: people in common at which a similarity counts half.
-        decay: see :class:`~poise.models.history_sum_model.Additive`.
+        decay: see :class:`~poise.models.history_sum_model.HistorySumModel`.
     """
 
     neighbours: Annotated[int, Ge(1)] = 200

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from poise.train.batches.sequences import EventTensors
 
-Clock = Literal["none", "history", "request"]
+TimeFeatures = Literal["none", "history", "request"]
 
 DEVIATION = 0.02  # of the first vectors, as of items
 GAPS = 24  # lengths of intervals that are told apart: each twice the one before, from a second to half a year
@@ -17,7 +17,7 @@ _SECOND, _HOUR, _DAY = 1_000, 3_600_000, 86_400_000  # in milliseconds
 _UNTOLD = 0.1  # the share of sequences that are learnt without the time of asking, since some requests have none
 
 
-class EventInputs(nn.Module):
+class EventEmbedding(nn.Module):
     """Adds to the vectors of items what else is known of the events.
 
     Intervals as inputs are from Li, Wang and McAuley, *Time Interval Aware Self-Attention for Sequential
@@ -26,23 +26,24 @@ class EventInputs(nn.Module):
     Args:
         dim: the length of a vector.
         behaviours: how many behaviours there are; with one only there is nothing to tell.
-        clock: ``none``; ``history``, when the events happened; ``request``, also when it is asked what comes next.
+        time_features: ``none``; ``history``, when the events happened; ``request``, also when it is asked what comes
+            next.
     """
 
-    def __init__(self, dim: int, behaviours: int, clock: Clock) -> None:
+    def __init__(self, dim: int, behaviours: int, time_features: TimeFeatures) -> None:
         super().__init__()
-        self.clock = clock
+        self.time_features = time_features
         self.behaviour = _table(behaviours + 1, dim) if behaviours > 1 else None
-        self.moments = nn.ModuleList([Moment(dim) for _ in range(["none", "history", "request"].index(clock))])
+        self.moments = nn.ModuleList([Moment(dim) for _ in range(["none", "history", "request"].index(time_features))])
 
     def forward(self, x: Tensor, events: EventTensors) -> Tensor:
         """Return ``[batch, time, dim]`` for the vectors ``x`` of the same shape."""
         if self.behaviour is not None:
             x = x + self.behaviour(events.behaviours.clamp(max=self.behaviour.num_embeddings - 1))
-        if self.clock != "none":
+        if self.time_features != "none":
             before = torch.cat([events.times[:, :1], events.times[:, :-1]], dim=1)
             x = x + self.moments[0](events.times, events.times - before)
-        if self.clock == "request":
+        if self.time_features == "request":
             asked = events.asked
             if self.training:
                 asked = asked * (torch.rand(len(asked), 1, device=asked.device) >= _UNTOLD)

@@ -9,29 +9,31 @@ DEVIATION = 0.02  # of the first own vectors; larger ones learn worse
 MEANING_DEVIATION = 0.16  # of the first mapped ones, which are worth more from the start
 
 
-class ItemTable(nn.Module):
+class ItemEmbedding(nn.Module):
     """Vectors of items: what each has learnt for itself, plus a linear map of what its content means.
 
     Args:
         n_items: without padding.
         dim: the length of a vector.
-        meaning: float32 ``[n_items + 1, components]``, see :class:`~poise.models.content_projection.Meaning`; None for own vectors
-            alone.
-        own: whether items have vectors of their own.
-        hidden: the share of items whose own vectors are hidden in each training step, so that the model learns to tell
-            items by their content alone, as it will have to with new ones.
+        meaning: float32 ``[n_items + 1, components]``, see :class:`~poise.models.content_projection.ContentProjection`;
+            None for own vectors alone.
+        id_embedding: whether items have vectors of their own.
+        id_dropout: the share of items whose own vectors are hidden in each training step, so that the model learns to
+            tell items by their content alone, as it will have to with new ones.
     """
 
-    def __init__(self, n_items: int, dim: int, meaning: Tensor | None, *, own: bool, hidden: float) -> None:
+    def __init__(
+        self, n_items: int, dim: int, meaning: Tensor | None, *, id_embedding: bool, id_dropout: float
+    ) -> None:
         super().__init__()
         self.n_items = n_items
-        self.hidden = hidden if own and meaning is not None else 0.0
-        self.own = nn.Parameter(torch.randn(n_items + 1, dim) * DEVIATION) if own else None
+        self.id_dropout = id_dropout if id_embedding and meaning is not None else 0.0
+        self.id_embedding = nn.Parameter(torch.randn(n_items + 1, dim) * DEVIATION) if id_embedding else None
         self.register_buffer("meaning", meaning, persistent=False)
-        self.adapt: nn.Linear | None = None
+        self.content_projection: nn.Linear | None = None
         if meaning is not None:
-            self.adapt = nn.Linear(meaning.shape[1], dim, bias=False)
-            nn.init.normal_(self.adapt.weight, std=MEANING_DEVIATION / meaning.shape[1] ** 0.5)
+            self.content_projection = nn.Linear(meaning.shape[1], dim, bias=False)
+            nn.init.normal_(self.content_projection.weight, std=MEANING_DEVIATION / meaning.shape[1] ** 0.5)
 
     @property
     def device(self) -> torch.device:
@@ -40,15 +42,15 @@ class ItemTable(nn.Module):
 
     def draw_shown(self) -> Tensor:
         """Return which items' own vectors count in a training step, float ``[n_items + 1, 1]``; padding has none."""
-        shown = (torch.rand(self.n_items + 1, 1, device=self.device) >= self.hidden).float()
+        shown = (torch.rand(self.n_items + 1, 1, device=self.device) >= self.id_dropout).float()
         shown[0] = 0
         return shown
 
     def forward(self, items: Tensor, shown: Tensor) -> Tensor:
         """Return the vectors ``[..., dim]`` of ``items``, int64 ``[...]``; ``shown`` is as of :meth:`draw_shown`."""
         parts = []
-        if self.own is not None:
-            parts.append(self.own[items] * shown[items])
-        if self.adapt is not None:
-            parts.append(self.adapt(self.meaning[items]))  # type: ignore[index]
+        if self.id_embedding is not None:
+            parts.append(self.id_embedding[items] * shown[items])
+        if self.content_projection is not None:
+            parts.append(self.content_projection(self.meaning[items]))  # type: ignore[index]
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]

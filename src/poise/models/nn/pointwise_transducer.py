@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poise.models.nn.dropout import Dropout
-from poise.models.nn.event_embedding import GAPS, Clock
+from poise.models.nn.event_embedding import GAPS, TimeFeatures
 from poise.train.batches.sequences import EventTensors
 
 _SECOND = 1_000  # milliseconds
@@ -74,15 +74,18 @@ class PointwiseTransducer(nn.Module):
         heads: they divide ``dim``.
         max_length: the greatest number of events.
         dropout: the share of numbers that are dropped.
-        clock: see :class:`~poise.models.nn.event_embedding.EventInputs`; how long ago an event was is told from the time of
-            the event that looks back on it, and with ``request`` from the time of asking what comes after that.
+        time_features: see :class:`~poise.models.nn.event_embedding.EventEmbedding`; how long ago an event was is told
+            from the time of the event that looks back on it, and with ``request`` from the time of asking what comes
+            after that.
     """
 
-    def __init__(self, dim: int, blocks: int, heads: int, max_length: int, dropout: float, clock: Clock) -> None:
+    def __init__(
+        self, dim: int, blocks: int, heads: int, max_length: int, dropout: float, time_features: TimeFeatures
+    ) -> None:
         super().__init__()
-        self.clock = clock
+        self.time_features = time_features
         self.blocks = nn.ModuleList(
-            [PointwiseAttention(dim, heads, max_length, dropout, timed=clock != "none") for _ in range(blocks)]
+            [PointwiseAttention(dim, heads, max_length, dropout, timed=time_features != "none") for _ in range(blocks)]
         )
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(dropout)
@@ -91,7 +94,7 @@ class PointwiseTransducer(nn.Module):
         """Return ``[batch, time, dim]`` for ``x`` of the same shape."""
         place = torch.arange(x.shape[1], device=x.device)
         seen = (place[:, None] >= place) & events.real[:, None]  # [batch, time, time]
-        gap = None if self.clock == "none" else gaps(self._moments(events), events.times)
+        gap = None if self.time_features == "none" else gaps(self._moments(events), events.times)
         x = self.dropout(x)
         for block in self.blocks:
             x = block(x, seen, gap)
@@ -99,7 +102,7 @@ class PointwiseTransducer(nn.Module):
 
     def _moments(self, events: EventTensors) -> Tensor:
         """Return from when each event looks back, int64 ``[batch, time]``; 0 where that is not known."""
-        if self.clock == "history":
+        if self.time_features == "history":
             return events.times
         if self.training:
             return events.asked * (torch.rand(len(events.asked), 1, device=events.asked.device) >= _UNTOLD)

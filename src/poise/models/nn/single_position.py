@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-def only(x: Tensor, place: Tensor | None) -> Tensor:
+def select_position(x: Tensor, place: Tensor | None) -> Tensor:
     """Return what stands at one place of each row, ``[batch, 1, dim]``; all of ``x`` where no place is given.
 
     Args:
@@ -16,8 +16,8 @@ def only(x: Tensor, place: Tensor | None) -> Tensor:
     return x if place is None else x[torch.arange(len(x), device=x.device), place][:, None]
 
 
-class Placed(nn.Module):
+class SinglePositionModule(nn.Module):
     """What reads events and does less where one place of each row alone is asked for.
 
-    Its ``forward`` takes vectors of events, the events and a place of each row, as of :func:`only`.
+    Its ``forward`` takes vectors of events, the events and a place of each row, as of :func:`select_position`.
     """

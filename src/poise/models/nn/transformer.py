@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poise.models.nn.dropout import Dropout
-from poise.models.nn.single_position import Placed, only
+from poise.models.nn.single_position import SinglePositionModule, select_position
 from poise.train.batches.sequences import MASKED, EventTensors
 
 Block = Literal["ligr", "classic"]
@@ -78,11 +78,11 @@ class ClassicBlock(nn.Module):
         Args:
             x: ``[batch, time, dim]``.
             seen: as of :class:`Attention`; to be given with ``place``.
-            place: as of :func:`~poise.models.nn.single_position.only`.
+            place: as of :func:`~poise.models.nn.single_position.select_position`.
         """
         normed = self.attention_norm(x)
-        asking = None if place is None else only(normed, place)
-        x = only(x, place) + self.dropout(self.attention(normed, seen, asking))
+        asking = None if place is None else select_position(normed, place)
+        x = select_position(x, place) + self.dropout(self.attention(normed, seen, asking))
         fed: Tensor = self.dropout(self.feed(self.feed_norm(x)))
         return x + fed
 
@@ -108,8 +108,8 @@ class LigrBlock(nn.Module):
     def forward(self, x: Tensor, seen: Tensor | None = None, place: Tensor | None = None) -> Tensor:
         """Return ``[batch, time, dim]``, or ``[batch, 1, dim]``; see :meth:`ClassicBlock.forward`."""
         normed = self.attention_norm(x)
-        asking = None if place is None else only(normed, place)
-        x = only(x, place)
+        asking = None if place is None else select_position(normed, place)
+        x = select_position(x, place)
         x = x + torch.sigmoid(self.attention_gate(x)) * self.dropout(self.attention(normed, seen, asking))
         gate, value = self.feed_in(self.feed_norm(x)).chunk(2, dim=-1)
         fed = self.feed_out(self.dropout(functional.silu(gate) * value))
@@ -120,7 +120,7 @@ class LigrBlock(nn.Module):
 BLOCKS: dict[Block, type[ClassicBlock] | type[LigrBlock]] = {"ligr": LigrBlock, "classic": ClassicBlock}
 
 
-class Transformer(Placed):
+class Transformer(SinglePositionModule):
     """Turns vectors of events, padded at the end, into what is expected after each.
 
     No event sees a later one, so padding at the end is never seen by a real event and needs no mask.
@@ -143,7 +143,7 @@ class Transformer(Placed):
         return self.norm(last(x, before, place))  # type: ignore[no-any-return]
 
 
-class BidirectionalTransformer(Placed):
+class BidirectionalTransformer(SinglePositionModule):
     """Turns vectors of events, padded at the end, into what each would be, as told by all others of the same row.
 
     Places are counted back from the newest event, where what is asked for stands.

@@ -19,7 +19,7 @@ from poise.types import Mask
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from poise.models.nn.item_embedding import ItemTable
+    from poise.models.nn.item_embedding import ItemEmbedding
     from poise.models.nn.transformer import BidirectionalTransformer
     from poise.train.batches.negative_sampler import NegativeSampler
 
@@ -31,8 +31,8 @@ class BERT4Rec(SequenceModel):
     """A transformer that looks both ways: it learns to guess masked events from those before and after them.
 
     Asked what comes next, it guesses a masked event after the newest one. What all sequence models share, what an item
-    is and how they learn, stands in :class:`~poise.models.sequential.sequence_model.SequenceModel`; of its variations of sequences only
-    ``crop`` is used, since masking varies them enough.
+    is and how they learn, stands in :class:`~poise.models.sequential.sequence_model.SequenceModel`; of its variations
+    of sequences only ``crop`` is used, since masking varies them enough.
 
     The sources are Sun et al., *BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from
     Transformer*, 2019, and, for how long it has to learn, Petrov and Macdonald, *A Systematic Review and Replicability
@@ -61,13 +61,13 @@ class BERT4Rec(SequenceModel):
     @property
     def _places(self) -> int:
         """How many events the network reads: a history and the masked event that comes after it."""
-        return self.suited.max_length + 1
+        return self.data_defaults.max_length + 1
 
     def _body(self) -> BidirectionalTransformer:
         from poise.models.nn.transformer import BidirectionalTransformer
 
         return BidirectionalTransformer(
-            self.dim, self.suited.blocks, self.heads, self._places, self.suited.dropout, self.block
+            self.dim, self.data_defaults.blocks, self.heads, self._places, self.data_defaults.dropout, self.block
         )
 
     def _batches(self, data: Dataset, least_steps: int) -> SequenceBatches:
@@ -81,7 +81,7 @@ class BERT4Rec(SequenceModel):
             guess=self.guess,
         )
 
-    def _loss(self, batch: SequenceBatch, table: ItemTable, network: nn.Module, sampler: NegativeSampler) -> Tensor:
+    def _loss(self, batch: SequenceBatch, table: ItemEmbedding, network: nn.Module, sampler: NegativeSampler) -> Tensor:
         import torch
 
         told = torch.rand(len(batch.targets)).numpy() >= UNTOLD
@@ -101,10 +101,10 @@ class BERT4Rec(SequenceModel):
     def _dated(self, sequences: Sequences, told: Mask) -> Sequences:
         """Let masked events happen at the time of the event before, but in rows that are ``told``, bool ``[batch]``.
 
-        A masked event's own time is that of a request, which ``clock="request"`` alone may read.
+        A masked event's own time is that of a request, which ``time_features="request"`` alone may read.
         """
         known = sequences.items != MASKED
-        if self.clock == "request":
+        if self.time_features == "request":
             known |= told[:, None]
         before = np.maximum.accumulate(np.where(known, np.arange(known.shape[1]), 0), axis=1)
         return replace(sequences, times=np.take_along_axis(sequences.times, before, axis=1))

@@ -32,4 +32,4 @@ class GRU4Rec(SequenceModel):
     def _body(self) -> Recurrent:
         from poise.models.nn.recurrent import Recurrent
 
-        return Recurrent(self.dim, self.layers, self.suited.dropout)
+        return Recurrent(self.dim, self.layers, self.data_defaults.dropout)

@@ -25,12 +25,12 @@ class HSTU(SequenceModel):
     Generative Recommendations*, 2024.
 
     Args:
-        clock: as of all sequence models; but for ``none``, how long ago an event was also counts in attention.
+        time_features: as of all sequence models; but for ``none``, how long ago an event was also counts in attention.
         blocks: the number of layers.
         heads: of attention; they divide ``dim``.
     """
 
-    clock: Literal["none", "history", "request"] = "history"
+    time_features: Literal["none", "history", "request"] = "history"
     blocks: Annotated[int, Ge(1)] = 2
     heads: Annotated[int, Ge(1)] = 4
 
@@ -41,7 +41,7 @@ class HSTU(SequenceModel):
     def _body(self) -> PointwiseTransducer:
         from poise.models.nn.pointwise_transducer import PointwiseTransducer
 
-        clock = self.clock if self.has_clock else "none"
+        time_features = self.time_features if self.has_clock else "none"
         return PointwiseTransducer(
-            self.dim, self.blocks, self.heads, self.suited.max_length, self.suited.dropout, clock
+            self.dim, self.blocks, self.heads, self.data_defaults.max_length, self.data_defaults.dropout, time_features
         )

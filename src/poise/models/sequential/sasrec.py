@@ -43,5 +43,10 @@ class SASRec(SequenceModel):
         from poise.models.nn.transformer import Transformer
 
         return Transformer(
-            self.dim, self.suited.blocks, self.heads, self.suited.max_length, self.suited.dropout, self.block
+            self.dim,
+            self.data_defaults.blocks,
+            self.heads,
+            self.data_defaults.max_length,
+            self.data_defaults.dropout,
+            self.block,
         )

@@ -16,9 +16,9 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
-from poise.models.checkpoint_key import training_name
-from poise.models.content_projection import Meaning
-from poise.models.data_defaults import Suited
+from poise.models.checkpoint_key import checkpoint_key
+from poise.models.content_projection import ContentProjection
+from poise.models.data_defaults import DataDefaults
 from poise.models.inner_product import InnerProduct, new_items, under
 from poise.models.validation import mean_ndcg, sample
 from poise.recommender import OPTIONS
@@ -31,7 +31,7 @@ from poise.types import Floats, Indices, Offsets
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from poise.models.nn.item_embedding import ItemTable
+    from poise.models.nn.item_embedding import ItemEmbedding
     from poise.train.batches.negative_sampler import NegativeSampler
 
 UNVALIDATED_EPOCHS = 20  # without a validation part to say when to stop: about what it says on a shop and on films
@@ -53,33 +53,33 @@ class SequenceModel(InnerProduct):
 
     Args:
         items: what an item is: ``fused``; ``text``, its content alone; ``id``, a learnt vector alone. A data set
-            without vectors makes it ``id``, and :attr:`chosen` says so.
+            without vectors makes it ``id``, and :attr:`selected` says so.
         vectors: which of the data set's vectors to use, by the names that the encoders gave them; one or more.
         components: how many principal components of each to keep.
-        hidden: the share of items that each training step shows by their content alone.
-        clock: whether the times of events are read: ``none``; ``history``, the intervals between events, their hours
-            and days of the week; ``request``, also those of the moment when it is asked what comes next.
+        id_dropout: the share of items that each training step shows by their content alone.
+        time_features: whether the times of events are read: ``none``; ``history``, the intervals between events, their
+            hours and days of the week; ``request``, also those of the moment when it is asked what comes next.
         dim: the length of the vectors inside.
         max_length: how many events back it looks; None takes what suits the log, see
-            :class:`~poise.models.data_defaults.Suited`.
+            :class:`~poise.models.data_defaults.DataDefaults`.
         dropout: the share of numbers that are dropped inside while it learns; None takes what suits the log.
         loss: what to punish it for, see :mod:`poise.train.losses.pointwise`.
         negatives: items that are drawn for a batch, to be told apart from those that were chosen; where there are no
             more than that, all are taken.
-        draw: how: ``uniform``, or by ``popularity``.
-        log_q: whether the sampled softmax is corrected for how likely each item was drawn.
+        negative_sampling: how: ``uniform``, or by ``popularity``.
+        logq_correction: whether the sampled softmax is corrected for how likely each item was drawn.
         smoothing: label smoothing, for the full and the sampled softmax.
         crop: see :class:`~poise.train.batches.augmentation.Augmentation`.
         shuffle: the same.
-        mask: the same.
+        mask_prob: the same.
         batch_events: events to predict a batch.
         epochs: passes over the events, at most; None takes what suits the log. Small logs are passed over several times
             an epoch. Validation chooses when to stop.
         learning_rate: of AdamW, at its highest.
         weight_decay: its L2 penalty.
-        final: what is left of the learning rate in the last step, as a share.
-        plateau: see :class:`~poise.train.loop.Training`.
-        average: the same.
+        min_lr_ratio: what is left of the learning rate in the last step, as a share.
+        lr_plateau_factor: see :class:`~poise.train.loop.Training`.
+        ema_decay: the same.
         patience: epochs without a better validation figure after which to stop.
         seed: of everything that chance decides.
         device: where to compute: ``cpu``, ``cuda``, ``mps``; None takes the best there is.
@@ -89,50 +89,50 @@ class SequenceModel(InnerProduct):
     items: Literal["fused", "text", "id"] = "fused"
     vectors: list[str] = field(default_factory=lambda: ["text"])
     components: Annotated[int, Ge(1)] = 128
-    hidden: Annotated[float, Ge(0), Lt(1)] = 0.1
-    clock: Literal["none", "history", "request"] = "none"
+    id_dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
+    time_features: Literal["none", "history", "request"] = "none"
     dim: Annotated[int, Ge(1)] = 128
     max_length: Annotated[int, Ge(1)] | None = None
     dropout: Annotated[float, Ge(0), Lt(1)] | None = None
-    loss: Literal["sampled_softmax", "full_softmax", "binary", "generalised_binary", "pairwise", "in_batch"] = (
-        "sampled_softmax"
-    )
+    loss: Literal["sampled_softmax", "full_softmax", "bce", "gbce", "bpr", "in_batch"] = "sampled_softmax"
     negatives: Annotated[int, Ge(1)] = 4096
-    draw: Literal["uniform", "popularity"] = "uniform"
-    log_q: bool = False
+    negative_sampling: Literal["uniform", "popularity"] = "uniform"
+    logq_correction: bool = False
     smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
     crop: Annotated[float, Ge(0), Le(1)] = 0.0
     shuffle: Annotated[float, Ge(0), Le(1)] = 0.3
-    mask: Annotated[float, Ge(0), Lt(1)] = 0.0
+    mask_prob: Annotated[float, Ge(0), Lt(1)] = 0.0
     batch_events: Annotated[int, Ge(1)] = 1024
     epochs: Annotated[int, Ge(1)] | None = None
     learning_rate: Annotated[float, Gt(0)] = 2e-3
     weight_decay: Annotated[float, Ge(0)] = 0.01
-    final: Annotated[float, Ge(0), Le(1)] = 0.05
-    plateau: Annotated[float, Gt(0), Le(1)] = 1.0
-    average: Annotated[float, Ge(0), Lt(1)] = 0.99
+    min_lr_ratio: Annotated[float, Ge(0), Le(1)] = 0.05
+    lr_plateau_factor: Annotated[float, Gt(0), Le(1)] = 1.0
+    ema_decay: Annotated[float, Ge(0), Lt(1)] = 0.99
     patience: Annotated[int, Ge(1)] = 5
     seed: Annotated[int, Ge(0)] = 0
     device: str | None = None
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
     @property
-    def suited(self) -> Suited:
+    def data_defaults(self) -> DataDefaults:
         """The options that are in use where none were given; what suited the first log is kept by a refit."""
-        own: dict[str, Any] = self.chosen["suited"]
-        return Suited(**{name: own[name] if getattr(self, name, None) is None else getattr(self, name) for name in own})
+        used: dict[str, Any] = self.selected["data_defaults"]
+        return DataDefaults(
+            **{name: used[name] if getattr(self, name, None) is None else getattr(self, name) for name in used}
+        )
 
     @abstractmethod
     def _body(self) -> nn.Module:
         """Return the network that turns vectors of events ``[batch, time, dim]`` and the events into as many vectors.
 
         Its first argument is what the events' items and other inputs are together, its second an
-        :class:`~poise.train.batches.sequences.EventTensors`. One that does less where only the newest event of each row is
-        asked for is a :class:`~poise.models.nn.single_position.Placed`.
+        :class:`~poise.train.batches.sequences.EventTensors`. One that does less where only the newest event of each row
+        is asked for is a :class:`~poise.models.nn.single_position.SinglePositionModule`.
         """
 
-    def obstacle(self, data: Dataset) -> str | None:
-        """See :meth:`Recommender.obstacle`: no order to learn."""
+    def unsupported_reason(self, data: Dataset) -> str | None:
+        """See :meth:`Recommender.unsupported_reason`: no order to learn."""
         if (np.diff(data.events.offsets) > 1).any():
             return None
         return "nobody has two events, so there is no order to learn; use Popularity or Content"
@@ -142,8 +142,8 @@ class SequenceModel(InnerProduct):
         return SequenceBatches(
             data.events,
             batch_events=self.batch_events,
-            max_length=self.suited.max_length,
-            augmentation=Augmentation(self.crop, self.shuffle, self.mask),
+            max_length=self.data_defaults.max_length,
+            augmentation=Augmentation(self.crop, self.shuffle, self.mask_prob),
             seed=self.seed,
             least_steps=least_steps,
         )
@@ -155,27 +155,29 @@ class SequenceModel(InnerProduct):
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
         import torch
 
-        self.chosen.setdefault("suited", asdict(Suited.to(data)))
+        self.selected.setdefault("data_defaults", asdict(DataDefaults.to(data)))
         batches = self._batches(data, LEAST_STEPS)
         self.counts = data.item_counts
         self.n_behaviours = len(data.behaviour_ids)
         self.has_clock = data.events.has_time
-        if self.clock != "none" and not self.has_clock:
-            self.chosen["clock"] = "none: the log has no times"
+        if self.time_features != "none" and not self.has_clock:
+            self.selected["time_features"] = "none: the log has no times"
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             table, network = self._item_table(data), self._network()
-        stop = self.chosen.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None)
-        name = training_name(self, data, valid)
-        self.chosen["epochs"] = self._learn(table, network, batches, valid, self.suited.epochs, stop=stop, name=name)
+        stop = self.selected.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None)
+        name = checkpoint_key(self, data, valid)
+        self.selected["epochs"] = self._learn(
+            table, network, batches, valid, self.data_defaults.epochs, stop=stop, name=name
+        )
         self.until = data.events.until
 
     def _update(self, data: Dataset, valid: Holdout | None) -> None:
         """Learn on from where it stands: see :func:`~poise.train.batches.replay.new_and_replayed` for what from."""
-        chosen = data.select(new_and_replayed(data.events, self.until, self.suited.max_length, seed=self.seed))
+        chosen = data.select(new_and_replayed(data.events, self.until, self.data_defaults.max_length, seed=self.seed))
         table, network = self._learnt_table(data), copy.deepcopy(self.network)
         self.counts = data.item_counts
-        if self.obstacle(chosen) is None:
+        if self.unsupported_reason(chosen) is None:
             self._learn(table, network, self._batches(chosen, 1), valid, UPDATE_PASSES, share=UPDATE_RATE)
         else:  # nobody did anything new that has an order
             self._keep(table, network)
@@ -183,7 +185,7 @@ class SequenceModel(InnerProduct):
 
     def _learn(
         self,
-        table: ItemTable,
+        table: ItemEmbedding,
         network: nn.Module,
         batches: SequenceBatches,
         valid: Holdout | None,
@@ -215,8 +217,8 @@ class SequenceModel(InnerProduct):
         device = pick_device(self.device)
         both = nn.ModuleList([table, network]).to(device)
         # In a batch, the targets of others are met as often as they are popular, however negatives are drawn elsewhere.
-        draw = "popularity" if self.loss == "in_batch" else self.draw
-        sampler = NegativeSampler(torch.from_numpy(self.counts).to(device), draw)
+        negative_sampling = "popularity" if self.loss == "in_batch" else self.negative_sampling
+        sampler = NegativeSampler(torch.from_numpy(self.counts).to(device), negative_sampling)
         part = None if valid is None else sample(valid)
 
         def validate() -> float:
@@ -233,10 +235,10 @@ class SequenceModel(InnerProduct):
                 stop=stop,
                 learning_rate=share * self.learning_rate,
                 weight_decay=self.weight_decay,
-                final=self.final,
-                average=self.average,
+                min_lr_ratio=self.min_lr_ratio,
+                ema_decay=self.ema_decay,
                 patience=self.patience,
-                plateau=self.plateau,
+                lr_plateau_factor=self.lr_plateau_factor,
                 precision=self.precision,
                 seed=self.seed,
             ),
@@ -247,49 +249,53 @@ class SequenceModel(InnerProduct):
         self._keep(table, network)
         return progress.best_epoch
 
-    def _item_table(self, data: Dataset) -> ItemTable:
-        self.meaning = Meaning.of(data, [] if self.items == "id" else self.vectors, self.components)
+    def _item_table(self, data: Dataset) -> ItemEmbedding:
+        self.meaning = ContentProjection.of(data, [] if self.items == "id" else self.vectors, self.components)
         if not self.meaning.width and self.items == "text":
             raise DataError(
                 f"{self.name}: {data.name!r} has no vectors {' or '.join(map(repr, self.vectors))}; "
                 "encode the catalogue, by [encoder] in poise.toml or with TextEncoder().encode_items(data), "
                 "or choose items='id'"
             )
-        self.chosen["items"] = self.items if self.meaning.width else "id"
+        self.selected["items"] = self.items if self.meaning.width else "id"
         if not self.meaning.width and self.items == "fused":
-            self.chosen["note"] = "the data has no vectors of its items: ids alone, so new items cannot be ranked"
+            self.selected["note"] = "the data has no vectors of its items: ids alone, so new items cannot be ranked"
         return self._new_table(data)
 
-    def _new_table(self, data: Dataset) -> ItemTable:
+    def _new_table(self, data: Dataset) -> ItemEmbedding:
         import torch
 
-        from poise.models.nn.item_embedding import ItemTable
+        from poise.models.nn.item_embedding import ItemEmbedding
 
         meaning = torch.from_numpy(self.meaning.project(data)) if self.meaning.width else None
-        return ItemTable(data.n_items, self.dim, meaning, own=self.chosen["items"] != "text", hidden=self.hidden)
+        return ItemEmbedding(
+            data.n_items, self.dim, meaning, id_embedding=self.selected["items"] != "text", id_dropout=self.id_dropout
+        )
 
-    def _learnt_table(self, data: Dataset) -> ItemTable:
+    def _learnt_table(self, data: Dataset) -> ItemEmbedding:
         """Return the items as they were learnt, for a catalogue that has grown; new ones have nothing of their own."""
         import torch
 
         old = self._old_indices(data)
         table = self._new_table(data)
         with torch.no_grad():
-            if table.adapt is not None:
-                table.adapt.weight.copy_(torch.from_numpy(self.adapt))
-            if table.own is not None:
-                table.own.copy_(self.table[torch.from_numpy(old).to(self.table.device)])
-                if table.adapt is not None:
-                    table.own.sub_(table.adapt(table.meaning))
-                table.own.mul_(torch.from_numpy(self.counts[old] > 0)[:, None])
+            if table.content_projection is not None:
+                table.content_projection.weight.copy_(torch.from_numpy(self.content_projection))
+            if table.id_embedding is not None:
+                table.id_embedding.copy_(self.table[torch.from_numpy(old).to(self.table.device)])
+                if table.content_projection is not None:
+                    table.id_embedding.sub_(table.content_projection(table.meaning))
+                table.id_embedding.mul_(torch.from_numpy(self.counts[old] > 0)[:, None])
         return table
 
     def _network(self) -> nn.Module:
-        from poise.models.nn.sequence_network import Network
+        from poise.models.nn.sequence_network import SequenceNetwork
 
-        return Network(self.dim, self.n_behaviours, self.clock if self.has_clock else "none", self._body())
+        return SequenceNetwork(
+            self.dim, self.n_behaviours, self.time_features if self.has_clock else "none", self._body()
+        )
 
-    def _loss(self, batch: SequenceBatch, table: ItemTable, network: nn.Module, sampler: NegativeSampler) -> Tensor:
+    def _loss(self, batch: SequenceBatch, table: ItemEmbedding, network: nn.Module, sampler: NegativeSampler) -> Tensor:
         import torch
 
         from poise.train.losses.next_item import Objective, next_item_loss
@@ -304,14 +310,14 @@ class SequenceModel(InnerProduct):
             Objective(
                 loss=self.loss,
                 negatives=self.negatives,
-                draw=self.draw,
-                log_q=self.log_q,
+                negative_sampling=self.negative_sampling,
+                logq_correction=self.logq_correction,
                 smoothing=self.smoothing,
             ),
             sampler,
         )
 
-    def _keep(self, table: ItemTable, network: nn.Module) -> None:
+    def _keep(self, table: ItemEmbedding, network: nn.Module) -> None:
         """Hold on to what scoring needs. An item that nobody has touched has learnt nothing of its own."""
         import torch
 
@@ -319,16 +325,18 @@ class SequenceModel(InnerProduct):
             everything = torch.arange(table.n_items + 1, device=table.device)
             touched = torch.from_numpy(self.counts > 0).to(table.device, torch.float32)[:, None]
             self._set_vectors(table(everything, touched), self.counts)
-        self.adapt = None if table.adapt is None else table.adapt.weight.detach().cpu().numpy()
+        self.content_projection = (
+            None if table.content_projection is None else table.content_projection.weight.detach().cpu().numpy()
+        )
         self.network = network
 
-    def _expected(self, queries: Queries) -> Tensor:
+    def encode_queries(self, queries: Queries) -> Tensor:
         """Return the vectors of what is expected after each history, ``[n, dim]``; like lengths are read together."""
-        start = np.maximum(queries.start, queries.stop - self.suited.max_length)
+        start = np.maximum(queries.start, queries.stop - self.data_defaults.max_length)
         asked = np.zeros(len(queries), dtype=np.int64) if queries.time is None else queries.time
-        return self._expected_after(queries, rows(start, queries.stop), asked)
+        return self._encode_histories(queries, rows(start, queries.stop), asked)
 
-    def _expected_after(self, queries: Queries, positions: Offsets, asked: Offsets) -> Tensor:
+    def _encode_histories(self, queries: Queries, positions: Offsets, asked: Offsets) -> Tensor:
         """Return what is expected, ``[n, dim]``, after the events at ``positions`` in the log, int64 ``[n, time]``."""
         import torch
 
@@ -348,15 +356,15 @@ class SequenceModel(InnerProduct):
                 expected[torch.from_numpy(chosen)] = read[:, 0]
         return expected
 
-    def contributions(self, query: Queries, items: Indices) -> Floats:
-        """See :meth:`Recommender.contributions`: what a score loses when an event is left out of what is read.
+    def attributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.attributions`: what a score loses when an event is left out of what is read.
 
         The source is Li, Monroe and Jurafsky, *Understanding Neural Networks through Representation Erasure*, 2016.
         """
         import torch
 
         length = int(query.lengths[0])
-        read = np.arange(query.start[0], query.stop[0])[-self.suited.max_length :]
+        read = np.arange(query.start[0], query.stop[0])[-self.data_defaults.max_length :]
         n = len(read)
         variants = np.full((n + 1, n), -1, dtype=np.int64)
         variants[0] = read
@@ -364,7 +372,7 @@ class SequenceModel(InnerProduct):
             variants[at + 1, : n - 1] = np.delete(read, at)
         asked = np.zeros(n + 1, dtype=np.int64) if query.time is None else np.repeat(query.time, n + 1)
         with torch.inference_mode():
-            expected = self._expected_after(query, variants, asked)
+            expected = self._encode_histories(query, variants, asked)
             scores = (expected @ self.table[torch.from_numpy(items).to(self.table.device)].T).cpu().numpy()
         lost = np.zeros((length, len(items)), dtype=np.float32)
         lost[-n:] = scores[0] - (scores[1:] if n > 1 else 0)  # [n, k]
@@ -376,8 +384,8 @@ class SequenceModel(InnerProduct):
         old = self._old_indices(data)
         new = new_items(old)
         added = np.zeros((len(new), self.dim), dtype=np.float32)
-        if self.adapt is not None:
-            added = self.meaning.project(data, new) @ self.adapt.T
+        if self.content_projection is not None:
+            added = self.meaning.project(data, new) @ self.content_projection.T
         self._move_vectors(old, torch.from_numpy(added).to(self.table))
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -388,7 +396,7 @@ class SequenceModel(InnerProduct):
         }
         arrays |= {f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()}
         arrays |= self.meaning.to_arrays()
-        return arrays if self.adapt is None else {**arrays, "adapt": self.adapt}
+        return arrays if self.content_projection is None else {**arrays, "content_projection": self.content_projection}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         import torch
@@ -399,8 +407,8 @@ class SequenceModel(InnerProduct):
         self.n_behaviours, self.has_clock = int(arrays["inputs"][0]), bool(arrays["inputs"][1])
         self.until = int(arrays["until"][0]) if "until" in arrays else 0
         self._restore_vectors(arrays, device)
-        self.adapt = arrays.get("adapt")
-        self.meaning = Meaning.from_arrays(arrays)
+        self.content_projection = arrays.get("content_projection")
+        self.meaning = ContentProjection.from_arrays(arrays)
         self.network = self._network().to(device).eval()
         self.network.load_state_dict(
             {name: torch.from_numpy(array) for name, array in under("network.", arrays).items()}

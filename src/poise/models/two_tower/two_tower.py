@@ -17,8 +17,8 @@ from poise.data.queries import Queries
 from poise.data.ragged import Ragged, gather_slices
 from poise.data.vocabulary import Vocabulary
 from poise.features import ColumnFeatures
-from poise.models.checkpoint_key import training_name
-from poise.models.content_projection import Meaning
+from poise.models.checkpoint_key import checkpoint_key
+from poise.models.content_projection import ContentProjection
 from poise.models.inner_product import InnerProduct, new_items, under
 from poise.models.validation import mean_ndcg, sample
 from poise.recommender import OPTIONS
@@ -57,7 +57,8 @@ class TwoTower(InnerProduct):
         user_columns: the columns of the users to read; None for all with labels or numbers.
         context_columns: the columns of the events to read: those alone that are known when a request is made, such as
             the device; never what comes of it, such as a rating.
-        hidden: the share of items that each step shows by content and columns alone, and of requests without history.
+        id_dropout: the share of items that each step shows by content and columns alone, and of requests without
+            history.
         dim: the length of the vectors.
         max_length: how many events back it looks.
         dropout: the share of numbers that are dropped inside while it learns.
@@ -69,7 +70,7 @@ class TwoTower(InnerProduct):
             when to stop.
         learning_rate: of AdamW, at its highest.
         weight_decay: its L2 penalty.
-        average: see :class:`~poise.train.loop.Training`.
+        ema_decay: see :class:`~poise.train.loop.Training`.
         patience: epochs without a better validation figure after which to stop.
         seed: of everything that chance decides.
         device: where to compute: ``cpu``, ``cuda``, ``mps``; None takes the best there is.
@@ -80,7 +81,7 @@ class TwoTower(InnerProduct):
     item_columns: list[str] | None = None
     user_columns: list[str] | None = None
     context_columns: list[str] = field(default_factory=list)
-    hidden: Annotated[float, Ge(0), Lt(1)] = 0.1
+    id_dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
     dim: Annotated[int, Ge(1)] = 128
     max_length: Annotated[int, Ge(1)] = 50
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.5
@@ -90,7 +91,7 @@ class TwoTower(InnerProduct):
     epochs: Annotated[int, Ge(1)] = 30
     learning_rate: Annotated[float, Gt(0)] = 2e-3
     weight_decay: Annotated[float, Ge(0)] = 0.01
-    average: Annotated[float, Ge(0), Lt(1)] = 0.99
+    ema_decay: Annotated[float, Ge(0), Lt(1)] = 0.99
     patience: Annotated[int, Ge(1)] = 3
     seed: Annotated[int, Ge(0)] = 0
     device: str | None = None
@@ -100,7 +101,7 @@ class TwoTower(InnerProduct):
         from torch import nn
 
         from poise.models.nn.item_embedding import DEVIATION
-        from poise.train.batches.negative_sampler import Draw, NegativeSampler
+        from poise.train.batches.negative_sampler import NegativeSampler, NegativeSampling
         from poise.train.device import pick_device
         from poise.train.loop import Training, train
 
@@ -128,10 +129,10 @@ class TwoTower(InnerProduct):
             own = nn.Embedding(data.item_ids.size, self.dim)
             nn.init.normal_(own.weight, std=DEVIATION)
         both = nn.ModuleList([towers, own]).to(device)
-        draw: Draw = (
+        negative_sampling: NegativeSampling = (
             "popularity" if self.loss == "in_batch" else "uniform"
         )  # of targets, in_batch has to know the chance
-        sampler = NegativeSampler(torch.from_numpy(counts).to(device), draw)
+        sampler = NegativeSampler(torch.from_numpy(counts).to(device), negative_sampling)
         part = None if valid is None else sample(valid)
 
         def validate() -> float:
@@ -145,24 +146,24 @@ class TwoTower(InnerProduct):
             lambda batch: self._loss(batch, towers, own, inputs, sampler),
             Training(
                 epochs=self.epochs,
-                stop=self.chosen.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None),
+                stop=self.selected.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None),
                 learning_rate=self.learning_rate,
                 weight_decay=self.weight_decay,
-                average=self.average,
+                ema_decay=self.ema_decay,
                 patience=self.patience,
                 seed=self.seed,
             ),
             validate=None if part is None else validate,
-            name=training_name(self, data, valid),
+            name=checkpoint_key(self, data, valid),
             label=self.name,
         )
-        self.chosen["epochs"] = progress.best_epoch
+        self.selected["epochs"] = progress.best_epoch
         self._keep(towers, own.weight, inputs, counts)
 
     def _learn_inputs(self, data: Dataset) -> None:
         """Find the subspaces of vectors and the features of columns, by what has events."""
         touched = data.item_counts > 0
-        self.meaning = Meaning.of(data, self.vectors, self.components)
+        self.meaning = ContentProjection.of(data, self.vectors, self.components)
         self.item_features = ColumnFeatures.fit(
             data.items.filter(pl.Series(touched[1:])) if data.items.width else data.items,
             data.item_kinds,
@@ -200,12 +201,12 @@ class TwoTower(InnerProduct):
         import torch
 
         from poise.train.losses.pointwise import in_batch_softmax
-        from poise.train.losses.shared_softmax import find_hits, shared_softmax
+        from poise.train.losses.shared_softmax import find_accidental_hits, shared_softmax
 
         device = data.meaning.device
         start = batch.start
         if data.tells_of_requests:
-            start = np.where(torch.rand(len(start)).numpy() < self.hidden, batch.target, start)
+            start = np.where(torch.rand(len(start)).numpy() < self.id_dropout, batch.target, start)
         positions, offsets = gather_slices(start, batch.target)
         read, targets = (
             torch.from_numpy(data.item[at].astype(np.int64)).to(device) for at in (positions, batch.target)
@@ -213,13 +214,13 @@ class TwoTower(InnerProduct):
         drawn = sampler.sample(self.negatives) if self.loss == "sampled_softmax" else targets[:0]
         items, places = torch.unique(torch.cat([read, targets, drawn]), return_inverse=True)  # each is computed once
         of_read, of_targets, of_drawn = places.split([len(read), len(targets), len(drawn)])
-        shown = torch.rand(len(items), 1, device=device) >= (self.hidden if data.tells_of_items else 0)
+        shown = torch.rand(len(items), 1, device=device) >= (self.id_dropout if data.tells_of_items else 0)
         vectors = towers.items(own(items) * shown, data.meaning[items], data.columns[items.cpu().numpy()])  # [m, dim]
         users, context = data.users[data.user[batch.target]], data.context[batch.target]
         expected = towers.requests(vectors, of_read, offsets, users, context)  # [n, dim]
         if self.loss == "in_batch":
             return in_batch_softmax(expected, vectors[of_targets], targets, sampler.log_chance(targets))
-        return shared_softmax(expected, vectors[of_targets], vectors[of_drawn], find_hits(targets, drawn))
+        return shared_softmax(expected, vectors[of_targets], vectors[of_drawn], find_accidental_hits(targets, drawn))
 
     def _keep(self, towers: Towers, own: Tensor, data: _Inputs, counts: Offsets) -> None:
         """Hold on to what scoring needs. An item that nobody has touched has learnt nothing of its own."""
@@ -245,18 +246,19 @@ class TwoTower(InnerProduct):
         n = len(queries)
         return self.user_features.matrix(queries.users, n), self.context_features.matrix(queries.context, n)
 
-    def _expected(self, queries: Queries) -> Tensor:
-        return self._expected_after(queries.histories(self.max_length)[1], *self._situations(queries))
+    def encode_queries(self, queries: Queries) -> Tensor:
+        """See :meth:`InnerProduct.encode_queries`: the tower of requests."""
+        return self._encode_histories(queries.histories(self.max_length)[1], *self._situations(queries))
 
-    def _expected_after(self, histories: Ragged, users: sparse.csr_array, context: sparse.csr_array) -> Tensor:
+    def _encode_histories(self, histories: Ragged, users: sparse.csr_array, context: sparse.csr_array) -> Tensor:
         import torch
 
         items = torch.from_numpy(histories.values.astype(np.int64)).to(self.table.device)
         expected: Tensor = self.towers.requests(self.table, items, histories.offsets, users, context)
         return expected
 
-    def contributions(self, query: Queries, items: Indices) -> Floats:
-        """See :meth:`Recommender.contributions`: what a score loses when an event is left out of what is read.
+    def attributions(self, query: Queries, items: Indices) -> Floats:
+        """See :meth:`Recommender.attributions`: what a score loses when an event is left out of what is read.
 
         The source is Li, Monroe and Jurafsky, *Understanding Neural Networks through Representation Erasure*, 2016.
         """
@@ -267,7 +269,7 @@ class TwoTower(InnerProduct):
         variants = Ragged.from_rows([read, *(np.delete(read, at) for at in range(len(read)))])
         users, context = (sparse.vstack([one] * len(variants), format="csr") for one in self._situations(query))
         with torch.inference_mode():
-            expected = self._expected_after(variants, users, context)
+            expected = self._encode_histories(variants, users, context)
             scores = (expected @ self.table[torch.from_numpy(items).to(self.table.device)].T).cpu().numpy()
         lost = np.zeros((len(history), len(items)), dtype=np.float32)
         lost[-len(read) :] = scores[0] - scores[1:]  # [n_history, k]
@@ -305,7 +307,7 @@ class TwoTower(InnerProduct):
         self.item_features, self.user_features, self.context_features = (
             ColumnFeatures.from_json(text) for text in json.loads(arrays["features"].tobytes())
         )
-        self.meaning = Meaning.from_arrays(arrays)
+        self.meaning = ContentProjection.from_arrays(arrays)
         self.towers = self._towers().to(self.table.device).eval()
         self.towers.load_state_dict({name: torch.from_numpy(one) for name, one in under("towers.", arrays).items()})
 

@@ -18,7 +18,7 @@ _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")  # scripts written without spaces
 
 
-class Words:
+class BM25Index:
     """An index of words, ranked by BM25.
 
     Chinese and Japanese, which have no spaces, are read as pairs of neighbouring signs, and single ones.

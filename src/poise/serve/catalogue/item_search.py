@@ -8,9 +8,9 @@ import numpy as np
 
 from poise.encoders.passage import compose
 from poise.encoders.text import TextEncoder
-from poise.serve.catalogue.bm25_index import Words
+from poise.serve.catalogue.bm25_index import BM25Index
 from poise.serve.catalogue.catalogue import Catalogue
-from poise.serve.catalogue.item_vectors import Meaning
+from poise.serve.catalogue.item_vectors import ItemVectors
 from poise.top_k import top_k
 from poise.types import Doubles, Floats, Indices
 
@@ -18,7 +18,7 @@ DEPTH = 100  # how far down each of the two rankings is looked at
 _SMOOTH = 60.0  # the constant of reciprocal rank fusion
 
 
-class Finder:
+class ItemSearch:
     """The words and the meaning of a catalogue's items, by index; grows with it.
 
     Args:
@@ -26,8 +26,8 @@ class Finder:
     """
 
     def __init__(self, encoder: TextEncoder | None) -> None:
-        self.words = Words()
-        self.meaning = Meaning(encoder)
+        self.words = BM25Index()
+        self.meaning = ItemVectors(encoder)
 
     def put(self, catalogue: Catalogue, items: Sequence[int]) -> None:
         """Take in the words of items, in place of what they said before."""

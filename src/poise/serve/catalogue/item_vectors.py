@@ -13,7 +13,7 @@ from poise.serve.catalogue.catalogue import Catalogue
 from poise.types import Doubles, Floats
 
 
-class Meaning:
+class ItemVectors:
     """The vectors of a catalogue's items, by index; those that are not encoded yet are zero.
 
     Args:

@@ -14,7 +14,7 @@ from poise.serve.schema.problems import TooManyError
 
 GATHERED = 0.02  # seconds, at most
 TRIED_AGAIN = 32  # batches
-Asked = TypeVar("Asked")
+Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
@@ -23,13 +23,13 @@ class TooSlowError(Exception):
 
 
 @dataclass(slots=True)
-class _Waiting(Generic[Asked, Answer]):
-    asked: Asked
+class _Waiting(Generic[Question, Answer]):
+    asked: Question
     future: asyncio.Future[Answer]
     timer: asyncio.TimerHandle
 
 
-class Batcher(Generic[Asked, Answer]):
+class Batcher(Generic[Question, Answer]):
     """Gathers what is asked while the last batch is at work, and works on it as the next.
 
     A small batch takes most of the time of a large one. So where a few always ask again as soon as they are answered,
@@ -47,13 +47,19 @@ class Batcher(Generic[Asked, Answer]):
     """
 
     def __init__(
-        self, work: Callable[[Sequence[Asked]], Sequence[Answer]], *, most: int, queue: int, budget: float, threads: int
+        self,
+        work: Callable[[Sequence[Question]], Sequence[Answer]],
+        *,
+        most: int,
+        queue: int,
+        budget: float,
+        threads: int,
     ) -> None:
         self.work, self.most, self.queue, self.budget, self.threads = work, most, queue, budget, threads
-        self._waiting: deque[_Waiting[Asked, Answer]] = deque()
+        self._waiting: deque[_Waiting[Question, Answer]] = deque()
         self._begun: dict[int, float] = {}  # when each batch that is at work was begun
         self._number = 0
-        self._expected = 0  # requests, before which the next batch does not begin unless its time comes
+        self._awaited = 0  # requests, before which the next batch does not begin unless its time comes
         self._patience = 1.0  # how much of the time that the last batch took may be waited
         self._due: asyncio.Handle | None = None
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
@@ -67,7 +73,7 @@ class Batcher(Generic[Asked, Answer]):
         full = len(self._begun) >= self.threads
         return full and time.monotonic() - max(self._begun.values()) > self.budget
 
-    async def ask(self, asked: Asked) -> Answer:
+    async def ask(self, asked: Question) -> Answer:
         """Return the answer.
 
         Raises:
@@ -83,7 +89,7 @@ class Batcher(Generic[Asked, Answer]):
         future: asyncio.Future[Answer] = loop.create_future()
         timer = loop.call_later(self.budget, _give_up, future)
         self._waiting.append(_Waiting(asked, future, timer))
-        if len(self._begun) < self.threads and len(self._waiting) >= self._expected:
+        if len(self._begun) < self.threads and len(self._waiting) >= self._awaited:
             self._begin_in(0, loop)  # what is read in the same breath goes into the same batch
         return await future
 
@@ -97,14 +103,14 @@ class Batcher(Generic[Asked, Answer]):
         self._due = loop.call_later(seconds, self._begin, loop) if seconds else loop.call_soon(self._begin, loop)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._expected:
-            came = len(self._waiting) >= self._expected
+        if self._awaited:
+            came = len(self._waiting) >= self._awaited
             again = not self._number % TRIED_AGAIN
             self._patience = 1.0 if came or again else self._patience / 2
-        self._due, self._expected = None, 0
+        self._due, self._awaited = None, 0
         if len(self._begun) >= self.threads:
             return
-        batch: list[_Waiting[Asked, Answer]] = []
+        batch: list[_Waiting[Question, Answer]] = []
         while self._waiting and len(batch) < self.most:
             one = self._waiting.popleft()
             if not one.future.done():  # given up, or its caller has gone
@@ -123,12 +129,12 @@ class Batcher(Generic[Asked, Answer]):
         self,
         loop: asyncio.AbstractEventLoop,
         number: int,
-        batch: list[_Waiting[Asked, Answer]],
+        batch: list[_Waiting[Question, Answer]],
         done: Future[Sequence[Answer]],
     ) -> None:
         took = time.monotonic() - self._begun.pop(number)
-        self._expected = min(len(batch) + len(self._waiting), self.most)
-        self._begin_in(min(took * self._patience, GATHERED) if len(self._waiting) < self._expected else 0, loop)
+        self._awaited = min(len(batch) + len(self._waiting), self.most)
+        self._begin_in(min(took * self._patience, GATHERED) if len(self._waiting) < self._awaited else 0, loop)
         error = done.exception()
         for at, one in enumerate(batch):
             one.timer.cancel()

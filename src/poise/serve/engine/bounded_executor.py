@@ -12,7 +12,7 @@ Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 
-class Aside:
+class BoundedExecutor:
     """A few threads for one kind of work. Nobody waits longer than allowed, nor at all while every thread is stuck.
 
     Args:

@@ -17,16 +17,16 @@ from poise.errors import PoiseError
 from poise.policy.exploration import popular_and_drawn
 from poise.recommender import Recommender
 from poise.serve.engine.batcher import Batcher, TooSlowError
-from poise.serve.engine.bounded_executor import Aside
+from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.impression_log import EVERY, Impressions
-from poise.serve.engine.slate_cache import Kept
+from poise.serve.engine.slate_cache import CachedSlate
 from poise.serve.schema.messages import HistoryEvent, ItemOut, ReasonOut, RecommendationIn, SlateOut, Stage
 from poise.serve.schema.problems import BadRequestError, NotFoundError, TooManyError
 from poise.serve.schema.timestamps import milliseconds
-from poise.serve.state.serving_model import Asked, Ranked, Served, rank_batch
-from poise.serve.state.serving_state import Live
+from poise.serve.state.serving_model import RankedItems, RankingRequest, ServingModel, rank_batch
+from poise.serve.state.serving_state import ServingState
 from poise.serve.state.user_histories import History
-from poise.serve.telemetry.metrics import Measures
+from poise.serve.telemetry.metrics import ServerMetrics
 from poise.slates import Reason
 from poise.store.errors import StoreError
 from poise.store.records import Event, Impression
@@ -66,22 +66,22 @@ class Engine:
         shared: whether other processes write to the same store, so that each request has to look.
     """
 
-    def __init__(self, live: Live, options: ServeTable, measures: Measures, *, shared: bool) -> None:
+    def __init__(self, live: ServingState, options: ServeTable, measures: ServerMetrics, *, shared: bool) -> None:
         self.live, self.options, self.measures, self.shared = live, options, measures, shared
-        self.ranker: Batcher[Asked, Ranked] = Batcher(
+        self.ranker: Batcher[RankingRequest, RankedItems] = Batcher(
             self._rank, most=options.batch, queue=options.queue, budget=options.budget, threads=options.threads
         )
-        self._retrieving, self._explaining = Aside("retrieval"), Aside("explaining")
-        self._reading = Aside("reading", READERS)
+        self._retrieving, self._explaining = BoundedExecutor("retrieval"), BoundedExecutor("explaining")
+        self._reading = BoundedExecutor("reading", READERS)
         self.impressions = Impressions(live.store, measures)
-        self._slates: OrderedDict[str, Kept] = OrderedDict()
+        self._slates: OrderedDict[str, CachedSlate] = OrderedDict()
         self._failed: dict[str, tuple[int, float]] = {}
         self._rng = np.random.default_rng()
         live.when_erased.append(self._slates.clear)
         self._warm_up()
 
     async def recommend(
-        self, asked: RecommendationIn, served: Served | None = None, seconds: dict[str, float] | None = None
+        self, asked: RecommendationIn, served: ServingModel | None = None, seconds: dict[str, float] | None = None
     ) -> SlateOut:
         """Return what to show.
 
@@ -112,7 +112,7 @@ class Engine:
         context = dict(asked.context or {})
         if asked.scenario is not None:
             context.setdefault("scenario", asked.scenario)
-        one = Asked(history, asked.k, now, allowed, exclude[exclude > 0], served, context)
+        one = RankingRequest(history, asked.k, now, allowed, exclude[exclude > 0], served, context)
         if again is None:
             stage, ranked, probabilities = await self._answer(one, asked.user_id)
         else:
@@ -129,7 +129,7 @@ class Engine:
             self._log(slate, asked, now)
         return slate
 
-    async def _answer(self, one: Asked, user_id: str | None) -> tuple[Stage, Ranked, Sequence[float]]:
+    async def _answer(self, one: RankingRequest, user_id: str | None) -> tuple[Stage, RankedItems, Sequence[float]]:
         if not len(one.history.items) and not one.history.user:  # nothing is known that a model goes by
             return self._simple(one, user_id)
         kept = self._slates.get(user_id) if user_id is not None else None
@@ -159,16 +159,16 @@ class Engine:
                 break  # nothing is left that may be shown
         return self._simple(one, user_id)
 
-    async def _ask_ranker(self, one: Asked) -> Ranked:
+    async def _ask_ranker(self, one: RankingRequest) -> RankedItems:
         return await self.ranker.ask(one)
 
-    async def _ask_retriever(self, one: Asked) -> Ranked:
+    async def _ask_retriever(self, one: RankingRequest) -> RankedItems:
         model = one.served.retriever
         if model is None:
             raise TooSlowError
         return await self._retrieving.run(self.options.budget, _first, one, model)
 
-    def _simple(self, one: Asked, user_id: str | None) -> tuple[Stage, Ranked, Sequence[float]]:
+    def _simple(self, one: RankingRequest, user_id: str | None) -> tuple[Stage, RankedItems, Sequence[float]]:
         """Return what is popular, or, where even that cannot be told, what was last shown."""
         try:
             return self._popular(one)
@@ -176,37 +176,37 @@ class Engine:
             self._note_failure("popular", type(error).__name__)
         last = self._slates.get(user_id or "") or self._slates.get("")
         if last is None or last.run != one.served.name:  # whose items have other indices
-            return "cached", Ranked(_NO_ITEMS, _NO_ITEMS.astype(np.float32)), []
+            return "cached", RankedItems(_NO_ITEMS, _NO_ITEMS.astype(np.float32)), []
         kept = last.ranked
         real = one.allowed[kept.items] & ~np.isin(kept.items, one.exclude)
         items, scores = kept.items[real][: one.k], kept.scores[real][: one.k]
-        return "cached", Ranked(items, scores), [1.0] * len(items)
+        return "cached", RankedItems(items, scores), [1.0] * len(items)
 
-    def _remember(self, user_id: str | None, one: Asked, stage: Stage, ranked: Ranked) -> None:
+    def _remember(self, user_id: str | None, one: RankingRequest, stage: Stage, ranked: RankedItems) -> None:
         """Keep the last slate of a person, and under no name the last one of all."""
         for name in {user_id or "", ""}:
-            self._slates[name] = Kept.of(one, stage, ranked)
+            self._slates[name] = CachedSlate.of(one, stage, ranked)
             self._slates.move_to_end(name)
         while len(self._slates) > CACHED:
             self._slates.popitem(last=False)
 
-    def _popular(self, one: Asked) -> tuple[Stage, Ranked, Sequence[float]]:
+    def _popular(self, one: RankingRequest) -> tuple[Stage, RankedItems, Sequence[float]]:
         start = time.perf_counter()
         allowed = one.allowed.copy()
         allowed[one.exclude] = False
         if one.served.hide_seen:
             allowed[one.history.items] = False
         scores = self.live.trends.scores(one.served.catalogue.item_ids)
-        items, values, chances = popular_and_drawn(scores, allowed, one.k, self.options.explore, self._rng)
+        items, values, chances = popular_and_drawn(scores, allowed, one.k, self.options.exploration_rate, self._rng)
         self.measures.seconds_of("popular", start)
-        return "popular", Ranked(items, values), chances.tolist()
+        return "popular", RankedItems(items, values), chances.tolist()
 
-    def _rank(self, asked: Sequence[Asked]) -> Sequence[Ranked]:
+    def _rank(self, asked: Sequence[RankingRequest]) -> Sequence[RankedItems]:
         self.measures.batch.observe(len(asked))
         return rank_batch(asked)
 
     async def _explain(
-        self, one: Asked, stage: Stage, ranked: Ranked, probabilities: Sequence[float]
+        self, one: RankingRequest, stage: Stage, ranked: RankedItems, probabilities: Sequence[float]
     ) -> list[list[Reason]]:
         """Return why each item is there, or nothing where that takes too long."""
         if stage in ("popular", "cached"):
@@ -224,7 +224,7 @@ class Engine:
             self.measures.seconds_of("explanation", start)
 
     def _items(
-        self, one: Asked, ranked: Ranked, probabilities: Sequence[float], why: list[list[Reason]] | None
+        self, one: RankingRequest, ranked: RankedItems, probabilities: Sequence[float], why: list[list[Reason]] | None
     ) -> list[ItemOut]:
         catalogue = one.served.catalogue
         titles, shown = catalogue.titles, ranked.items.tolist()
@@ -250,14 +250,14 @@ class Engine:
             )
         ]
 
-    def _verbs(self, one: Asked) -> dict[int, str]:
+    def _verbs(self, one: RankingRequest) -> dict[int, str]:
         history = one.history
         return {
             item: verb(name, value, one.served.liked_from)
             for item, name, value in zip(history.items.tolist(), history.names, history.values.tolist(), strict=True)
         }
 
-    def _allowed(self, served: Served, asked: RecommendationIn) -> Mask:
+    def _allowed(self, served: ServingModel, asked: RecommendationIn) -> Mask:
         allowed = served.catalogue.select(asked.filters)
         if asked.candidates is None:
             return allowed
@@ -265,7 +265,7 @@ class Engine:
         wanted[served.catalogue.item_ids.index(asked.candidates)] = True
         return allowed & wanted
 
-    async def _history(self, served: Served, asked: RecommendationIn, now: int) -> History:
+    async def _history(self, served: ServingModel, asked: RecommendationIn, now: int) -> History:
         if asked.history is not None:
             events = [_event(one, now) for one in asked.history]
             return History.of(events, served.catalogue.item_ids, served.behaviours)
@@ -362,7 +362,7 @@ class Engine:
         items = np.arange(1, n + 1, dtype=np.int32)
         zeros = np.zeros(n)
         history = History(items, np.ones(n, np.uint8), zeros.astype(np.float32), zeros.astype(np.int64), ["view"] * n)
-        one = Asked(history, 1, 0, served.catalogue.available, _NO_ITEMS, served)
+        one = RankingRequest(history, 1, 0, served.catalogue.available, _NO_ITEMS, served)
         rank_batch([one])
         if served.retriever is not None:
             served.rank([one], served.retriever)
@@ -374,11 +374,11 @@ class Engine:
             aside.close()
 
 
-def _as_before(one: Asked, page: Impression) -> tuple[Stage, Ranked, Sequence[float]]:
+def _as_before(one: RankingRequest, page: Impression) -> tuple[Stage, RankedItems, Sequence[float]]:
     """Return a page that was asked for before, whose answer may have been lost, as far as it may still be shown."""
     items = one.served.catalogue.item_ids.index(page.items)
     real = one.allowed[items] & ~np.isin(items, one.exclude)
-    ranked = Ranked(items[real], np.asarray(page.scores, dtype=np.float32)[real])
+    ranked = RankedItems(items[real], np.asarray(page.scores, dtype=np.float32)[real])
     return cast(Stage, page.stage), ranked, np.asarray(page.probabilities)[real].tolist()
 
 
@@ -386,7 +386,7 @@ def _why_popular(chance: float) -> list[Reason]:
     return [Reason("popular" if chance == 1 else "random")]
 
 
-def _first(one: Asked, model: Recommender) -> Ranked:
+def _first(one: RankingRequest, model: Recommender) -> RankedItems:
     return one.served.rank([one], model)[0]
 
 

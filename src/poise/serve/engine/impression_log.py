@@ -7,7 +7,7 @@ import contextlib
 
 from poise.errors import PoiseError
 from poise.serve.http.responses import settled
-from poise.serve.telemetry.metrics import Measures
+from poise.serve.telemetry.metrics import ServerMetrics
 from poise.store import Store
 from poise.store.records import Impression
 
@@ -24,7 +24,7 @@ class Impressions:
         measures: where to count what is lost.
     """
 
-    def __init__(self, store: Store, measures: Measures) -> None:
+    def __init__(self, store: Store, measures: ServerMetrics) -> None:
         self.store, self.measures = store, measures
         self._waiting: list[Impression] = []
         self._timer: asyncio.TimerHandle | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from weakref import ref
 
 from poise.serve.schema.messages import Stage
-from poise.serve.state.serving_model import Asked, Ranked, Served
+from poise.serve.state.serving_model import RankedItems, RankingRequest, ServingModel
 from poise.serve.state.user_histories import History
 from poise.types import Mask
 
@@ -15,24 +15,24 @@ KEPT_FOR = 60.0  # seconds that it answers the same question again
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedSlate:
     """The last slate of a person, and what it answered. It keeps no catalogue and no model in memory that are past."""
 
     history: History
-    served: ref[Served]
+    served: ref[ServingModel]
     allowed: ref[Mask]
     run: str
     k: int | None  # None if it answered a question that does not come again
-    ranked: Ranked
+    ranked: RankedItems
     at: float
 
     @classmethod
-    def of(cls, one: Asked, stage: Stage, ranked: Ranked) -> Kept:
+    def of(cls, one: RankingRequest, stage: Stage, ranked: RankedItems) -> CachedSlate:
         """Keep the answer to a question."""
         k = one.k if stage == "ranker" and not len(one.exclude) and not one.context else None
         return cls(one.history, ref(one.served), ref(one.allowed), one.served.name, k, ranked, time.monotonic())
 
-    def answers(self, one: Asked) -> bool:
+    def answers(self, one: RankingRequest) -> bool:
         """Tell whether the ranker would answer the same: nothing happened since, and nothing else is asked."""
         return (
             self.history is one.history

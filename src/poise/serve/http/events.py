@@ -22,7 +22,7 @@ _BATCH = Batch(EventIn, "events")
 
 async def post_events(request: Request, tenant: Tenant) -> Response:
     """Take in one event or many."""
-    body = await read_body(request, tenant.options.most_body)
+    body = await read_body(request, tenant.options.max_body_bytes)
     entries, refused, alone = _BATCH.read(body)
     added, late = await take_in(tenant, entries)
     if late and alone:
@@ -66,7 +66,7 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
         del refused[MOST_REFUSALS:]
 
     bad: list[Refusal] = []
-    async for number, line in read_lines(request, tenant.options.most_body):
+    async for number, line in read_lines(request, tenant.options.max_body_bytes):
         try:
             waiting.append((number, decode(_BATCH.one, line)))
         except Exception as error:

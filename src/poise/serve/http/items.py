@@ -39,14 +39,14 @@ _ITEM_PATCH, _USER_PATCH = msgspec.json.Decoder(ItemPatch), msgspec.json.Decoder
 
 async def post_items(request: Request, tenant: Tenant) -> Response:
     """Put in items, or replace them."""
-    entries, refused, _ = _ITEMS.read(await read_body(request, tenant.options.most_body))
+    entries, refused, _ = _ITEMS.read(await read_body(request, tenant.options.max_body_bytes))
     accepted = await _put_items(tenant, [one for _, one in entries])
     return as_json(Accepted(accepted, refused))
 
 
 async def post_users(request: Request, tenant: Tenant) -> Response:
     """Put in what is known of users, or replace it."""
-    entries, refused, _ = _USERS.read(await read_body(request, tenant.options.most_body))
+    entries, refused, _ = _USERS.read(await read_body(request, tenant.options.max_body_bytes))
     accepted = await _put_users(tenant, [one for _, one in entries])
     return as_json(Accepted(accepted, refused))
 
@@ -64,7 +64,7 @@ async def import_users(request: Request, tenant: Tenant) -> Response:
 async def patch_item(request: Request, tenant: Tenant) -> Response:
     """Change some columns of an item."""
     item_id = read_id(request, "item_id")
-    patch = decode(_ITEM_PATCH, await read_body(request, tenant.options.most_body))
+    patch = decode(_ITEM_PATCH, await read_body(request, tenant.options.max_body_bytes))
     content = None if patch.content is UNSET else patch.content
     available = None if patch.available is UNSET else patch.available
     item = await settled(tenant.store.patch_item(item_id, content, available))
@@ -77,7 +77,7 @@ async def patch_item(request: Request, tenant: Tenant) -> Response:
 async def patch_user(request: Request, tenant: Tenant) -> Response:
     """Change some columns of a user."""
     user_id = read_id(request, "user_id")
-    patch = decode(_USER_PATCH, await read_body(request, tenant.options.most_body))
+    patch = decode(_USER_PATCH, await read_body(request, tenant.options.max_body_bytes))
     user = await settled(tenant.store.patch_user(user_id, {} if patch.content is UNSET else patch.content))
     if user is None:
         raise NotFoundError(f"nothing is known of the user {user_id!r}")
@@ -149,7 +149,7 @@ async def _import(request: Request, tenant: Tenant, batch: Batch[Any], put: Any)
     accepted = 0
     refused: list[Refusal] = []
     waiting: list[Any] = []
-    async for number, line in read_lines(request, tenant.options.most_body):
+    async for number, line in read_lines(request, tenant.options.max_body_bytes):
         try:
             waiting.append(decode(batch.one, line))
         except Exception as error:

@@ -40,7 +40,7 @@ SEARCHED_WITHIN = 1.0  # seconds, beyond which words alone must do
 
 async def post_recommendations(request: Request, tenant: Tenant) -> Response:
     """Return what to show to somebody."""
-    asked = decode(_RECOMMENDATION, await read_body(request, tenant.options.most_body))
+    asked = decode(_RECOMMENDATION, await read_body(request, tenant.options.max_body_bytes))
     served = None
     if asked.run is not None and asked.run != tenant.live.served.name:
         if "admin" not in request.state.key.scopes:
@@ -184,7 +184,7 @@ def _holding(tenant: Tenant, user_id: str) -> list[str]:
 def _made(tenant: Tenant, name: str) -> float:
     """Return when a run was made, in milliseconds since 1970; infinity if it is damaged and cannot tell."""
     try:
-        return datetime.fromisoformat(tenant.project.run(name).facts["made"]).timestamp() * 1000
+        return datetime.fromisoformat(tenant.project.run(name).metadata["made"]).timestamp() * 1000
     except (DataError, KeyError, ValueError, TypeError):
         return math.inf
 

@@ -13,7 +13,7 @@ from poise.serve.http.recommendations import search
 from poise.serve.page.pictures import picture_of
 from poise.serve.page.visit import Visit
 from poise.serve.schema.messages import MOST_SHOWN
-from poise.serve.state.serving_state import Live
+from poise.serve.state.serving_state import ServingState
 from poise.serve.tenant import Tenant
 from poise.top_k import top_k
 from poise.types import Floats, Indices
@@ -70,7 +70,9 @@ async def shelf(tenant: Tenant, visit: Visit) -> Shelf:
     return Shelf(cards, size, more)
 
 
-def most_popular(live: Live, catalogue: Catalogue, k: int, without: Sequence[int] = ()) -> tuple[Indices, Floats]:
+def most_popular(
+    live: ServingState, catalogue: Catalogue, k: int, without: Sequence[int] = ()
+) -> tuple[Indices, Floats]:
     """Return the ``k`` most popular items that may be shown, and how popular they are; what nobody chose comes last."""
     scores = np.where(catalogue.available, live.trends.scores(catalogue.item_ids), -np.inf).astype(np.float32)
     scores[list(without)] = -np.inf

@@ -15,7 +15,7 @@ from poise.serve.page.shelf import Card, cards_of, most_popular
 from poise.serve.page.visit import POPULAR, Visit
 from poise.serve.page.words import milliseconds, why
 from poise.serve.schema.messages import RecommendationIn, SlateOut
-from poise.serve.state.serving_model import Served
+from poise.serve.state.serving_model import ServingModel
 from poise.serve.tenant import Tenant
 
 SHOWN = 10  # items on each side
@@ -96,7 +96,7 @@ async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
     return Side("Popularity", "", POPULAR, milliseconds(time.perf_counter() - start), None, places, problem=problem)
 
 
-async def _side(tenant: Tenant, visit: Visit, served: Served) -> Side:
+async def _side(tenant: Tenant, visit: Visit, served: ServingModel) -> Side:
     asked = RecommendationIn(user_id=visit.user_id, k=SHOWN, explain=True, scenario=SCENARIO)
     seconds: dict[str, float] = {}
     slate = await tenant.engine.recommend(asked, served, seconds)
@@ -132,6 +132,6 @@ def changes(side: Side) -> tuple[int, int]:
 def _model(path: Path) -> str:
     """Return what the pipeline of a run is called; empty if the run is damaged. Runs do not change."""
     try:
-        return str(Run.open(path).facts.get("pipeline", "?"))
+        return str(Run.open(path).metadata.get("pipeline", "?"))
     except PoiseError:
         return ""

@@ -11,7 +11,7 @@ from poise.store.store import Store
 AT_ONCE = 20_000  # rows that are read together
 
 
-class Follower:
+class ChangeFeed:
     """Reads what is newer than what was seen, and hands it on, one part after the other.
 
     Args:

@@ -19,7 +19,7 @@ _FAR = 200.0  # half-lives after which weights are referred to a later moment
 _MOST = 500.0  # half-lives before the reference, beyond which a weight is as small as it gets
 
 
-class Trends:
+class DecayedPopularity:
     """Decayed counts by item. An event weighs half as much as one that is ``half_life`` days younger.
 
     Weights are kept relative to one moment, so that nothing has to be multiplied as time goes by. What was popular at

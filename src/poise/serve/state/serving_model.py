@@ -14,12 +14,12 @@ from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.errors import DataError
 from poise.models.blend.blend import Blend
-from poise.models.history_sum_model import Additive
+from poise.models.history_sum_model import HistorySumModel
 from poise.pipeline import Pipeline
 from poise.project.run import Run
 from poise.recommender import Recommender, hide
 from poise.serve.catalogue.catalogue import Catalogue
-from poise.serve.catalogue.item_search import Finder
+from poise.serve.catalogue.item_search import ItemSearch
 from poise.serve.state.user_histories import History, queries_of
 from poise.slates import Reason
 from poise.store import coerce
@@ -29,7 +29,7 @@ from poise.types import Floats, Indices, Mask
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RankingRequest:
     """One request, as a run sees it.
 
     Attributes:
@@ -47,12 +47,12 @@ class Asked:
     time: int
     allowed: Mask
     exclude: Indices
-    served: Served
+    served: ServingModel
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedItems:
     """The items for one request, best first: int32 ``[m]``, and their scores, float32 ``[m]``."""
 
     items: Indices
@@ -60,7 +60,7 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServingModel:
     """A fitted pipeline and the catalogue as it is now. Immutable: what changes is a new one.
 
     Attributes:
@@ -81,7 +81,7 @@ class Served:
     base: Recommender
     pipeline: Recommender
     catalogue: Catalogue
-    finder: Finder
+    finder: ItemSearch
     behaviours: Mapping[str, int]
     user_columns: Mapping[str, str]
     liked_from: float = float("nan")
@@ -99,7 +99,7 @@ class Served:
         user_columns: Mapping[str, str],
         *,
         hide_seen: bool,
-    ) -> Served:
+    ) -> ServingModel:
         """Put a run to work on a catalogue, whose items may stand in another order than the run's.
 
         Args:
@@ -113,16 +113,16 @@ class Served:
         Raises:
             PoiseError: the run is damaged.
         """
-        names: Sequence[str] = run.facts.get("behaviours") or behaviours or ["view"]
+        names: Sequence[str] = run.metadata.get("behaviours") or behaviours or ["view"]
         served = cls(
             run.name,
             run.pipeline,
             run.pipeline,
             Catalogue.known(run.pipeline.item_ids, like.kinds, like.title_column),
-            Finder(run.encoder),
+            ItemSearch(run.encoder),
             {name: code for code, name in enumerate(names, 1)},
             user_columns,
-            liked_from=run.facts.get("liked_from") or float("nan"),
+            liked_from=run.metadata.get("liked_from") or float("nan"),
             hide_seen=hide_seen,
         )
         return served.changed(like.items(), deleted)
@@ -136,7 +136,7 @@ class Served:
             return self.pipeline.retrievers[0]
         ranker = self.pipeline.ranker
         members = ranker.members if isinstance(ranker, Blend) else []
-        return next((member for member in members if isinstance(member, Additive)), None)
+        return next((member for member in members if isinstance(member, HistorySumModel)), None)
 
     @property
     def model(self) -> str:
@@ -148,7 +148,7 @@ class Served:
         """Whether there are items that the run has not met."""
         return self.catalogue.item_ids.size > self.base.item_ids.size
 
-    def changed(self, items: Sequence[Item], deleted: Sequence[str]) -> Served:
+    def changed(self, items: Sequence[Item], deleted: Sequence[str]) -> ServingModel:
         """Return the same run with items put in or replaced, and others taken out.
 
         What is new can be found by its words and recommended at once; what it means counts after :meth:`encoded`.
@@ -166,11 +166,11 @@ class Served:
         new = range(self.base.item_ids.size, self.catalogue.item_ids.size)
         self.finder.meaning.encode(self.catalogue, sorted({*new, *self.finder.meaning.encoded}))
 
-    def encoded(self) -> Served:
+    def encoded(self) -> ServingModel:
         """Return the same run, in which what was encoded meanwhile, by whomever, counts."""
         return self if self.meant == self.finder.meaning.version else self._grown(self.catalogue)
 
-    def touched(self, item_ids: Sequence[str]) -> Served:
+    def touched(self, item_ids: Sequence[str]) -> ServingModel:
         """Return the same run, in which items that somebody did something with are no longer new."""
         if not isinstance(self.pipeline, Pipeline) or not isinstance(self.base, Pipeline):
             return self
@@ -181,21 +181,21 @@ class Served:
             return self
         return replace(self, met=np.union1d(self.met, found).astype(np.int32), pipeline=self.pipeline.touched(found))
 
-    def _grown(self, catalogue: Catalogue) -> Served:
+    def _grown(self, catalogue: Catalogue) -> ServingModel:
         pipeline, meant = self.base, self.finder.meaning.version
         if catalogue.item_ids is not pipeline.item_ids:
             data = catalogue.dataset()
             for name, vectors in self.finder.meaning.vectors(catalogue.item_ids.size).items():
                 data = data.with_vectors(name, vectors)
             try:
-                pipeline = pipeline.with_items(data)
+                pipeline = pipeline.extend_catalogue(data)
             except DataError:  # the models read vectors, and none is encoded yet: new items wait for :meth:`encoded`
                 pipeline = self.base
         if isinstance(pipeline, Pipeline):
             pipeline = pipeline.touched(self.met[self.met < pipeline.item_ids.size])
         return replace(self, catalogue=catalogue, pipeline=pipeline, meant=meant)
 
-    def rank(self, asked: Sequence[Asked], model: Recommender) -> list[Ranked]:
+    def rank(self, asked: Sequence[RankingRequest], model: Recommender) -> list[RankedItems]:
         """Return the best items for each request by the pipeline or a part of it."""
         size = model.item_ids.size  # less than the catalogue's where new items are not encoded yet
         queries = self._queries(asked, model)
@@ -208,14 +208,14 @@ class Served:
         slates = []
         for row, one in enumerate(asked):
             real = items[row, : one.k] > 0
-            slates.append(Ranked(items[row, : one.k][real], values[row, : one.k][real]))
+            slates.append(RankedItems(items[row, : one.k][real], values[row, : one.k][real]))
         return slates
 
-    def explain(self, asked: Asked, items: Indices, model: Recommender) -> list[list[Reason]]:
+    def explain(self, asked: RankingRequest, items: Indices, model: Recommender) -> list[list[Reason]]:
         """Return why a model put each of ``items``, int32 ``[m]``, into the slate of a request."""
         return model.explain(self._queries([asked], model), items[None])[0]
 
-    def _queries(self, asked: Sequence[Asked], model: Recommender) -> Queries:
+    def _queries(self, asked: Sequence[RankingRequest], model: Recommender) -> Queries:
         size = model.item_ids.size
         queries = queries_of(
             [one.history.below(size) for one in asked],
@@ -236,9 +236,9 @@ class Served:
         return queries
 
 
-def rank_batch(asked: Sequence[Asked]) -> list[Ranked]:
+def rank_batch(asked: Sequence[RankingRequest]) -> list[RankedItems]:
     """Return the best items for each request; those of one run are scored together."""
-    answers: list[Ranked | None] = [None] * len(asked)
+    answers: list[RankedItems | None] = [None] * len(asked)
     for served in {id(one.served): one.served for one in asked}.values():
         rows = [row for row, one in enumerate(asked) if one.served is served]
         for row, ranked in zip(rows, served.rank([asked[row] for row in rows], served.pipeline), strict=True):

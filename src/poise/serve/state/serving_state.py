@@ -15,10 +15,10 @@ from poise.project.project import Project
 from poise.project.promotion import RUN
 from poise.project.run import Run
 from poise.serve.catalogue.catalogue import Catalogue
-from poise.serve.state.change_feed import Follower
-from poise.serve.state.decayed_popularity import DAY, Trends
-from poise.serve.state.serving_model import Served
-from poise.serve.state.user_histories import People
+from poise.serve.state.change_feed import ChangeFeed
+from poise.serve.state.decayed_popularity import DAY, DecayedPopularity
+from poise.serve.state.serving_model import ServingModel
+from poise.serve.state.user_histories import UserHistoryCache
 from poise.store.records import Changes, Item
 from poise.store.store import Store
 
@@ -27,7 +27,7 @@ COUNTED_AT_ONCE = 200_000  # events of a log; a longer one is counted while requ
 OTHERS = 2  # further runs that are held in memory, to be compared
 
 
-class Live:
+class ServingState:
     """All that is needed to answer, from one project and its store.
 
     Args:
@@ -42,14 +42,14 @@ class Live:
 
     def __init__(self, project: Project, store: Store, options: ServeTable, run: str | None = None) -> None:
         self.project, self.store, self.options = project, store, options
-        self.follower = Follower(store, self._take)
+        self.follower = ChangeFeed(store, self._take)
         self.newest_event = 0
         self.news = 0  # raised whenever there may be items to encode
-        self.people = People(store)
+        self.people = UserHistoryCache(store)
         self.when_erased: list[Callable[[], None]] = [self.people.forget_all]
-        self.trends = Trends(options.half_life)
+        self.trends = DecayedPopularity(options.half_life)
         self._changing, self._encoding = threading.Lock(), threading.Lock()
-        self._others: OrderedDict[str, Served] = OrderedDict()
+        self._others: OrderedDict[str, ServingModel] = OrderedDict()
         described: Mapping[str, Any] = store.setting(CATALOGUE) or {}
         self._behaviours: Sequence[str] = described.get("behaviours", [])
         self._user_columns: Mapping[str, str] = described.get("user_columns", {})
@@ -61,7 +61,7 @@ class Live:
         self._met: set[str] = set()  # items that somebody did something with
         self._meanwhile: list[tuple[str, str, int, int]] = []
         self.trends.start(chosen.item_counts, self.served.catalogue.ids)
-        self.counted = chosen.facts["data"]["events"] <= COUNTED_AT_ONCE
+        self.counted = chosen.metadata["data"]["events"] <= COUNTED_AT_ONCE
         if self.counted:
             self.count()
 
@@ -73,7 +73,7 @@ class Live:
         """
         await self.follower.follow()
 
-    def another(self, name: str) -> Served:
+    def another(self, name: str) -> ServingModel:
         """Return another run, grown to the catalogue as it is now. Takes its time: call it in a thread.
 
         Raises:
@@ -91,7 +91,7 @@ class Live:
 
     def count(self) -> None:
         """Count all events of the log, so that what is popular is by them and no longer by the run. Takes its time."""
-        counted = Trends(self.options.half_life)
+        counted = DecayedPopularity(self.options.half_life)
         newest_first = sorted(self.store.counts_by_day(), key=lambda count: -count[2])
         counted.add((item, behaviour, day * DAY, count) for item, behaviour, day, count in newest_first)
         with self._changing:
@@ -143,8 +143,8 @@ class Live:
             raise DataError("none of the project's runs can be served: fit again with 'poise fit'")
         raise UsageError(f"the project in {self.project.folder.resolve()} has no runs: make one with 'poise fit'")
 
-    def _of(self, run: Run, like: Catalogue, deleted: Sequence[str] = ()) -> Served:
-        return Served.of(
+    def _of(self, run: Run, like: Catalogue, deleted: Sequence[str] = ()) -> ServingModel:
+        return ServingModel.of(
             run, like, deleted, self._behaviours, self._user_columns, hide_seen=self.project.config.policy.hide_seen
         )
 

@@ -97,7 +97,7 @@ def queries_of(histories: Sequence[History], item_ids: Vocabulary, asked: Sequen
     )
 
 
-class People:
+class UserHistoryCache:
     """The newest events of people, read from the store once and again after each new event.
 
     Args:

@@ -13,7 +13,7 @@ _OTHER_STAGES = ("explanation", "search", "store")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
-class Measures:
+class ServerMetrics:
     """Counters and histograms of one process."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from poise.errors import UsageError
 from poise.store.errors import StoreError, explained, is_gone
-from poise.store.sql.write_lock import Turn
+from poise.store.sql.write_lock import WriteLock
 
 Answer = TypeVar("Answer")
 
@@ -36,10 +36,10 @@ class Database:
         self.url = _url(url)
         self.is_sqlite = self.url.drivername.startswith("sqlite")
         self.label = (self.url.database or "") if self.is_sqlite else self.url.render_as_string(hide_password=True)
-        self._turn: Turn | None = None
+        self._turn: WriteLock | None = None
         if self.is_sqlite:
             _require_sqlite(Path(self.label))
-            self._turn = Turn(f"{self.label}.lock")
+            self._turn = WriteLock(f"{self.label}.lock")
         self._writing = self._engine(writes=True)
         self._reading = self._engine(writes=False)
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from poise.store.errors import StoreError
 
 
-class Turn:
+class WriteLock:
     """A lock between the processes that write to one file, for a ``with`` block.
 
     SQLite has a lock too, but who waits for it sleeps for longer and longer and looks again: of several that write all

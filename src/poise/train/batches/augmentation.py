@@ -20,12 +20,12 @@ class Augmentation:
     Attributes:
         crop: the share of sequences of which only a part in one piece, of random length and place, is shown.
         shuffle: the share of sequences in which a part of the inputs, a third of the length, stands in random order.
-        mask: the share of input events that are hidden (made padding).
+        mask_prob: the share of input events that are hidden (made padding).
     """
 
     crop: float = 0.0
     shuffle: float = 0.0
-    mask: float = 0.0
+    mask_prob: float = 0.0
 
 
 def crop(
@@ -56,7 +56,7 @@ def disturb(
     order = np.broadcast_to(np.arange(shape[1]), shape)
     if augmentation.shuffle:
         order = _shuffled(order, lengths, augmentation.shuffle, rng)
-    hidden = rng.random(shape) < augmentation.mask if augmentation.mask else np.zeros(shape, dtype=np.bool_)
+    hidden = rng.random(shape) < augmentation.mask_prob if augmentation.mask_prob else np.zeros(shape, dtype=np.bool_)
     return order, hidden
 
 

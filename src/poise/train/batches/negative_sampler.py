@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Draw = Literal["uniform", "popularity"]
+NegativeSampling = Literal["uniform", "popularity"]
 
 
 class NegativeSampler:
@@ -17,13 +17,16 @@ class NegativeSampler:
     Args:
         counts: int64 ``[n_items + 1]``, how many events each item has. Items without events are never drawn: they would
             be pushed down before anybody could have chosen them.
-        draw: ``uniform``, each item as likely as any other, or ``popularity``, in proportion to its events.
+        negative_sampling: ``uniform``, each item as likely as any other, or ``popularity``, in proportion to its
+            events.
     """
 
-    def __init__(self, counts: Tensor, draw: Draw = "uniform") -> None:
+    def __init__(self, counts: Tensor, negative_sampling: NegativeSampling = "uniform") -> None:
         self.n_items = len(counts) - 1
         self.items = torch.nonzero(counts[1:] > 0).flatten() + 1  # [n_seen]
-        weights = counts[self.items].double() if draw == "popularity" else torch.ones(len(self.items)).double()
+        weights = (
+            counts[self.items].double() if negative_sampling == "popularity" else torch.ones(len(self.items)).double()
+        )
         chances = weights / weights.sum()
         self._cumulative = chances.cumsum(0)
         self._log_chance = torch.full((len(counts),), -torch.inf)

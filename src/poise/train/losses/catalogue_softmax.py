@@ -15,7 +15,9 @@ _AT_ONCE_ELSEWHERE = 2**27  # on a graphics card, which is quick with large prod
 
 
 def catalogue_softmax(queries: Tensor, items: Tensor, targets: Tensor) -> Tensor:
-    """Return :func:`poise.train.losses.pointwise.full_softmax` of the products of queries and items, and its gradient with it.
+    """Return the full softmax of the products of queries and items, and its gradient with it.
+
+    It is :func:`poise.train.losses.pointwise.full_softmax`.
 
     The gradient of a few rows is made as soon as their logits are there and added up, so that neither is ever written
     to memory as a whole: the products of 2,048 events and 12,000 items are 100 MB, and reading them is most of the

@@ -9,12 +9,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from poise.train.batches.negative_sampler import Draw, NegativeSampler
+from poise.train.batches.negative_sampler import NegativeSampler, NegativeSampling
 from poise.train.losses import pointwise
 from poise.train.losses.catalogue_softmax import catalogue_softmax
-from poise.train.losses.shared_softmax import find_hits, shared_softmax
+from poise.train.losses.shared_softmax import find_accidental_hits, shared_softmax
 
-Loss = Literal["sampled_softmax", "full_softmax", "binary", "generalised_binary", "pairwise", "in_batch"]
+Loss = Literal["sampled_softmax", "full_softmax", "bce", "gbce", "bpr", "in_batch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +24,15 @@ class Objective:
     Attributes:
         loss: which of them.
         negatives: items that are drawn for a batch, to be told apart from those that were chosen.
-        draw: how.
-        log_q: whether the sampled softmax is corrected for how likely each item was drawn.
+        negative_sampling: how.
+        logq_correction: whether the sampled softmax is corrected for how likely each item was drawn.
         smoothing: label smoothing, for the softmaxes over the catalogue and over a sample of it.
     """
 
     loss: Loss
     negatives: int
-    draw: Draw
-    log_q: bool
+    negative_sampling: NegativeSampling
+    logq_correction: bool
     smoothing: float
 
 
@@ -70,17 +70,19 @@ def next_item_loss(
     expected = read(of_inputs.view(*inputs.shape, -1))[asked]  # [n, dim]
     if objective.loss == "in_batch":
         return pointwise.in_batch_softmax(expected, chosen, targets, sampler.log_chance(targets))
-    log_q = sampler.log_expected(drawn, objective.negatives) if objective.log_q else None
+    logq_correction = sampler.log_expected(drawn, objective.negatives) if objective.logq_correction else None
     if objective.loss == "sampled_softmax" and not objective.smoothing:
-        return shared_softmax(expected, chosen, of_drawn, find_hits(targets, drawn), log_q)
-    hits = targets[:, None] == drawn
+        return shared_softmax(expected, chosen, of_drawn, find_accidental_hits(targets, drawn), logq_correction)
+    accidental_hits = targets[:, None] == drawn
     positive, negative = (expected * chosen).sum(1), expected @ of_drawn.T
     if objective.loss == "sampled_softmax":
-        return pointwise.sampled_softmax(positive, negative, hits, log_q=log_q, smoothing=objective.smoothing)
-    negative = negative.masked_fill(hits, -torch.inf)
-    if objective.loss == "binary":
-        return pointwise.binary(positive, negative)
-    if objective.loss == "pairwise":
-        return pointwise.pairwise(positive, negative)
+        return pointwise.sampled_softmax(
+            positive, negative, accidental_hits, logq_correction=logq_correction, smoothing=objective.smoothing
+        )
+    negative = negative.masked_fill(accidental_hits, -torch.inf)
+    if objective.loss == "bce":
+        return pointwise.bce(positive, negative)
+    if objective.loss == "bpr":
+        return pointwise.bpr(positive, negative)
     rate = min(1.0, objective.negatives / max(len(sampler.items) - 1, 1))
-    return pointwise.generalised_binary(positive, negative, sampling_rate=rate)
+    return pointwise.gbce(positive, negative, sampling_rate=rate)

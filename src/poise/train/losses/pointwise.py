@@ -26,9 +26,9 @@ def full_softmax(logits: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> 
 def sampled_softmax(
     positive: Tensor,
     negative: Tensor,
-    hits: Tensor | None = None,
+    accidental_hits: Tensor | None = None,
     *,
-    log_q: Tensor | None = None,
+    logq_correction: Tensor | None = None,
     smoothing: float = 0.0,
 ) -> Tensor:
     """Cross-entropy between what was chosen and a sample of what was not.
@@ -40,21 +40,21 @@ def sampled_softmax(
     Args:
         positive: logits ``[n]`` of the targets.
         negative: logits ``[n, m]`` of the sampled items.
-        hits: bool ``[n, m]``, where a sampled item is the target itself: it does not count.
-        log_q: the expected number of times, as a logarithm, that each sampled item is drawn, ``[m]`` or ``[n, m]``.
-            With it the sum over the sample is an unbiased estimate of the sum over the catalogue, to which the target,
-            which is there for certain, is added.
+        accidental_hits: bool ``[n, m]``, where a sampled item is the target itself: it does not count.
+        logq_correction: the expected number of times, as a logarithm, that each sampled item is drawn, ``[m]`` or ``[n,
+            m]``. With it the sum over the sample is an unbiased estimate of the sum over the catalogue, to which the
+            target, which is there for certain, is added.
         smoothing: the share of probability that is spread over the sample evenly.
     """
-    if log_q is not None:
-        negative = negative - log_q
-    if hits is not None:
-        negative = negative.masked_fill(hits, -torch.inf)
+    if logq_correction is not None:
+        negative = negative - logq_correction
+    if accidental_hits is not None:
+        negative = negative.masked_fill(accidental_hits, -torch.inf)
     total = torch.logaddexp(positive, negative.logsumexp(1))
     loss = total - positive
     if smoothing:
-        finite = negative if hits is None else negative.masked_fill(hits, 0)
-        counted = negative.shape[1] if hits is None else negative.shape[1] - hits.sum(1)
+        finite = negative if accidental_hits is None else negative.masked_fill(accidental_hits, 0)
+        counted = negative.shape[1] if accidental_hits is None else negative.shape[1] - accidental_hits.sum(1)
         loss = (1 - smoothing) * loss + smoothing * (total - finite.sum(1) / counted)
     return loss.mean()
 
@@ -81,7 +81,7 @@ def in_batch_softmax(
     )
 
 
-def binary(positive: Tensor, negative: Tensor) -> Tensor:
+def bce(positive: Tensor, negative: Tensor) -> Tensor:
     """Binary cross-entropy: is this what came next?
 
     The source is Kang and McAuley, *Self-Attentive Sequential Recommendation*, 2018, there with one negative.
@@ -93,9 +93,7 @@ def binary(positive: Tensor, negative: Tensor) -> Tensor:
     return (functional.softplus(-positive) + functional.softplus(negative).sum(1)).mean()
 
 
-def generalised_binary(
-    positive: Tensor, negative: Tensor, *, sampling_rate: float, calibration: float = 0.75
-) -> Tensor:
+def gbce(positive: Tensor, negative: Tensor, *, sampling_rate: float, calibration: float = 0.75) -> Tensor:
     """Binary cross-entropy that undoes the overconfidence which sampling negatives brings.
 
     The source is Petrov and Macdonald, *gSASRec: Reducing Overconfidence in Sequential Recommendation Trained with
@@ -111,7 +109,7 @@ def generalised_binary(
     return (power * functional.softplus(-positive) + functional.softplus(negative).sum(1)).mean()
 
 
-def pairwise(positive: Tensor, negative: Tensor) -> Tensor:
+def bpr(positive: Tensor, negative: Tensor) -> Tensor:
     """Bayesian personalised ranking: what was chosen should score above each of what was not.
 
     The source is Rendle, Freudenthaler, Gantner and Schmidt-Thieme, *BPR: Bayesian Personalized Ranking from Implicit

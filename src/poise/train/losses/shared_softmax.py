@@ -16,8 +16,8 @@ def shared_softmax(
     queries: Tensor,
     chosen: Tensor,
     drawn: Tensor,
-    hits: tuple[Tensor, Tensor],
-    log_q: Tensor | None = None,
+    accidental_hits: tuple[Tensor, Tensor],
+    logq_correction: Tensor | None = None,
 ) -> Tensor:
     """Return :func:`poise.train.losses.pointwise.sampled_softmax` of the products of queries and items.
 
@@ -28,14 +28,14 @@ def shared_softmax(
         queries: ``[n, dim]``.
         chosen: ``[n, dim]``, the vectors of the targets.
         drawn: ``[m, dim]``, the vectors of the sampled items.
-        hits: rows and columns, int64 ``[n_hits]`` each, where a sampled item is the target itself: it does not count.
-            See :func:`find_hits`.
-        log_q: ``[m]``, the expected number of times, as a logarithm, that each sampled item is drawn.
+        accidental_hits: rows and columns, int64 ``[n_hits]`` each, where a sampled item is the target itself: it does
+            not count. See :func:`find_accidental_hits`.
+        logq_correction: ``[m]``, the expected number of times, as a logarithm, that each sampled item is drawn.
     """
-    return _SharedSoftmax.apply(queries, chosen, drawn, hits, log_q)  # type: ignore[no-any-return, no-untyped-call]
+    return _SharedSoftmax.apply(queries, chosen, drawn, accidental_hits, logq_correction)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def find_hits(targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+def find_accidental_hits(targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
     """Return the rows and columns, int64 ``[n_hits]`` each, at which ``targets[row] == drawn[column]``.
 
     Args:
@@ -57,15 +57,15 @@ class _SharedSoftmax(torch.autograd.Function):
         queries: Tensor,
         chosen: Tensor,
         drawn: Tensor,
-        hits: tuple[Tensor, Tensor],
-        log_q: Tensor | None,
+        accidental_hits: tuple[Tensor, Tensor],
+        logq_correction: Tensor | None,
     ) -> Tensor:
         dtype = low_precision(queries.device)
         low_queries, low_drawn = padded(queries.to(dtype)), drawn.to(dtype)
         logits = (low_queries @ low_drawn.T)[: len(queries)].float()  # [n, m]
-        if log_q is not None:
-            logits -= log_q
-        logits[hits] = -torch.inf
+        if logq_correction is not None:
+            logits -= logq_correction
+        logits[accidental_hits] = -torch.inf
         positive = (queries * chosen).sum(1)  # [n]
         top = torch.maximum(logits.amax(1), positive)
         weights = logits.sub_(top[:, None]).exp_()
