@@ -62,7 +62,7 @@ async def get_similar(request: Request, tenant: Tenant) -> Response:
     if at >= served.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
         return as_json(Found([]))
     try:
-        scores = await asyncio.to_thread(served.pipeline._similarity, np.array([at], dtype=np.int32))
+        scores = await asyncio.to_thread(served.pipeline.similarity, np.array([at], dtype=np.int32))
     except UsageError as error:
         raise NotFoundError(str(error)) from None
     scores = np.where(served.catalogue.available[: scores.shape[1]], scores[0], -np.inf).astype(np.float32)
