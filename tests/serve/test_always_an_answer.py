@@ -235,7 +235,7 @@ def test_what_was_shown_cannot_be_written_down_and_is_shown_all_the_same(server,
 def test_what_only_the_store_knows_is_not_waited_for_either(server, hang, monkeypatch):
     monkeypatch.setattr(engine, "READ_WITHIN", 0.2)
     request_id = server.recommend(user_id="u00")["request_id"]
-    for name in ("item", "user", "items", "users", "impression", "history"):
+    for name in ("item", "user", "items", "users", "impressions", "history"):
         monkeypatch.setattr(server.tenant.store, name, hang)
     start = time.perf_counter()
     for path in (

@@ -152,6 +152,6 @@ def test_what_another_worker_has_not_written_down_yet_is_not_written_any_more(co
     assert one.client.delete(f"/v1/users/{SECRET}").status_code == 200
     assert other.client.get(f"/v1/requests/{witness}").status_code == 200
     assert other.client.get(f"/v1/requests/{shown}").status_code == 404
-    assert not one.tenant.store.shown(SECRET)
+    assert not one.tenant.store.impressions_of(SECRET)
     later = other.recommend(user_id=SECRET)["request_id"]
     assert other.client.get(f"/v1/requests/{later}").status_code == 200

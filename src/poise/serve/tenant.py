@@ -97,13 +97,13 @@ class Tenant:
             if not isinstance(error, PoiseError | TimeoutError):
                 log_error(error)
 
-    async def forget_shown(self, every: float) -> None:
+    async def forget_impressions(self, every: float) -> None:
         """Delete what was shown too long ago, for ever."""
         while True:
             await asyncio.sleep(every)
             before = int((time.time() - self.options.impression_retention_days * 86_400) * 1000)
             with contextlib.suppress(PoiseError):  # the store is away: the next time
-                while await settled(self.store.forget_shown(before)):
+                while await settled(self.store.forget_impressions(before)):
                     await asyncio.sleep(0.1)
 
     async def prepare_search(self, every: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from poise.store.records import Act
+from poise.store.records import AuditEntry
 from poise.store.sql.rows import dump
 from poise.store.sql.tables import audit, settings
 from poise.store.writer import Transaction
@@ -43,7 +43,7 @@ def write_audit(transaction: Transaction, actor: str, act: str, detail: dict[str
     )
 
 
-def read_audit(connection: Connection, project: int, limit: int) -> list[Act]:
+def read_audit(connection: Connection, project: int, limit: int) -> list[AuditEntry]:
     """Return the newest lines of the audit log, the newest first."""
     newest = (
         select(audit.c.time, audit.c.actor, audit.c.act, audit.c.detail)
@@ -51,4 +51,4 @@ def read_audit(connection: Connection, project: int, limit: int) -> list[Act]:
         .order_by(audit.c.id.desc())
         .limit(limit)
     )
-    return [Act(when, actor, act, json.loads(detail)) for when, actor, act, detail in connection.execute(newest)]
+    return [AuditEntry(when, actor, act, json.loads(detail)) for when, actor, act, detail in connection.execute(newest)]

@@ -125,7 +125,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AuditEntry:
     """A line of the audit log: who did what, and when."""
 
     time: int
@@ -135,7 +135,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class RunFigures:
+class RunMetrics:
     """What became of what a run has shown.
 
     Attributes:

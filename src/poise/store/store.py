@@ -12,15 +12,15 @@ from sqlalchemy import Connection, select
 from poise.data.dataset import Dataset
 from poise.store import catalogue, changes, erasure, event_log, impression_log, keys, loading, notes, reading
 from poise.store.records import (
-    Act,
     Added,
+    AuditEntry,
     Changes,
     Erasure,
     Event,
     Impression,
     Item,
     Key,
-    RunFigures,
+    RunMetrics,
     User,
 )
 from poise.store.sql.database import Database
@@ -134,10 +134,10 @@ class Store:
             waits=True,
         )
 
-    def forget_shown(self, before: int) -> Future[int]:
+    def forget_impressions(self, before: int) -> Future[int]:
         """Delete some of what was shown before a time, the oldest first; gives how much: 0 when there is no more."""
         return self._writer.submit(
-            lambda transaction: impression_log.forget_shown(transaction, before), versioned=False
+            lambda transaction: impression_log.forget_impressions(transaction, before), versioned=False
         )
 
     def erase_user(self, user_id: str, runs: Sequence[str], actor: str) -> Future[Erasure]:
@@ -225,23 +225,23 @@ class Store:
         """Return users in the order of their ids, from the one behind ``after`` on."""
         return self._read(catalogue.users_page, after, limit)
 
-    def impression(self, request_id: str) -> list[Impression]:
+    def impressions(self, request_id: str) -> list[Impression]:
         """Return the pages of a request, in order."""
         return self._read(impression_log.pages, request_id)
 
-    def shown(self, user_id: str, limit: int = 20) -> list[Impression]:
+    def impressions_of(self, user_id: str, limit: int = 20) -> list[Impression]:
         """Return the newest ``limit`` pages that a user was shown, the newest first."""
-        return self._read(impression_log.shown_to, user_id, limit)
+        return self._read(impression_log.impressions_of, user_id, limit)
 
-    def run_figures(self) -> dict[str, RunFigures]:
+    def run_metrics(self) -> dict[str, RunMetrics]:
         """Return by run what it has shown, and how often that was answered."""
-        return self._read(impression_log.run_figures)
+        return self._read(impression_log.run_metrics)
 
     def setting(self, name: str) -> Any | None:
         """Return the value that was set last; None if none was."""
         return self._read(notes.setting, name)
 
-    def audit(self, limit: int = 100) -> list[Act]:
+    def audit(self, limit: int = 100) -> list[AuditEntry]:
         """Return the newest lines of the audit log, the newest first."""
         return self._read(notes.read_audit, limit)
 

@@ -304,7 +304,7 @@ class Engine:
         await self.impressions.flush()
         for wait in (0.0, 2 * EVERY):
             await asyncio.sleep(wait)
-            if found := await self.read(self.live.store.impression, request_id):
+            if found := await self.read(self.live.store.impressions, request_id):
                 return found
         return []
 

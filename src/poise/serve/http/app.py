@@ -87,7 +87,7 @@ class Server:
             tenant.measures.run.labels(tenant.live.served.name).set(1)
             self._tasks.append(asyncio.create_task(tenant.keep_up(FOLLOWED_EVERY)))
             self._tasks.append(asyncio.create_task(tenant.prepare_search(FOLLOWED_EVERY)))
-            self._tasks.append(asyncio.create_task(tenant.forget_shown(3_600)))
+            self._tasks.append(asyncio.create_task(tenant.forget_impressions(3_600)))
 
 
 def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:

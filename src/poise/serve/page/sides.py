@@ -116,7 +116,7 @@ async def _side(tenant: Tenant, visit: Visit, served: ServingModel) -> Side:
 def _before(tenant: Tenant, visit: Visit, slate: SlateOut) -> Mapping[str, int]:
     """Return the place of each item that the same run showed to the same user before the last click."""
     for request_id in visit.since:
-        for page in tenant.store.impression(request_id):
+        for page in tenant.store.impressions(request_id):
             if page.run == slate.run and page.user_id == visit.user_id and page.scenario == SCENARIO:
                 return {item_id: at for at, item_id in enumerate(page.items)}
     return {}
