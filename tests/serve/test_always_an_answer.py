@@ -16,7 +16,8 @@ import pytest
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
 from poise.serve.engine import engine
-from poise.serve.http import app, items, responses
+from poise.serve.http import app, items
+from poise.serve.state import store_writes
 from poise.serve.state.serving_model import ServingModel
 from poise.store.errors import StoreError, StoreFull
 
@@ -299,7 +300,7 @@ def test_an_event_that_is_kept_is_acknowledged_although_the_store_cannot_be_read
 
 
 def test_a_store_that_does_not_answer_is_not_waited_for_with_events(server, monkeypatch):
-    monkeypatch.setattr(responses, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(store_writes, "WRITTEN_WITHIN", 0.3)
     monkeypatch.setattr(server.tenant.store, "add_events", lambda events: Future())
     start = time.perf_counter()
     answer = server.client.post("/v1/events", json={"user_id": "u00", "item_id": "i01"})

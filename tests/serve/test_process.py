@@ -26,7 +26,7 @@ from poise.store.store import Store
 KILLS = 5
 PRELOADED = [
     "poise.serve.server",
-    "poise.serve.pages",
+    "poise.serve.page.routes",
     "poise.serve.http.connections",
     "poise.models.linear.item_knn",
     "torch",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from poise.serve.engine.batcher import Batcher, TooSlowError
-from poise.serve.schema.problems import TooManyError
+from poise.serve.errors import OverloadedError
 
 
 class Work:
@@ -86,7 +86,7 @@ def test_too_many_and_too_slow() -> None:
         await asyncio.sleep(0.02)
         waiting = [asyncio.create_task(asked.ask(2)), asyncio.create_task(asked.ask(3))]
         await asyncio.sleep(0)
-        with pytest.raises(TooManyError):
+        with pytest.raises(OverloadedError):
             await asked.ask(4)
         for task in (first, *waiting):
             with pytest.raises(TooSlowError):

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from poise.serve.schema.problems import TooManyError
+from poise.serve.errors import OverloadedError
 
 GATHERED = 0.02  # seconds, at most
 TRIED_AGAIN = 32  # batches
@@ -77,14 +77,14 @@ class Batcher(Generic[Question, Answer]):
         """Return the answer.
 
         Raises:
-            TooManyError: too many wait already.
+            OverloadedError: too many wait already.
             TooSlowError: it took too long, or a batch before it does.
             Exception: whatever went wrong in the work on its batch.
         """
         if self.stuck:
             raise TooSlowError
         if len(self._waiting) >= self.queue:
-            raise TooManyError("more requests wait than there is room for; try again", headers={"Retry-After": "1"})
+            raise OverloadedError("more requests wait than there is room for; try again")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         timer = loop.call_later(self.budget, _give_up, future)
