@@ -20,8 +20,8 @@ from poise.serve.engine.batcher import Batcher, TooSlowError
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.impression_log import EVERY, Impressions
 from poise.serve.engine.slate_cache import CachedSlate
+from poise.serve.errors import InvalidRequestError, NotFoundError, OverloadedError
 from poise.serve.schema.messages import HistoryEvent, ItemOut, ReasonOut, RecommendationIn, SlateOut, Stage
-from poise.serve.schema.problems import BadRequestError, NotFoundError, TooManyError
 from poise.serve.schema.timestamps import milliseconds
 from poise.serve.state.serving_model import RankedItems, RankingRequest, ServingModel, rank_batch
 from poise.serve.state.serving_state import ServingState
@@ -91,12 +91,12 @@ class Engine:
             seconds: is told how long the ``answer`` took, and then its ``reasons``.
 
         Raises:
-            BadRequestError: it names both a user and a history, or a column that is not there.
+            InvalidRequestError: it names both a user and a history, or a column that is not there.
             NotFoundError: there is no such first page.
-            TooManyError: too many requests wait.
+            OverloadedError: too many requests wait.
         """
         if asked.user_id is not None and asked.history is not None:
-            raise BadRequestError("give either user_id or history, not both")
+            raise InvalidRequestError("give either user_id or history, not both")
         start = time.perf_counter()
         if self.shared:
             await self._try_to_follow()
@@ -144,7 +144,7 @@ class Engine:
             start = time.perf_counter()
             try:
                 ranked = await ask(one)
-            except TooManyError:
+            except OverloadedError:
                 raise
             except (TooSlowError, TimeoutError):
                 self._note_failure(stage, "slow")
@@ -313,7 +313,9 @@ class Engine:
         if not asked.offset:
             return []
         if asked.request_id is None:
-            raise BadRequestError("offset goes with the request_id of the first page, so that no item is shown twice")
+            raise InvalidRequestError(
+                "offset goes with the request_id of the first page, so that no item is shown twice"
+            )
         pages = await self.pages(asked.request_id)
         if not pages or pages[0].user_id != asked.user_id:
             raise NotFoundError(f"there is no request {asked.request_id!r} of this user: ask for the first page first")
