@@ -15,7 +15,7 @@ import pytest
 
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
-from poise.serve.engine import engine
+from poise.serve.engine import circuit_breaker, engine
 from poise.serve.http import app, items
 from poise.serve.state import store_writes
 from poise.serve.state.serving_model import ServingModel
@@ -180,14 +180,14 @@ def test_who_fails_again_and_again_has_a_rest_and_comes_back(server, monkeypatch
             fail()
 
     sabotage(server, ranker=sometimes)
-    monkeypatch.setattr(engine, "REST", 1e9)
+    monkeypatch.setattr(circuit_breaker, "RECOVERY_SECONDS", 1e9)
     for _ in range(8):
         assert server.recommend(user_id="u00")["stage"] == "retrieval"
-    assert len(calls) == engine.FAILURES
-    assert fallbacks(server, "ranker", "resting") == 8 - engine.FAILURES
+    assert len(calls) == circuit_breaker.FAILURES
+    assert fallbacks(server, "ranker", "resting") == 8 - circuit_breaker.FAILURES
     broken.clear()
     assert server.recommend(user_id="u00")["stage"] == "retrieval"
-    monkeypatch.setattr(engine, "REST", 0.0)
+    monkeypatch.setattr(circuit_breaker, "RECOVERY_SECONDS", 0.0)
     assert server.recommend(user_id="u00")["stage"] == "ranker"
 
 
