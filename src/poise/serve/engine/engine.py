@@ -18,6 +18,7 @@ from poise.policy.exploration import popular_and_drawn
 from poise.recommender import Recommender
 from poise.serve.engine.batcher import Batcher, TooSlowError
 from poise.serve.engine.bounded_executor import BoundedExecutor
+from poise.serve.engine.circuit_breaker import CircuitBreaker
 from poise.serve.engine.impression_log import EVERY, Impressions
 from poise.serve.engine.slate_cache import CachedSlate
 from poise.serve.errors import InvalidRequestError, NotFoundError, OverloadedError
@@ -37,8 +38,6 @@ Given = ParamSpec("Given")
 Found = TypeVar("Found")
 
 CACHED = 50_000  # people whose last slate is kept
-REST = 2.0  # seconds that a stage which failed several times in a row is left alone
-FAILURES = 3
 READERS = 4  # threads that ask the store
 READ_WITHIN = 5.0  # seconds, for what has no simpler answer
 EXPLAINED_WITHIN = 2.0  # seconds
@@ -75,7 +74,7 @@ class Engine:
         self._reading = BoundedExecutor("reading", READERS)
         self.impressions = Impressions(live.store, measures)
         self._slates: OrderedDict[str, CachedSlate] = OrderedDict()
-        self._failed: dict[str, tuple[int, float]] = {}
+        self.breaker = CircuitBreaker()
         self._rng = np.random.default_rng()
         live.when_erased.append(self._slates.clear)
         self._warm_up()
@@ -138,7 +137,7 @@ class Engine:
             return "ranker", kept.ranked, [1.0] * len(kept.ranked.items)
         stages: tuple[tuple[Stage, Any], ...] = (("ranker", self._ask_ranker), ("retrieval", self._ask_retriever))
         for stage, ask in stages:
-            if self._resting(stage):
+            if self.breaker.is_open(stage):
                 self.measures.fallbacks.labels(stage, "resting").inc()
                 continue
             start = time.perf_counter()
@@ -152,7 +151,7 @@ class Engine:
                 self._note_failure(stage, type(error).__name__)
             else:
                 self.measures.seconds_of(stage, start)
-                self._failed.pop(stage, None)
+                self.breaker.note_success(stage)
                 if len(ranked.items):
                     self._remember(user_id, one, stage, ranked)
                     return stage, ranked, [1.0] * len(ranked.items)
@@ -344,13 +343,9 @@ class Engine:
         except (PoiseError, TimeoutError) as error:
             self.measures.fallbacks.labels("store", type(error).__name__).inc()
 
-    def _resting(self, stage: str) -> bool:
-        failures, since = self._failed.get(stage, (0, 0.0))
-        return failures >= FAILURES and time.monotonic() - since < REST
-
     def _note_failure(self, stage: str, why: str) -> None:
         self.measures.fallbacks.labels(stage, why).inc()
-        self._failed[stage] = (self._failed.get(stage, (0, 0.0))[0] + 1, time.monotonic())
+        self.breaker.note_failure(stage)
 
     def forget(self, user_id: str) -> None:
         """Keep nothing of a user."""
