@@ -426,6 +426,25 @@ def test_who_goes_away_leaves_nothing_behind(server):
     assert len(server.tenant.engine.ranker) == 0
 
 
+def test_a_request_at_work_when_the_server_stops_is_told(server, monkeypatch, caplog):
+    sent = threading.Event()
+
+    def never(events):
+        sent.set()
+        return Future()
+
+    monkeypatch.setattr(server.tenant.store, "add_events", never)
+    event = {"user_id": "u00", "item_id": "i01"}
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(httpx.post, f"{server.url}/v1/events", json=event, timeout=30)
+        assert sent.wait(10)
+        server.close()
+        answer = asked.result()
+    assert answer.status_code == 503
+    assert "stopping" in answer.json()["detail"]
+    assert "Traceback" not in caplog.text
+
+
 def test_that_the_store_is_away_and_back_is_told_once(server, monkeypatch, caplog):
     tries = []
 

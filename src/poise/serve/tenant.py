@@ -157,7 +157,8 @@ class Tenant:
 
     async def close(self) -> None:
         """Write what waits to be written, and let go."""
+        await self.engine.close()
         await self.engine.impressions.close()
-        for one in (self.engine, self.searching, self._encoding):
-            one.close()
+        for executor in (self.searching, self._encoding):
+            executor.close()
         await asyncio.to_thread(self.store.close)

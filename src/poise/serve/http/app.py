@@ -180,6 +180,8 @@ def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Requ
                 response = await one.answer(request, tenant)
             finally:
                 server.answering -= 1
+        except asyncio.CancelledError:  # by whoever stops the server
+            response = problem_of(UnavailableError("the server is stopping; try again"))
         except Exception as error:
             response = problem_of(error)
         seconds = time.perf_counter() - start
