@@ -364,9 +364,9 @@ class Engine:
         if served.retriever is not None:
             served.rank([one], served.retriever)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop the threads."""
-        self.ranker.close()
+        await self.ranker.close()
         for aside in (self._retrieving, self._explaining, self._reading):
             aside.close()
 
