@@ -13,8 +13,8 @@ from poise.project.project import Project
 from poise.serve.auth import KeyAuth
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.engine import Engine
-from poise.serve.http.responses import settled
 from poise.serve.state.serving_state import ServingState
+from poise.serve.state.store_writes import settled
 from poise.serve.telemetry.logs import log_error
 from poise.serve.telemetry.metrics import ServerMetrics
 from poise.store.store import Store
@@ -157,7 +157,8 @@ class Tenant:
 
     async def close(self) -> None:
         """Write what waits to be written, and let go."""
+        await self.engine.close()
         await self.engine.impressions.close()
-        for executor in (self.engine, self.searching, self._encoding):
+        for executor in (self.searching, self._encoding):
             executor.close()
         await asyncio.to_thread(self.store.close)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 from poise.errors import PoiseError
-from poise.serve.http.responses import settled
+from poise.serve.state.store_writes import settled
 from poise.serve.telemetry.metrics import ServerMetrics
 from poise.store import Store
 from poise.store.records import Impression

@@ -6,7 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from poise.serve.http.recommendations import profile
+from poise.serve.http.users import profile
 from poise.serve.page.words import ago, done, leaning
 from poise.serve.state.interests import interests
 from poise.serve.state.user_histories import LAST
