@@ -3,18 +3,45 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
+from poise.errors import DataError
 from poise.store import Store
 from poise.store.records import Event, Impression, RunFigures
 
-ONE = Impression("r1", 0, "u", 5, "home", "run-1", "ranker", ["a", "b"], [0.5, 0.25], [1.0, 0.125])
+ONE = Impression(
+    "r1", 0, "u", 5, "home", "run-1", "ranker", ["a", "b"], [0.5, 0.25], [1.0, 0.125], ["ranker", "ranker"]
+)
+FULL = replace(
+    ONE,
+    request_id="r9",
+    sources=["ItemKNN", "new"],
+    policy_version="3fa9",
+    arm="b",
+    context={"device": "tv", "logged_in": True, "share": 0.5, "place": None},
+    filters=[{"column": "price", "max": 5}],
+    features={"names": ["age"], "rows": [[1.0], [None]]},
+    n_eligible=0,
+)
 
 
 def test_pages_of_a_request(store: Store) -> None:
-    second = replace(ONE, offset=2, items=["c"], scores=[0.1], probabilities=[1.0])
+    second = replace(ONE, offset=2, items=["c"], scores=[0.1], probabilities=[1.0], sources=["new"])
     assert store.add_impressions([second, ONE]).result() == 2
     assert store.add_impressions([ONE]).result() == 0  # the same page again
     assert store.impression("r1") == [ONE, second]
     assert store.impression("unknown") == []
+
+
+def test_all_that_is_known_of_a_page(store: Store) -> None:
+    store.add_impressions([FULL, ONE]).result()
+    assert store.impression("r9") == [FULL]
+    assert store.shown("u") == [ONE, FULL]
+
+
+def test_what_is_no_json_is_refused(store: Store) -> None:
+    with pytest.raises(DataError, match="cannot be kept"):
+        store.add_impressions([replace(ONE, features=object())]).result()
 
 
 def test_what_a_user_was_shown(store: Store) -> None:
