@@ -59,10 +59,14 @@ def credited_slowly(log, events, request_ids, window):
     for event in range(len(events)):
         same_item = [row for row in range(len(log)) if log.item[row] == events.item[event]]
         name, moment = request_ids[event], events.timestamp[event]
-        named = [row for row in same_item if name is not None and log.requests["request_id"][int(log.request[row])] == name]
+        named = [
+            row for row in same_item if name is not None and log.requests["request_id"][int(log.request[row])] == name
+        ]
         earlier = [row for row in named if times[row] <= moment]
         if named:
-            best = max(earlier, key=lambda row: (times[row], row)) if earlier else min(named, key=lambda row: times[row])
+            best = (
+                max(earlier, key=lambda row: (times[row], row)) if earlier else min(named, key=lambda row: times[row])
+            )
             pairs.append((best, event))
             continue
         if not events.has_time:
@@ -77,7 +81,9 @@ def credited_slowly(log, events, request_ids, window):
 TIMES = st.integers(0, 12)
 IDS = st.sampled_from(["a", "b", "c"])
 PAGES = st.lists(
-    st.tuples(IDS, st.integers(0, N_USERS), TIMES, st.lists(st.integers(0, N_ITEMS), max_size=4)), min_size=1, max_size=8
+    st.tuples(IDS, st.integers(0, N_USERS), TIMES, st.lists(st.integers(0, N_ITEMS), max_size=4)),
+    min_size=1,
+    max_size=8,
 )
 EVENTS = st.lists(
     st.tuples(st.integers(1, N_USERS), st.integers(1, N_ITEMS), TIMES, st.none() | IDS | st.just("gone")), max_size=12

@@ -134,7 +134,7 @@ class ImpressionLog:
         return self.select(self.time[self.request] < moment)
 
     def select_events(self, keep: Mask) -> ImpressionLog:
-        """Return the log for the events for which ``keep``, bool ``[n_events]``, is true; the others are no outcomes."""
+        """Return the log without outcomes but the events for which ``keep``, bool ``[n_events]``, is true."""
         kept = keep[self.outcome_event]
         return replace(
             self,

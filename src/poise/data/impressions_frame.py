@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from poise.data.dataset import Dataset
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
-from poise.types import Indices, Offsets
 
 _MOMENT = pl.Datetime("ms", "UTC")
 
@@ -78,7 +78,7 @@ def _outcomes(data: Dataset) -> pl.DataFrame:
     return followed.group_by("row", maintain_order=True).agg("behaviour", "value", "event_time")
 
 
-def _outer(vocabulary: Vocabulary, indices: Indices | Offsets) -> pl.Series:
+def _outer(vocabulary: Vocabulary, indices: npt.NDArray[np.integer[Any]]) -> pl.Series:
     """Return the outer id of each index, null for 0."""
     codes = pl.Series(indices.astype(np.int64))
     return vocabulary.series.gather(codes.set(codes == 0, None) - 1)

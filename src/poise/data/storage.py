@@ -119,8 +119,8 @@ def _open_impressions(path: Path, header: dict[str, Any]) -> ImpressionLog:
         raise DataError(
             f"the data set in {path} is damaged: impressions are missing; delete the folder and make it anew"
         )
-    tables = {name: _read_table(path / f"impressions.{name}.arrow") for name in _IMPRESSION_TABLES}
-    return ImpressionLog(**arrays, **tables, sources=Vocabulary(header["sources"]))
+    requests, context = (_read_table(path / f"impressions.{name}.arrow") for name in _IMPRESSION_TABLES)
+    return ImpressionLog(**arrays, requests=requests, context=context, sources=Vocabulary(header["sources"]))
 
 
 def _write_table(table: pl.DataFrame, path: Path) -> None:

@@ -163,7 +163,8 @@ class Store:
     def load(self, data: Dataset) -> int:
         """Take over a data set: all of it or, if anything goes wrong, nothing. Returns the number of events.
 
-        Vectors are not kept: encoders have a cache of their own. Nor are impressions. Others' writes wait until it is done.
+        Vectors are not kept, as encoders have a cache of their own, nor are impressions. Others' writes wait until it
+        is done.
 
         Raises:
             StoreError: a data set was loaded before, or the database cannot be written to.

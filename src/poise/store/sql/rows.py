@@ -101,8 +101,11 @@ def to_impression(row: Sequence[Any]) -> Impression:
     """Make an impression of a row of ``IMPRESSION_COLUMNS``."""
     items, scores, probabilities = json.loads(row[7])
     detail = json.loads(row[8]) if row[8] else {}
-    sources = detail.pop("sources", None) or [row[6]] * len(items)
-    return Impression(*row[:7], items, scores, probabilities, sources, **detail)
+    sources = detail.pop("sources", None) or [row[6]] * len(items)  # of before there were sources, too
+    request_id, offset, user_id, time, scenario, run, stage = row[:7]
+    return Impression(
+        request_id, offset, user_id, time, scenario, run, stage, items, scores, probabilities, sources, **detail
+    )
 
 
 def from_impression(impression: Impression, project: int) -> tuple[Any, ...]:
