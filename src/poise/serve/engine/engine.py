@@ -19,7 +19,7 @@ from poise.recommender import Recommender
 from poise.serve.engine.batcher import Batcher, TooSlowError
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.circuit_breaker import CircuitBreaker
-from poise.serve.engine.impression_log import EVERY, Impressions
+from poise.serve.engine.impression_log import EVERY, Impressions, count_eligible, make_impression
 from poise.serve.engine.slate_cache import CachedSlate
 from poise.serve.errors import InvalidRequestError, NotFoundError, OverloadedError
 from poise.serve.schema.messages import HistoryEvent, ItemOut, ReasonOut, RecommendationIn, SlateOut, Stage
@@ -125,7 +125,7 @@ class Engine:
         slate = SlateOut(request_id, served.name, served.model, stage, items)
         self.metrics.slates_by[stage].inc()
         if again is None:
-            self._log(slate, asked, now)
+            self._log(slate, asked, one)
         return slate
 
     async def _answer(self, one: RankingRequest, user_id: str | None) -> tuple[Stage, RankedItems, Sequence[float]]:
@@ -320,19 +320,15 @@ class Engine:
             raise NotFoundError(f"there is no request {asked.request_id!r} of this user: ask for the first page first")
         return [page for page in pages if page.offset <= asked.offset]
 
-    def _log(self, slate: SlateOut, asked: RecommendationIn, now: int) -> None:
+    def _log(self, slate: SlateOut, asked: RecommendationIn, one: RankingRequest) -> None:
+        seen = one.history.items if one.served.hide_seen else _NO_ITEMS
         self.impressions.add(
-            Impression(
-                request_id=slate.request_id,
-                offset=asked.offset,
-                user_id=asked.user_id,
-                time=now,
-                scenario=asked.scenario,
-                run=slate.run,
-                stage=slate.stage,
-                items=[item.item_id for item in slate.items],
-                scores=[item.score for item in slate.items],
-                probabilities=[item.probability for item in slate.items],
+            make_impression(
+                slate,
+                asked,
+                time=one.time,
+                sources=[slate.stage] * len(slate.items),
+                n_eligible=count_eligible(one.allowed, one.exclude, seen),
             )
         )
 
