@@ -39,8 +39,8 @@ def test_pages_of_a_request(store: Store) -> None:
 
 def test_all_that_is_known_of_a_page(store: Store) -> None:
     store.add_impressions([FULL, ONE]).result()
-    assert store.impression("r9") == [FULL]
-    assert store.shown("u") == [ONE, FULL]
+    assert store.impressions("r9") == [FULL]
+    assert store.impressions_of("u") == [ONE, FULL]
 
 
 def test_what_is_no_json_is_refused(store: Store) -> None:

@@ -145,7 +145,7 @@ class ServingState:
 
     def _of(self, run: Run, like: Catalogue, deleted: Sequence[str] = ()) -> ServingModel:
         return ServingModel.of(
-            run, like, deleted, self._behaviours, self._user_columns, hide_seen=self.project.config.policy.hide_seen
+            run, like, deleted, self._behaviours, self._user_columns, self.project.config.make_policy()
         )
 
     async def _take(self, changes: Changes) -> None:
