@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import polars as pl
 
 from poise.data.availability import may_be_shown
-from poise.data.dataset import Kind
 from poise.data.ingest.build import take_catalogue, take_events
 from poise.data.ingest.clean import Cleaning
 from poise.data.ingest.event_ids import event_id, ordinals
@@ -23,6 +22,7 @@ from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
 from poise.data.ingest.staging import ROW, Staging
 from poise.data.schema.column_names import Table, availability
+from poise.data.schema.column_types import Kind
 from poise.errors import DataError
 from poise.progress import track
 from poise.store import Store

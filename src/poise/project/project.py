@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from poise.config import Config, read_config
 from poise.data.dataset import Dataset
+from poise.data.storage import open_dataset, save_dataset
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.project.run import Run
 
@@ -156,14 +157,14 @@ class Project:
         kept = self.folder / ".poise" / f"data-{self._sources_fingerprint()}"
         if kept.exists():
             try:
-                return Dataset.open(kept)
+                return open_dataset(kept)
             except DataError as error:
                 self.say(f"{error}; reading the files again")
         data = self.read()
         for old in kept.parent.glob("data-*"):
             shutil.rmtree(old, ignore_errors=True)
         try:
-            data.save(kept)
+            save_dataset(data, kept)
         except PoiseError as error:  # whoever may only read, or has a full disk, can still be recommended to
             self.say(f"going on without a cache: {error}")
         return data

@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection, Select, select
 
-from poise.data.dataset import Dataset, Kind
+from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import RESERVED, index
 from poise.data.schema import column_types as kinds_of
+from poise.data.schema.column_types import Kind
 from poise.data.vocabulary import Vocabulary
 from poise.store import coerce
 from poise.store.changes import version

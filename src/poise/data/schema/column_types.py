@@ -6,12 +6,14 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import polars as pl
 
-from poise.data.dataset import Kind
 from poise.errors import DataError, UsageError, suggest
+
+Kind = Literal["text", "category", "categories", "number", "image"]
+"""What a catalogue column holds: words to read, one label, a list of labels, a number, the path of an image."""
 
 _SAMPLE = 5_000
 _FIELDS = 100  # of an object, at most, to be taken for columns

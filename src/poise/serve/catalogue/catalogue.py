@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from msgspec import UNSET
 
-from poise.data.dataset import Dataset, Kind
+from poise.data.dataset import Dataset
 from poise.data.event_log import EventLog, user_offsets
-from poise.data.schema.column_types import to_numbers
+from poise.data.schema.column_types import Kind, to_numbers
 from poise.data.vocabulary import Vocabulary
 from poise.serve.schema.messages import Filter
 from poise.serve.schema.problems import BadRequestError
