@@ -27,6 +27,7 @@ from poise.errors import DataError
 from poise.progress import track
 from poise.store import Store
 from poise.store.records import Added, Event, Item, User
+from poise.store.setting_keys import CATALOGUE
 
 Row = TypeVar("Row")
 
@@ -88,7 +89,7 @@ def import_files(
     """
     columns = columns or {}
     done = Imported()
-    known = store.setting("catalogue") or {}
+    known = store.setting(CATALOGUE) or {}
     items = users = None
     if "items" in sources:
         kinds = {**known.get("item_kinds", {}), **(item_kinds or {})}
@@ -129,7 +130,7 @@ def _read_events(
     done: Imported,
 ) -> pl.DataFrame:
     log = take_events(read_table(path), mapping, done.quarantine)
-    known = store.setting("catalogue") or {}
+    known = store.setting(CATALOGUE) or {}
     if "timestamp" not in log and known.get("has_time", True):
         raise DataError(
             f"{path} has no column of times, and the live log has times: name the column with "

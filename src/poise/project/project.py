@@ -18,7 +18,6 @@ from poise.project.run import Run
 if TYPE_CHECKING:
     from poise.store import Store
 
-LOADED = "catalogue"  # the setting of the store that is there once data has been copied into it
 Say = Callable[[str], None]
 """Takes a line that tells what is going on."""
 
@@ -70,8 +69,10 @@ class Project:
             StoreError: it cannot be opened or written.
             DataError: a file or a column is not what it was said to be.
         """
+        from poise.store.setting_keys import CATALOGUE
+
         store = self.open_store(location)
-        if store.setting(LOADED) is None:
+        if store.setting(CATALOGUE) is None:
             data = self._of_files()
             self.say(f"copying {data.n_events:,} events and {data.n_items:,} items into {self.store_name(location)}")
             store.load(data)
@@ -102,7 +103,9 @@ class Project:
         Raises:
             StoreError: it cannot be read.
         """
-        if store.setting(LOADED) is None:
+        from poise.store.setting_keys import CATALOGUE
+
+        if store.setting(CATALOGUE) is None:
             return None
         self.say("reading the live log")
         return store.dataset()

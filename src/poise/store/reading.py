@@ -15,12 +15,12 @@ from sqlalchemy import Connection, Select, select
 from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import RESERVED, index
 from poise.data.schema import column_types as kinds_of
+from poise.data.schema import json_columns
 from poise.data.schema.column_types import Kind
 from poise.data.vocabulary import Vocabulary
-from poise.store import coerce
 from poise.store.changes import version
-from poise.store.loading import CATALOGUE
 from poise.store.notes import setting
+from poise.store.setting_keys import CATALOGUE
 from poise.store.sql.database import Database
 from poise.store.sql.tables import events, items, users
 
@@ -112,7 +112,7 @@ def _events(connection: Connection, project: int, known: Mapping[str, Any]) -> p
         return log
     texts = [one for part in contexts for one in part]
     objects = {one: None if one is None else json.loads(one) for one in set(texts)}  # many are the same
-    table = coerce.frame([objects[one] for one in texts], remembered)
+    table = json_columns.frame([objects[one] for one in texts], remembered)
     return pl.concat(
         [log, table.rename({name: f"context_{name}" for name in RESERVED if name in table.columns})], how="horizontal"
     )
@@ -127,7 +127,7 @@ def _table(table: str, rows: Iterator[Sequence[Any]], known: Mapping[str, Any]) 
         contents.append(json.loads(content))
     remembered = known.get(f"{key[:-3]}_columns", {})
     kinds: dict[str, Kind] = dict(known.get(f"{key[:-3]}_kinds", {}))
-    columns = coerce.frame(contents, remembered).drop(key, strict=False)
+    columns = json_columns.frame(contents, remembered).drop(key, strict=False)
     new = columns.drop(list(remembered))
     if new.width:
         formed, guessed = kinds_of.normalise(new, {}, table)

@@ -12,6 +12,7 @@ import polars as pl
 
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.data.schema import json_columns
 from poise.errors import DataError
 from poise.models.blend.blend import Blend
 from poise.models.history_sum_model import HistorySumModel
@@ -22,7 +23,6 @@ from poise.serve.catalogue.catalogue import Catalogue
 from poise.serve.catalogue.item_search import ItemSearch
 from poise.serve.state.user_histories import History, queries_of
 from poise.slates import Reason
-from poise.store import coerce
 from poise.store.records import Item
 from poise.top_k import top_k
 from poise.types import Floats, Indices, Mask
@@ -227,7 +227,7 @@ class ServingModel:
             queries = replace(queries, exclude=Ragged.from_rows([one.exclude[one.exclude < size] for one in asked]))
         if model.reads_users:
             known = [one.history.user for one in asked]
-            queries = replace(queries, users=coerce.frame(known, self.user_columns))
+            queries = replace(queries, users=json_columns.frame(known, self.user_columns))
         if any(one.context for one in asked):
             names = sorted({name for one in asked for name in one.context})
             rows = {name: [one.context.get(name) for one in asked] for name in names}
