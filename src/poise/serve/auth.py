@@ -5,11 +5,11 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cachetools import LRUCache
 from starlette.requests import Request
 
 from poise.serve.engine.bounded_executor import BoundedExecutor
@@ -45,11 +45,11 @@ class KeyAuth:
 
     def __init__(self, store: Store, *, is_open: bool, rate: float, origins: Sequence[str] = ()) -> None:
         self.store, self.is_open, self.rate, self.origins = store, is_open, rate, origins
-        self._known: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
-        self._own: dict[tuple[str | None, str | None], bool] = {}  # by host and origin: taking them apart takes long
+        self._known: LRUCache[bytes, tuple[Key, float]] = LRUCache(REMEMBERED)
+        self._own: LRUCache[tuple[str | None, str | None], bool] = LRUCache(REMEMBERED)  # by host and origin
         self._looking_up = BoundedExecutor("keys")
         self._salt = secrets.token_bytes(16)
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: LRUCache[str, _Bucket] = LRUCache(REMEMBERED)
 
     async def check(self, request: Request, scope: str) -> Key:
         """Return the key of a request that may do what ``scope`` says.
@@ -88,18 +88,13 @@ class KeyAuth:
             self._known.pop(name, None)
             raise UnauthorizedError("the API key is not known, or was revoked", headers=_CHALLENGE)
         self._known[name] = (key, time.monotonic())
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
         return key
 
     def _limit(self, who: str) -> None:
         now = time.monotonic()
         bucket = self._buckets.setdefault(who, _Bucket(2 * self.rate, now))
-        self._buckets.move_to_end(who)
         bucket.left = min(bucket.left + (now - bucket.at) * self.rate, 2 * self.rate)
         bucket.at = now
-        while len(self._buckets) > REMEMBERED:
-            self._buckets.popitem(last=False)
         if bucket.left < 1:
             wait = max(1, round((1 - bucket.left) / self.rate))
             raise TooManyError(
@@ -119,8 +114,6 @@ class KeyAuth:
         origin = request.headers.get("origin")
         asked = request.headers.get("host"), origin
         if asked not in self._own:
-            if len(self._own) >= REMEMBERED:
-                self._own.clear()
             self._own[asked] = self._is_own(request, origin)
         if not self._own[asked]:
             raise ForbiddenError("without API keys only this machine is answered, by its own name; see 'poise keys'")
