@@ -229,7 +229,7 @@ def test_reasons_name_what_was_done(server, user):
 def test_a_scenario_is_kept_with_the_request(server):
     request_id = server.recommend(user_id="u00", scenario="home", context={"device": "tv"})["request_id"]
     server.client.get(f"/v1/requests/{request_id}")
-    (page,) = server.tenant.store.impression(request_id)
+    (page,) = server.tenant.store.impressions(request_id)
     assert page.scenario == "home"
 
 

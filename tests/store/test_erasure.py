@@ -28,10 +28,10 @@ def test_everything_of_the_user_goes_but_a_receipt(store: Store, make_event: Mak
     assert receipt.subject == store.subject("u") != store.subject("somebody else")
     assert store.history("u") == []
     assert store.user("u") is None
-    assert store.impression("r0") == []
+    assert store.impressions("r0") == []
     assert len(store.history("somebody else")) == 1
     assert store.user("somebody else") is not None
-    assert store.impression("r1")
+    assert store.impressions("r1")
     assert store.erasures() == [receipt]
     assert store.erase_user("nobody", [], "key 1").result().counts == {"events": 0, "users": 0, "impressions": 0}
 

@@ -27,7 +27,7 @@ from poise.errors import DataError
 from poise.progress import track
 from poise.store import Store
 from poise.store.records import Added, Event, Item, User
-from poise.store.setting_keys import CATALOGUE
+from poise.store.settings import CATALOGUE
 
 Row = TypeVar("Row")
 

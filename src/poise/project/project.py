@@ -69,7 +69,7 @@ class Project:
             StoreError: it cannot be opened or written.
             DataError: a file or a column is not what it was said to be.
         """
-        from poise.store.setting_keys import CATALOGUE
+        from poise.store.settings import CATALOGUE
 
         store = self.open_store(location)
         if store.setting(CATALOGUE) is None:
@@ -103,7 +103,7 @@ class Project:
         Raises:
             StoreError: it cannot be read.
         """
-        from poise.store.setting_keys import CATALOGUE
+        from poise.store.settings import CATALOGUE
 
         if store.setting(CATALOGUE) is None:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from poise.errors import UsageError
 from poise.project.project import Project
 from poise.store import Store
-from poise.store.setting_keys import EARLIER_RUNS, RUN
+from poise.store.settings import EARLIER_RUNS, RUN
 
 _KEPT = 20  # earlier runs
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, func, select
 
 from poise.store.erasure import subject
-from poise.store.records import Impression, RunFigures
+from poise.store.records import Impression, RunMetrics
 from poise.store.sql.rows import IMPRESSION_COLUMNS, INSERT_IMPRESSIONS, from_impression, to_impression
 from poise.store.sql.tables import erasures, events, impressions
 from poise.store.writer import Transaction
@@ -30,7 +30,7 @@ def add_impressions(transaction: Transaction, batch: Sequence[Impression], salt:
     return INSERT_IMPRESSIONS.run(transaction.connection, rows)
 
 
-def forget_shown(transaction: Transaction, before: int, most: int = 5_000) -> int:
+def forget_impressions(transaction: Transaction, before: int, most: int = 5_000) -> int:
     """Delete what was shown before a time, the oldest ``most`` pages of it. Returns how many were deleted."""
     oldest = select(impressions.c.id, impressions.c.time).where(impressions.c.project == transaction.project)
     rows = transaction.connection.execute(oldest.order_by(impressions.c.id).limit(most))
@@ -46,7 +46,7 @@ def pages(connection: Connection, project: int, request_id: str) -> list[Impress
     return [to_impression(row) for row in connection.execute(found.order_by(impressions.c.offset))]
 
 
-def shown_to(connection: Connection, project: int, user_id: str, limit: int) -> list[Impression]:
+def impressions_of(connection: Connection, project: int, user_id: str, limit: int) -> list[Impression]:
     """Return the newest ``limit`` pages that a user was shown, the newest first."""
     newest = (
         select(*IMPRESSION_COLUMNS)
@@ -57,7 +57,7 @@ def shown_to(connection: Connection, project: int, user_id: str, limit: int) -> 
     return [to_impression(row) for row in connection.execute(newest)]
 
 
-def run_figures(connection: Connection, project: int) -> dict[str, RunFigures]:
+def run_metrics(connection: Connection, project: int) -> dict[str, RunMetrics]:
     """Return what each run has shown, and how often that was answered."""
     shown = connection.execute(
         select(impressions.c.run, func.count(impressions.c.request_id.distinct()), func.sum(impressions.c.shown))
@@ -84,4 +84,4 @@ def run_figures(connection: Connection, project: int) -> dict[str, RunFigures]:
             .group_by(requests.c.run)
         )
     }
-    return {run: RunFigures(count, int(items), *map(int, answered.get(run, (0, 0)))) for run, count, items in shown}
+    return {run: RunMetrics(count, int(items), *map(int, answered.get(run, (0, 0)))) for run, count, items in shown}

@@ -1,4 +1,4 @@
-"""The store as a data set, to learn from."""
+"""Read the store as a data set, to fit models on."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from poise.data.schema import json_columns
 from poise.data.schema.column_types import Kind
 from poise.data.vocabulary import Vocabulary
 from poise.store.changes import version
-from poise.store.notes import setting
-from poise.store.setting_keys import CATALOGUE
+from poise.store.settings import CATALOGUE, setting
 from poise.store.sql.database import Database
 from poise.store.sql.tables import events, items, users
 
@@ -39,18 +38,17 @@ def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
     """Read the events, items and users of one moment, and the version of it.
 
     A data set that was loaded comes out as it went in. Items and users that were put later follow in order of arrival,
-    then those that only the events speak of, sorted; deleted items are there as long as events speak of them. Columns
-    that the loaded data had keep their kinds, and a value that does not fit is null. What other columns hold is
-    guessed.
+    then those that only events mention, sorted; deleted items are included as long as events mention them. Columns of
+    the loaded data keep their kinds, and a value that does not fit is null. The kinds of other columns are guessed.
 
     Raises:
         DataError: there are no events.
         StoreError: the database cannot be read.
     """
     with database.snapshot() as connection:
-        upto = version(connection, project)
-        known = setting(connection, project, CATALOGUE) or {}
-        log = _events(connection, project, known)
+        newest_version = version(connection, project)
+        catalogue = setting(connection, project, CATALOGUE) or {}
+        log = _events(connection, project, catalogue)
         item_rows = _tuples(
             connection,
             select(items.c.item_id, items.c.content, items.c.deleted)
@@ -63,22 +61,22 @@ def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
         )
         used = set(log["item_id"].unique()) if log.height else set()
         item_table, item_kinds = _table(
-            "items", ((row[0], row[1]) for part in item_rows for row in part if not row[2] or row[0] in used), known
+            "items", ((row[0], row[1]) for part in item_rows for row in part if not row[2] or row[0] in used), catalogue
         )
-        user_table, user_kinds = _table("users", (row for part in user_rows for row in part), known)
+        user_table, user_kinds = _table("users", (row for part in user_rows for row in part), catalogue)
     data = index(
         log,
         item_table,
         user_table,
         item_kinds=item_kinds,
         user_kinds=user_kinds,
-        title_column=_title_column(item_table.columns, known),
-        name=known.get("name", "live"),
+        title_column=_title_column(item_table.columns, catalogue),
+        name=catalogue.get("name", "live"),
     )
-    return _as_loaded(data, known.get("behaviours", [])), upto
+    return _as_loaded(data, catalogue.get("behaviours", [])), newest_version
 
 
-def _events(connection: Connection, project: int, known: Mapping[str, Any]) -> pl.DataFrame:
+def _events(connection: Connection, project: int, catalogue: Mapping[str, Any]) -> pl.DataFrame:
     rows = _tuples(
         connection,
         select(
@@ -105,28 +103,30 @@ def _events(connection: Connection, project: int, known: Mapping[str, Any]) -> p
         )
         contexts.append(context)
     log = pl.concat(parts) if parts else pl.DataFrame(schema=_EVENTS)
-    if not known.get("has_time", True):
+    if not catalogue.get("has_time", True):
         log = log.drop("timestamp")
-    remembered = known.get("context_columns", {})
-    if not remembered and all(one is None for part in contexts for one in part):
+    remembered = catalogue.get("context_columns", {})
+    if not remembered and all(text is None for part in contexts for text in part):
         return log
-    texts = [one for part in contexts for one in part]
-    objects = {one: None if one is None else json.loads(one) for one in set(texts)}  # many are the same
-    table = json_columns.frame([objects[one] for one in texts], remembered)
+    texts = [text for part in contexts for text in part]
+    objects = {text: None if text is None else json.loads(text) for text in set(texts)}  # many are the same
+    table = json_columns.frame([objects[text] for text in texts], remembered)
     return pl.concat(
         [log, table.rename({name: f"context_{name}" for name in RESERVED if name in table.columns})], how="horizontal"
     )
 
 
-def _table(table: str, rows: Iterator[Sequence[Any]], known: Mapping[str, Any]) -> tuple[pl.DataFrame, dict[str, Kind]]:
+def _table(
+    table: str, rows: Iterator[Sequence[Any]], catalogue: Mapping[str, Any]
+) -> tuple[pl.DataFrame, dict[str, Kind]]:
     """Make the items or the users, with their columns in the form of their kinds, and the kinds."""
     key = "item_id" if table == "items" else "user_id"
     ids, contents = [], []
     for outer, content in rows:
         ids.append(outer)
         contents.append(json.loads(content))
-    remembered = known.get(f"{key[:-3]}_columns", {})
-    kinds: dict[str, Kind] = dict(known.get(f"{key[:-3]}_kinds", {}))
+    remembered = catalogue.get(f"{key[:-3]}_columns", {})
+    kinds: dict[str, Kind] = dict(catalogue.get(f"{key[:-3]}_kinds", {}))
     columns = json_columns.frame(contents, remembered).drop(key, strict=False)
     new = columns.drop(list(remembered))
     if new.width:
@@ -136,22 +136,26 @@ def _table(table: str, rows: Iterator[Sequence[Any]], known: Mapping[str, Any]) 
     return pl.DataFrame([pl.Series(key, ids, dtype=pl.String), *columns.get_columns()]), kinds
 
 
-def _title_column(columns: Sequence[str], known: Mapping[str, Any]) -> str | None:
-    if known.get("title_column") is None and "title" in columns and "title" not in known.get("item_columns", {}):
+def _title_column(columns: Sequence[str], catalogue: Mapping[str, Any]) -> str | None:
+    if (
+        catalogue.get("title_column") is None
+        and "title" in columns
+        and "title" not in catalogue.get("item_columns", {})
+    ):
         return "title"
-    return known.get("title_column")
+    return catalogue.get("title_column")
 
 
 def _as_loaded(data: Dataset, behaviours: Sequence[str]) -> Dataset:
     """Give behaviours the codes that they had when they were loaded, and new ones those behind."""
-    found = data.behaviour_ids.series.to_list()
-    names = [*behaviours, *(name for name in found if name not in behaviours)]
+    present = data.behaviour_ids.series.to_list()
+    names = [*behaviours, *(name for name in present if name not in behaviours)]
     items, users = (table if table.width else pl.DataFrame() for table in (data.items, data.users))
     data = replace(data, items=items, users=users)
-    if names == found or len(names) > 255:
+    if names == present or len(names) > 255:
         return data
     ids = Vocabulary(names)
-    code = np.concatenate([[0], ids.index(found)]).astype(np.uint8)
+    code = np.concatenate([[0], ids.index(present)]).astype(np.uint8)
     return replace(data, behaviour_ids=ids, events=replace(data.events, behaviour=code[data.events.behaviour]))
 
 

@@ -1,4 +1,4 @@
-"""What goes into the store and comes out of it. Times are milliseconds since 1970 in UTC."""
+"""The records of the store. Times are milliseconds since 1970 in UTC."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Event:
     """Somebody did something with an item.
 
     Attributes:
-        user_id: who.
-        item_id: with what.
+        user_id: who acted.
+        item_id: the item.
         behaviour: what they did, such as ``view``.
-        value: how much, such as a rating; None if nothing was said.
-        time: when.
-        event_id: by which it is known when it is sent again; None for an event that cannot be told from another.
+        value: such as a rating; None if there is none.
+        time: of the event.
+        event_id: recognises the event when it is sent again; None for an event that cannot be told from another.
         context: where and how it happened: strings, numbers and booleans by name.
-        request_id: of the recommendation that it answers.
+        request_id: the recommendation that it answers.
     """
 
     user_id: str
@@ -43,7 +43,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """What is known of a user: columns by name."""
+    """A user: columns by name."""
 
     user_id: str
     content: Mapping[str, Any]
@@ -80,7 +80,7 @@ class Impression:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many events of a batch are now durable for the first time, and how many were known."""
+    """How many events of a batch are newly stored, and how many were stored before."""
 
     accepted: int
     duplicates: int
@@ -91,11 +91,11 @@ class Erasure:
     """The receipt of an erasure.
 
     Attributes:
-        receipt_id: what to call it by.
-        subject: a salted hash of the user's id, so that who knows the id can find the receipt, and nobody else the id.
-        time: when.
+        receipt_id: identifies the receipt.
+        subject: a salted hash of the user's id: with the id one finds the receipt, but not the id from the receipt.
+        time: of the erasure.
         counts: how many rows of each kind were erased.
-        runs: the fitted pipelines that still hold what was learnt from the user.
+        runs: the fitted pipelines that were trained on the user's events.
     """
 
     receipt_id: str
@@ -113,8 +113,8 @@ class Key:
         key_id: the part of the token that may be shown.
         name: what people call it.
         scopes: what it allows.
-        created: when.
-        revoked: since when it is not valid; None for a valid one.
+        created: the time it was made.
+        revoked: the time from which it is not valid; None for a valid one.
     """
 
     key_id: str
@@ -125,8 +125,8 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """A line of the audit log: who did what, and when."""
+class AuditEntry:
+    """An entry of the audit log: who did what, and when."""
 
     time: int
     actor: str
@@ -135,8 +135,8 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class RunFigures:
-    """What became of what a run has shown.
+class RunMetrics:
+    """How many items a run has shown, and how much feedback came.
 
     Attributes:
         requests: how many it answered; further pages of one do not count.

@@ -25,7 +25,7 @@ class Impressions:
     """
 
     def __init__(self, store: Store, measures: ServerMetrics) -> None:
-        self.store, self.measures = store, measures
+        self.store, self.metrics = store, measures
         self._waiting: list[Impression] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -33,7 +33,7 @@ class Impressions:
     def add(self, impression: Impression) -> None:
         """Take one in, to be written in a moment."""
         if len(self._waiting) >= MOST:
-            self.measures.unlogged.inc()
+            self.metrics.unlogged.inc()
             return
         self._waiting.append(impression)
         if self._timer is None:
@@ -60,7 +60,7 @@ class Impressions:
             try:
                 await settled(self.store.add_impressions(batch))
             except PoiseError:
-                self.measures.unlogged.inc(len(batch))
+                self.metrics.unlogged.inc(len(batch))
 
     async def close(self) -> None:
         """Write what waits."""

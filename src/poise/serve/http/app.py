@@ -70,7 +70,7 @@ class Server:
         refused: RequestError | None = None
         for tenant in self.tenants:
             try:
-                request.state.key = await tenant.access.check(request, scope)
+                request.state.key = await tenant.auth.check(request, scope)
                 return tenant
             except UnauthorizedError as error:
                 refused = error
@@ -84,10 +84,10 @@ class Server:
             self.failed = str(error)
             return
         for tenant in self.tenants:
-            tenant.measures.run.labels(tenant.live.served.name).set(1)
+            tenant.metrics.run.labels(tenant.state.serving_model.name).set(1)
             self._tasks.append(asyncio.create_task(tenant.keep_up(FOLLOWED_EVERY)))
             self._tasks.append(asyncio.create_task(tenant.prepare_search(FOLLOWED_EVERY)))
-            self._tasks.append(asyncio.create_task(tenant.forget_shown(3_600)))
+            self._tasks.append(asyncio.create_task(tenant.forget_impressions(3_600)))
 
 
 def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
@@ -109,12 +109,14 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
     async def ready(request: Request) -> Response:
         if not server.tenants:
             return as_json(Health("loading" if server.failed is None else "failed", reason=server.failed), 503)
-        return as_json(Health("ready", server.tenants[0].live.served.name if len(server.tenants) == 1 else None))
+        return as_json(
+            Health("ready", server.tenants[0].state.serving_model.name if len(server.tenants) == 1 else None)
+        )
 
     async def metrics(request: Request) -> Response:
         tenant = await server.tenant(request, "read")
         tenant.note_state()
-        return Response(tenant.measures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(tenant.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def snippet(request: Request) -> Response:
         return FileResponse(SNIPPET, media_type="text/javascript")
@@ -194,7 +196,7 @@ def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Requ
             response = _unforeseen(request, error)
         seconds = time.perf_counter() - start
         if tenant is not None:
-            tenant.measures.note_request(one.path, request.method, response.status_code, seconds)
+            tenant.metrics.note_request(one.path, request.method, response.status_code, seconds)
         log_request(request.method, one.path, response.status_code, seconds)
         return response
 

@@ -42,11 +42,11 @@ async def post_recommendations(request: Request, tenant: Tenant) -> Response:
     """Return what to show to somebody."""
     asked = decode(_RECOMMENDATION, await read_body(request, tenant.options.max_body_bytes))
     served = None
-    if asked.run is not None and asked.run != tenant.live.served.name:
+    if asked.run is not None and asked.run != tenant.state.serving_model.name:
         if "admin" not in request.state.key.scopes:
             raise ForbiddenError("to ask another run than the one that is served takes the scope 'admin'")
         try:
-            served = await asyncio.to_thread(tenant.live.another, asked.run)
+            served = await asyncio.to_thread(tenant.state.another, asked.run)
         except (UsageError, DataError) as error:
             raise NotFoundError(str(error)) from None
     return as_json(await tenant.engine.recommend(asked, served))
@@ -55,14 +55,14 @@ async def post_recommendations(request: Request, tenant: Tenant) -> Response:
 async def get_similar(request: Request, tenant: Tenant) -> Response:
     """Return the items that are most like an item."""
     item_id, k = read_id(request, "item_id"), read_int(request, K)
-    served = tenant.live.served
+    served = tenant.state.serving_model
     at = int(served.catalogue.item_ids.index([item_id])[0])
     if not at or (not served.catalogue.available[at] and not served.catalogue.contents[at]):
         raise NotFoundError(f"there is no item {item_id!r}")
     if at >= served.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
         return as_json(Found([]))
     try:
-        scores = await asyncio.to_thread(served.pipeline._similarity, np.array([at], dtype=np.int32))
+        scores = await asyncio.to_thread(served.pipeline.similarity, np.array([at], dtype=np.int32))
     except UsageError as error:
         raise NotFoundError(str(error)) from None
     scores = np.where(served.catalogue.available[: scores.shape[1]], scores[0], -np.inf).astype(np.float32)
@@ -76,8 +76,8 @@ async def get_popular(request: Request, tenant: Tenant) -> Response:
     k = read_int(request, K)
     if tenant.engine.shared:
         await tenant.catch_up()
-    catalogue = tenant.live.served.catalogue
-    scores = tenant.live.trends.scores(catalogue.item_ids)
+    catalogue = tenant.state.serving_model.catalogue
+    scores = tenant.state.popularity.scores(catalogue.item_ids)
     hidden = np.where(catalogue.available & (scores > 0), scores, -np.inf).astype(np.float32)
     items, values = top_k(hidden[None], min(k, len(hidden)))
     return as_json(_found(tenant, items[0][items[0] > 0], values[0]))
@@ -92,16 +92,16 @@ async def get_search(request: Request, tenant: Tenant) -> Response:
 
 async def search(tenant: Tenant, query: str, k: int) -> Found:
     """Return the ``k`` items that fit ``query`` best, by words alone where meaning takes too long."""
-    served = tenant.live.served
+    served = tenant.state.serving_model
     start = time.perf_counter()
     try:
         items, values = await tenant.searching.run(
-            SEARCHED_WITHIN, served.finder.search, query, served.catalogue, k, meaning=True
+            SEARCHED_WITHIN, served.item_search.search, query, served.catalogue, k, semantic=True
         )
     except Exception as error:  # whatever an encoder does, there is an answer
-        tenant.measures.fallbacks.labels("encoder", type(error).__name__).inc()
-        items, values = await asyncio.to_thread(served.finder.search, query, served.catalogue, k, meaning=False)
-    tenant.measures.seconds_of("search", start)
+        tenant.metrics.fallbacks.labels("encoder", type(error).__name__).inc()
+        items, values = await asyncio.to_thread(served.item_search.search, query, served.catalogue, k, semantic=False)
+    tenant.metrics.seconds_of("search", start)
     return _found(tenant, items, values)
 
 
@@ -120,10 +120,10 @@ async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
     Raises:
         StoreError: the store cannot be read.
     """
-    served, live = tenant.live.served, tenant.live
+    served, live = tenant.state.serving_model, tenant.state
     if tenant.engine.shared:
         await tenant.catch_up()
-    events = await tenant.engine.read(live.people.events, user_id)
+    events = await tenant.engine.read(live.user_histories.events, user_id)
     user = await tenant.engine.read(tenant.store.user, user_id)
     if not events and user is None:
         return None
@@ -162,7 +162,7 @@ async def delete_user(request: Request, tenant: Tenant) -> Response:
     await tenant.engine.impressions.flush()
     runs = await asyncio.to_thread(_holding, tenant, user_id)
     receipt = await settled(tenant.store.erase_user(user_id, runs, request.state.key.key_id))
-    tenant.live.people.forget([user_id])
+    tenant.state.user_histories.forget([user_id])
     tenant.engine.forget(user_id)
     await tenant.catch_up()
     await asyncio.to_thread(tenant.project.forget_data)
@@ -190,7 +190,7 @@ def _made(tenant: Tenant, name: str) -> float:
 
 
 def _found(tenant: Tenant, items: np.ndarray, values: np.ndarray) -> Found:
-    catalogue = tenant.live.served.catalogue
+    catalogue = tenant.state.serving_model.catalogue
     return Found(
         [
             FoundItem(catalogue.item_ids.id(item), catalogue.titles[item], round(float(value), 6))

@@ -37,7 +37,7 @@ INSERT_IMPRESSIONS = BulkInsert(impressions, ("project", *IMPRESSION_NAMES[:-1],
 
 
 def _plain(value: Any) -> Any:
-    """Make a NumPy number one that JSON knows."""
+    """Turn a NumPy number into one of Python's."""
     if hasattr(value, "item"):
         return value.item()
     raise DataError(f"this cannot be kept: {value!r} is neither text nor a number, a boolean or a list")
@@ -118,5 +118,5 @@ def from_impression(impression: Impression, project: int) -> tuple[Any, ...]:
 
 
 def without_nulls(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is null: a key that is not there says the same."""
+    """Leave out nulls: an absent key means the same."""
     return {name: value for name, value in content.items() if value is not None}

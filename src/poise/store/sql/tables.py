@@ -1,4 +1,4 @@
-"""The tables as they are now; ``migrations`` holds how they came to be so."""
+"""The tables of the current version; ``migrations`` holds the steps from older ones."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ items = Table(
     Column("item_id", Id, nullable=False),
     Column("content", Text, nullable=False),  # JSON
     Column("available", Boolean, nullable=False),
-    Column("deleted", Boolean, nullable=False),  # a tombstone: what the events speak of stays known
+    Column("deleted", Boolean, nullable=False),  # a tombstone: events may still mention the item
     UniqueConstraint("project", "item_id", name="poise_items_item_id"),
     Index("poise_items_order", "project", "id"),
     Index("poise_items_version", "project", "version"),
