@@ -20,7 +20,7 @@ import httpx
 USERS, ITEMS = 200, 300
 PRELOADED = [
     "poise.serve.server",
-    "poise.serve.pages",
+    "poise.serve.page.routes",
     "poise.serve.http.connections",
     "poise.models.linear.item_knn",
     "torch",

@@ -27,7 +27,7 @@ from poise.project import Project
 from poise.project.fitting import fit
 from poise.serve.http.app import make_app
 from poise.serve.http.connections import Connection
-from poise.serve.pages import PAGES
+from poise.serve.page.routes import PAGES
 from poise.serve.server import Settings, open_tenants
 from poise.serve.tenant import Tenant
 

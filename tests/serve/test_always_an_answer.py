@@ -15,8 +15,9 @@ import pytest
 
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
-from poise.serve.engine import engine
-from poise.serve.http import app, items, responses
+from poise.serve.engine import circuit_breaker, engine
+from poise.serve.http import app, items
+from poise.serve.state import store_writes
 from poise.serve.state.serving_model import ServingModel
 from poise.store.errors import StoreError, StoreFull
 
@@ -179,14 +180,14 @@ def test_who_fails_again_and_again_has_a_rest_and_comes_back(server, monkeypatch
             fail()
 
     sabotage(server, ranker=sometimes)
-    monkeypatch.setattr(engine, "REST", 1e9)
+    monkeypatch.setattr(circuit_breaker, "RECOVERY_SECONDS", 1e9)
     for _ in range(8):
         assert server.recommend(user_id="u00")["stage"] == "retrieval"
-    assert len(calls) == engine.FAILURES
-    assert fallbacks(server, "ranker", "resting") == 8 - engine.FAILURES
+    assert len(calls) == circuit_breaker.FAILURES
+    assert fallbacks(server, "ranker", "resting") == 8 - circuit_breaker.FAILURES
     broken.clear()
     assert server.recommend(user_id="u00")["stage"] == "retrieval"
-    monkeypatch.setattr(engine, "REST", 0.0)
+    monkeypatch.setattr(circuit_breaker, "RECOVERY_SECONDS", 0.0)
     assert server.recommend(user_id="u00")["stage"] == "ranker"
 
 
@@ -299,7 +300,7 @@ def test_an_event_that_is_kept_is_acknowledged_although_the_store_cannot_be_read
 
 
 def test_a_store_that_does_not_answer_is_not_waited_for_with_events(server, monkeypatch):
-    monkeypatch.setattr(responses, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(store_writes, "WRITTEN_WITHIN", 0.3)
     monkeypatch.setattr(server.tenant.store, "add_events", lambda events: Future())
     start = time.perf_counter()
     answer = server.client.post("/v1/events", json={"user_id": "u00", "item_id": "i01"})
@@ -423,6 +424,25 @@ def test_who_goes_away_leaves_nothing_behind(server):
     gate.set()
     server.wait_for(lambda: server.app.state.server.answering == 0)
     assert len(server.tenant.engine.ranker) == 0
+
+
+def test_a_request_at_work_when_the_server_stops_is_told(server, monkeypatch, caplog):
+    sent = threading.Event()
+
+    def never(events):
+        sent.set()
+        return Future()
+
+    monkeypatch.setattr(server.tenant.store, "add_events", never)
+    event = {"user_id": "u00", "item_id": "i01"}
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(httpx.post, f"{server.url}/v1/events", json=event, timeout=30)
+        assert sent.wait(10)
+        server.close()
+        answer = asked.result()
+    assert answer.status_code == 503
+    assert "stopping" in answer.json()["detail"]
+    assert "Traceback" not in caplog.text
 
 
 def test_that_the_store_is_away_and_back_is_told_once(server, monkeypatch, caplog):

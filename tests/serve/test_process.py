@@ -26,7 +26,7 @@ from poise.store.store import Store
 KILLS = 5
 PRELOADED = [
     "poise.serve.server",
-    "poise.serve.pages",
+    "poise.serve.page.routes",
     "poise.serve.http.connections",
     "poise.models.linear.item_knn",
     "torch",
@@ -155,6 +155,51 @@ def test_what_is_at_work_is_finished_on_a_polite_stop(folder, launch):
     assert kept(folder, [shop]) == shop.acknowledged
     with Store.open(folder / "live.sqlite", "shop") as store:
         assert len(store.impressions_of("polite")) == 1
+
+
+SLOW_BATCHES = """
+import sys, time
+from poise.serve.engine.batcher import Batcher
+real = Batcher.__init__
+def slow(self, work, **options):
+    def later(asked):
+        time.sleep(1.0)
+        return work(asked)
+    real(self, later, **options)
+Batcher.__init__ = slow
+from poise.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_batch_at_work_when_the_server_stops_leaves_no_traceback(folder, stop):
+    command = [sys.executable, "-c", SLOW_BATCHES, "serve", "-p", str(folder), "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    answers = []
+
+    def ask(url, user_id):
+        with httpx.Client(base_url=url, verify=False, timeout=30) as client, contextlib.suppress(httpx.HTTPError):
+            while True:
+                answers.append(client.post("/v1/recommendations", json={"user_id": user_id}).status_code)
+
+    try:
+        url = server.stdout.readline().split(" at ")[1].split()[0]
+        wait_until_ready(url, lambda: server.poll() is None)
+        threads = [threading.Thread(target=ask, args=(url, f"u{number:02}")) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        while len(answers) < 4:
+            time.sleep(0.01)
+        server.send_signal(stop)
+        _, told = server.communicate(timeout=60)
+        for thread in threads:
+            thread.join()
+    finally:
+        server.kill()
+    assert set(answers) <= {200, 503}
+    assert "Traceback" not in told
+    assert "Error" not in told
 
 
 def test_the_command_passes_over_a_damaged_run_and_says_where_it_serves(folder):

@@ -16,7 +16,10 @@ def fill(store: Store, make_event: MakeEvent, user: str) -> None:
     store.add_events([make_event(user="somebody else")]).result()
     store.put_users([User(user, {"city": "Bonn"}), User("somebody else", {})]).result()
     store.add_impressions(
-        [Impression(f"r{n}", 0, who, 1, None, "run-1", "ranker", [], [], []) for n, who in enumerate((user, "x", None))]
+        [
+            Impression(f"r{n}", 0, who, 1, None, "run-1", "ranker", [], [], [], [])
+            for n, who in enumerate((user, "x", None))
+        ]
     ).result()
 
 

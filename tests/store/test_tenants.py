@@ -67,7 +67,7 @@ def act(store: Store, mirror: Mirror, who: int, what: str, one: str, two: str) -
         mirror.settings[one] = [who, two]
         store.set(one, [who, two]).result()
     elif what == "show":
-        impression = Impression(one, 0, two, LATER + who, None, f"run {who}", "ranker", ["x"], [1.0], [1.0])
+        impression = Impression(one, 0, two, LATER + who, None, f"run {who}", "ranker", ["x"], [1.0], [1.0], ["ranker"])
         store.add_impressions([impression]).result()
         mirror.shown.setdefault(one, impression)
     elif what == "key":

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cachetools import LRUCache
-from starlette.requests import Request
 
 from poise.serve.engine.bounded_executor import BoundedExecutor
+from poise.serve.errors import ForbiddenError, OverloadedError, UnauthorizedError
 from poise.serve.loopback import is_local
-from poise.serve.schema.problems import ForbiddenError, TooManyError, UnauthorizedError
 from poise.store.errors import StoreError
 from poise.store.records import Key
 from poise.store.store import Store
@@ -24,7 +23,23 @@ OPEN = Key("open", "anybody", SCOPES, 0)
 TRUSTED_FOR = 5.0  # seconds that a key is not looked up again, so that one that is revoked works no longer than that
 LOOKED_UP_WITHIN = 2.0  # seconds
 REMEMBERED = 10_000
-_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        token: the API key that is shown; empty if none is.
+        address: where the request comes from.
+        host: the name that this server was asked by.
+        origin: the site of the page that asks through somebody's browser; None if no page does.
+    """
+
+    token: str
+    address: str
+    host: str
+    origin: str | None
 
 
 @dataclass(slots=True)
@@ -46,34 +61,30 @@ class KeyAuth:
     def __init__(self, store: Store, *, is_open: bool, rate: float, origins: Sequence[str] = ()) -> None:
         self.store, self.is_open, self.rate, self.origins = store, is_open, rate, origins
         self._known: LRUCache[bytes, tuple[Key, float]] = LRUCache(REMEMBERED)
-        self._own: LRUCache[tuple[str | None, str | None], bool] = LRUCache(REMEMBERED)  # by host and origin
+        self._own: LRUCache[tuple[str, str | None], bool] = LRUCache(REMEMBERED)  # by host and origin
         self._looking_up = BoundedExecutor("keys")
         self._salt = secrets.token_bytes(16)
         self._buckets: LRUCache[str, _Bucket] = LRUCache(REMEMBERED)
 
-    async def check(self, request: Request, scope: str) -> Key:
-        """Return the key of a request that may do what ``scope`` says.
+    async def check(self, caller: Caller, scope: str) -> Key:
+        """Return the key of somebody who may do what ``scope`` says.
 
         Raises:
             UnauthorizedError: there is no key, or nobody knows it.
             ForbiddenError: it is not for that.
-            TooManyError: it is used too often.
+            OverloadedError: it is used too often.
             StoreError: the key was not seen before, and the store cannot be read.
         """
-        key = self._anybody(request) if self.is_open else await self._key(request, scope)
+        key = self._anybody(caller) if self.is_open else await self._key(caller.token)
         if scope not in key.scopes:
             raise ForbiddenError(f"the key {key.key_id} is not for that: it needs the scope {scope!r}")
         if self.rate:
-            self._limit(key.key_id if key is not OPEN else request.client.host if request.client else "")
+            self._limit(key.key_id if key is not OPEN else caller.address)
         return key
 
-    async def _key(self, request: Request, scope: str) -> Key:
-        header = request.headers.get("authorization", "")
-        token = header[7:] if header[:7].lower() == "bearer " else ""
-        if not token and scope == "write" and request.url.path == "/v1/events":
-            token = request.query_params.get("key", "")  # sendBeacon cannot set a header
+    async def _key(self, token: str) -> Key:
         if not token:
-            raise UnauthorizedError("give an API key: Authorization: Bearer KEY", headers=_CHALLENGE)
+            raise UnauthorizedError("give an API key: Authorization: Bearer KEY")
         name = hmac.digest(self._salt, token.encode(), "sha256")
         found = self._known.get(name)
         if found is not None and time.monotonic() - found[1] < TRUSTED_FOR:
@@ -86,7 +97,7 @@ class KeyAuth:
             key = found[0]  # the store is away, and would not know of a revocation either
         if key is None:
             self._known.pop(name, None)
-            raise UnauthorizedError("the API key is not known, or was revoked", headers=_CHALLENGE)
+            raise UnauthorizedError("the API key is not known, or was revoked")
         self._known[name] = (key, time.monotonic())
         return key
 
@@ -97,12 +108,10 @@ class KeyAuth:
         bucket.at = now
         if bucket.left < 1:
             wait = max(1, round((1 - bucket.left) / self.rate))
-            raise TooManyError(
-                f"more than {self.rate:g} requests a second; try again", headers={"Retry-After": str(wait)}
-            )
+            raise OverloadedError(f"more than {self.rate:g} requests a second; try again", retry_after=wait)
         bucket.left -= 1
 
-    def _anybody(self, request: Request) -> Key:
+    def _anybody(self, caller: Caller) -> Key:
         """Return what stands for a key where none is needed.
 
         Without keys whoever is on this machine may do everything, but not a page from elsewhere that somebody on this
@@ -111,17 +120,16 @@ class KeyAuth:
         Raises:
             ForbiddenError: it is such a page.
         """
-        origin = request.headers.get("origin")
-        asked = request.headers.get("host"), origin
+        asked = caller.host, caller.origin
         if asked not in self._own:
-            self._own[asked] = self._is_own(request, origin)
+            self._own[asked] = self._is_own(*asked)
         if not self._own[asked]:
             raise ForbiddenError("without API keys only this machine is answered, by its own name; see 'poise keys'")
         return OPEN
 
-    def _is_own(self, request: Request, origin: str | None) -> bool:
+    def _is_own(self, host: str, origin: str | None) -> bool:
         try:
-            host, page = request.url.hostname or "", urlsplit(origin or "").hostname or ""
+            page = urlsplit(origin or "").hostname or ""
         except ValueError:  # no address at all
-            host = page = ""
+            page = ""
         return is_local(host) and (origin is None or origin in self.origins or is_local(page))

@@ -7,16 +7,13 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
-
 from poise.errors import UsageError
 from poise.project.project import Project
-from poise.serve.http.app import make_app
+from poise.serve.http.app import make_app, with_cors
 from poise.serve.loopback import is_local
 from poise.serve.telemetry.logs import log_note, set_up
 from poise.serve.tenant import Tenant
@@ -98,23 +95,16 @@ def serve(settings: Settings) -> None:
     )
 
 
-def application() -> ASGIApp:
+def application() -> Callable[..., Awaitable[None]]:
     """Return the application by the settings in the environment."""
-    from poise.serve.pages import PAGES
+    from poise.serve.page.routes import PAGES
 
     settings = Settings(**json.loads(os.environ[VARIABLE]))
     set_up(every_request=settings.log_requests)
     sys.setswitchinterval(SWITCH)
     app = make_app(lambda: _open_for_good(settings), PAGES)
     origins = {origin for folder in settings.folders for origin in Project(Path(folder)).config.serve.origins}
-    if not origins:
-        return app
-    return CORSMiddleware(
-        app,
-        allow_origins=sorted(origins),
-        allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type"],
-    )
+    return with_cors(app, origins)
 
 
 def open_tenants(settings: Settings) -> list[Tenant]:

@@ -8,13 +8,14 @@ import time
 from dataclasses import dataclass, field
 
 from poise.config import ServeTable
+from poise.durations import DAY
 from poise.errors import PoiseError
 from poise.project.project import Project
 from poise.serve.auth import KeyAuth
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.engine import Engine
-from poise.serve.http.responses import settled
 from poise.serve.state.serving_state import ServingState
+from poise.serve.state.store_writes import settled
 from poise.serve.telemetry.logs import log_error
 from poise.serve.telemetry.metrics import ServerMetrics
 from poise.store.store import Store
@@ -101,7 +102,7 @@ class Tenant:
         """Delete what was shown too long ago, for ever."""
         while True:
             await asyncio.sleep(every)
-            before = int((time.time() - self.options.impression_retention_days * 86_400) * 1000)
+            before = int(time.time() * 1000 - self.options.impression_retention_days * DAY)
             with contextlib.suppress(PoiseError):  # the store is away: the next time
                 while await settled(self.store.forget_impressions(before)):
                     await asyncio.sleep(0.1)
@@ -157,7 +158,8 @@ class Tenant:
 
     async def close(self) -> None:
         """Write what waits to be written, and let go."""
+        await self.engine.close()
         await self.engine.impressions.close()
-        for executor in (self.engine, self.searching, self._encoding):
+        for executor in (self.searching, self._encoding):
             executor.close()
         await asyncio.to_thread(self.store.close)

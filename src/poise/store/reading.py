@@ -4,42 +4,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
 
 from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import RESERVED, index
+from poise.data.outcomes import join_outcomes
 from poise.data.schema import column_types as kinds_of
 from poise.data.schema import json_columns
 from poise.data.schema.column_types import Kind
 from poise.data.vocabulary import Vocabulary
 from poise.store.changes import version
+from poise.store.impression_log import read_log
 from poise.store.settings import CATALOGUE, setting
 from poise.store.sql.database import Database
+from poise.store.sql.stream import stream_rows
 from poise.store.sql.tables import events, items, users
 
-_AT_ONCE = 50_000  # rows
-
+_REQUEST = "\0request_id"  # a column that no context can have
 _EVENTS = {
     "user_id": pl.String,
     "item_id": pl.String,
     "behaviour": pl.String,
     "value": pl.Float32,
     "timestamp": pl.Int64,
+    _REQUEST: pl.String,
 }
 
 
 def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
-    """Read the events, items and users of one moment, and the version of it.
+    """Read the events, items, users and impressions of one moment, and the version of it.
 
     A data set that was loaded comes out as it went in. Items and users that were put later follow in order of arrival,
     then those that only events mention, sorted; deleted items are included as long as events mention them. Columns of
     the loaded data keep their kinds, and a value that does not fit is null. The kinds of other columns are guessed.
+    Impressions come with the events that followed them, by :func:`poise.data.outcomes.join_outcomes`.
 
     Raises:
         DataError: there are no events.
@@ -49,13 +52,13 @@ def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
         newest_version = version(connection, project)
         catalogue = setting(connection, project, CATALOGUE) or {}
         log = _events(connection, project, catalogue)
-        item_rows = _tuples(
+        item_rows = stream_rows(
             connection,
             select(items.c.item_id, items.c.content, items.c.deleted)
             .where(items.c.project == project)
             .order_by(items.c.id),
         )
-        user_rows = _tuples(
+        user_rows = stream_rows(
             connection,
             select(users.c.user_id, users.c.content).where(users.c.project == project).order_by(users.c.id),
         )
@@ -64,20 +67,35 @@ def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
             "items", ((row[0], row[1]) for part in item_rows for row in part if not row[2] or row[0] in used), catalogue
         )
         user_table, user_kinds = _table("users", (row for part in user_rows for row in part), catalogue)
-    data = index(
-        log,
-        item_table,
-        user_table,
-        item_kinds=item_kinds,
-        user_kinds=user_kinds,
-        title_column=_title_column(item_table.columns, catalogue),
-        name=catalogue.get("name", "live"),
-    )
-    return _as_loaded(data, catalogue.get("behaviours", [])), newest_version
+        data = index(
+            log,
+            item_table,
+            user_table,
+            item_kinds=item_kinds,
+            user_kinds=user_kinds,
+            title_column=_title_column(item_table.columns, catalogue),
+            name=catalogue.get("name", "live"),
+        )
+        impressions = read_log(
+            connection, project, data.item_ids, data.user_ids, context_types=catalogue.get("context_columns", {})
+        )
+    data, request_ids = _without_request_ids(_as_loaded(data, catalogue.get("behaviours", [])))
+    if impressions is not None:
+        data = replace(data, impressions=join_outcomes(impressions, data.events, request_ids))
+    return data, newest_version
+
+
+def _without_request_ids(data: Dataset) -> tuple[Dataset, pl.Series | None]:
+    """Take the requests that events name out of their context; they stood there to be put in order with the events."""
+    context = data.events.context
+    if _REQUEST not in context.columns:
+        return data, None
+    rest = context.drop(_REQUEST) if context.width > 1 else pl.DataFrame()
+    return replace(data, events=replace(data.events, context=rest)), context[_REQUEST]
 
 
 def _events(connection: Connection, project: int, catalogue: Mapping[str, Any]) -> pl.DataFrame:
-    rows = _tuples(
+    rows = stream_rows(
         connection,
         select(
             events.c.user_id,
@@ -85,6 +103,7 @@ def _events(connection: Connection, project: int, catalogue: Mapping[str, Any]) 
             events.c.behaviour,
             events.c.value,
             events.c.time,
+            events.c.request_id,
             events.c.context,
         )
         .where(events.c.project == project)
@@ -103,6 +122,8 @@ def _events(connection: Connection, project: int, catalogue: Mapping[str, Any]) 
         )
         contexts.append(context)
     log = pl.concat(parts) if parts else pl.DataFrame(schema=_EVENTS)
+    if log[_REQUEST].null_count() == log.height:
+        log = log.drop(_REQUEST)
     if not catalogue.get("has_time", True):
         log = log.drop("timestamp")
     remembered = catalogue.get("context_columns", {})
@@ -157,18 +178,3 @@ def _as_loaded(data: Dataset, behaviours: Sequence[str]) -> Dataset:
     ids = Vocabulary(names)
     code = np.concatenate([[0], ids.index(present)]).astype(np.uint8)
     return replace(data, behaviour_ids=ids, events=replace(data.events, behaviour=code[data.events.behaviour]))
-
-
-def _tuples(connection: Connection, question: Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
-    """Yield rows as the driver gives them, many at a time, without an object for each."""
-    compiled = question.compile(connection)
-    values = compiled.params
-    driver: Any = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite":
-        cursor, parameters = driver.cursor(), [values[name] for name in compiled.positiontup or ()]
-    else:  # a cursor with a name stays with the server and hands over only what is fetched
-        cursor, parameters = driver.cursor("poise_rows"), values
-    with closing(cursor):
-        cursor.execute(str(compiled), parameters)
-        while part := cursor.fetchmany(_AT_ONCE):
-            yield part

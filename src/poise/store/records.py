@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,12 +58,19 @@ class Impression:
         offset: how many items of the request were shown on pages before.
         user_id: to whom; None for a history without a name.
         time: when.
-        scenario: where it was shown, such as ``home``.
+        scenario: the surface that it was shown on, such as ``home``.
         run: which fitted pipeline answered.
         stage: how far it came: ``ranker``, ``retrieval``, ``popular`` or ``cached``.
         items: the ids that were shown, the best first.
         scores: of each.
         probabilities: with which each was shown.
+        sources: the retriever or the stage that brought each.
+        policy_version: a short hash of the policy's options; empty where it is not known.
+        arm: of the experiment that the request was in; None outside of one.
+        context: where and how it was asked: strings, numbers and booleans by name.
+        filters: that the request set, as JSON.
+        features: that the ranker saw, as JSON; None where it saw none.
+        n_eligible: how many items could have been shown; None where it is not known.
     """
 
     request_id: str
@@ -76,6 +83,13 @@ class Impression:
     items: list[str]
     scores: list[float]
     probabilities: list[float]
+    sources: list[str]
+    policy_version: str = ""
+    arm: str | None = None
+    context: Mapping[str, Any] | None = None
+    filters: Sequence[Any] | None = None
+    features: Any = None
+    n_eligible: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,8 @@ class Store:
     def load(self, data: Dataset) -> int:
         """Load a data set: all of it or, if anything goes wrong, nothing. Returns the number of events.
 
-        Vectors are not stored: encoders have their own cache. Other writes wait until it is done.
+        Vectors are not kept, as encoders have a cache of their own, nor are impressions. Others' writes wait until it
+        is done.
 
         Raises:
             StoreError: a data set was loaded before, or the database cannot be written to.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 import time
 from collections.abc import Sequence
 
 import pytest
 
+from poise.serve.engine import batcher as module
 from poise.serve.engine.batcher import Batcher, TooSlowError
-from poise.serve.schema.problems import TooManyError
+from poise.serve.errors import OverloadedError, UnavailableError
 
 
 class Work:
@@ -43,7 +46,7 @@ def test_those_who_ask_again_at_once_are_scored_together() -> None:
                 assert await asked.ask(number + turn) == 2 * (number + turn)
 
         await asyncio.gather(*(client(number) for number in range(8)))
-        asked.close()
+        await asked.close()
 
     asyncio.run(main())
     assert sum(work.sizes) == 8 * 12
@@ -58,7 +61,7 @@ def test_who_does_not_come_back_is_not_waited_for_long() -> None:
         assert await asyncio.gather(*(asked.ask(number) for number in range(10))) == [2 * one for one in range(10)]
         async with asyncio.timeout(2):
             assert await asked.ask(1) == 2
-        asked.close()
+        await asked.close()
 
     asyncio.run(main())
     assert work.sizes == [10, 1]
@@ -72,7 +75,7 @@ def test_what_goes_wrong_reaches_all_of_the_batch_and_no_other() -> None:
         answers = await asyncio.gather(*(asked.ask(number) for number in (-1, 3)), return_exceptions=True)
         assert [type(one) for one in answers] == [ValueError, ValueError]
         assert await asked.ask(4) == 8
-        asked.close()
+        await asked.close()
 
     asyncio.run(main())
 
@@ -86,13 +89,76 @@ def test_too_many_and_too_slow() -> None:
         await asyncio.sleep(0.02)
         waiting = [asyncio.create_task(asked.ask(2)), asyncio.create_task(asked.ask(3))]
         await asyncio.sleep(0)
-        with pytest.raises(TooManyError):
+        with pytest.raises(OverloadedError):
             await asked.ask(4)
         for task in (first, *waiting):
             with pytest.raises(TooSlowError):
                 await task
         with pytest.raises(TooSlowError):  # the thread is stuck
             await asked.ask(5)
-        asked.close()
+        await asked.close()
 
     asyncio.run(main())
+
+
+def test_an_event_loop_that_closes_while_a_batch_is_at_work_leaves_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun, gate, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work(asked: Sequence[int]) -> Sequence[int]:
+        begun.set()
+        gate.wait(10)
+        return asked
+
+    async def main() -> None:
+        asked: Batcher[int, int] = Batcher(work, most=2, queue=2, budget=5.0, threads=1)
+        _waiting.append(asyncio.create_task(asked.ask(1)))
+        await asyncio.to_thread(begun.wait, 10)
+        asked._executor.submit(ended.set)
+
+    _waiting: list[asyncio.Task[int]] = []
+    with caplog.at_level(logging.DEBUG, "concurrent.futures"):
+        asyncio.run(main())
+        gate.set()
+        assert ended.wait(10)
+    assert caplog.text == ""
+    assert _waiting[0].cancelled()
+
+
+def test_close_waits_for_the_batch_at_work_and_tells_those_who_wait() -> None:
+    work = Work(0.1)
+
+    async def main() -> None:
+        asked = batcher(work, most=1)
+        first = asyncio.create_task(asked.ask(1))
+        await asyncio.sleep(0.02)
+        second = asyncio.create_task(asked.ask(2))
+        await asyncio.sleep(0)
+        await asked.close()
+        assert first.done()
+        assert await first == 2
+        with pytest.raises(UnavailableError):
+            await second
+        with pytest.raises(UnavailableError):
+            await asked.ask(3)
+
+    asyncio.run(main())
+    assert work.sizes == [1]
+
+
+def test_close_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CLOSED_WITHIN", 0.05)
+    gate = threading.Event()
+
+    async def main() -> None:
+        asked: Batcher[int, bool] = Batcher(lambda _: [gate.wait(10)], most=1, queue=1, budget=0.02, threads=1)
+        with pytest.raises(TooSlowError):
+            await asked.ask(1)
+        async with asyncio.timeout(5):
+            await asked.close()
+
+    try:
+        asyncio.run(main())
+    finally:
+        gate.set()

@@ -199,3 +199,12 @@ def test_a_deleted_item_is_out_of_everything_at_once(server, new_id):
     assert {one["item_id"] for one in history} == {new_id}
     put(server, "items", entry("items", new_id, title="Sea story of yesterday"))
     assert new_id in server.shown(history=["i02"], k=200)
+
+
+def test_similar(server):
+    found = server.client.get("/v1/items/i02/similar?k=5").json()["items"]
+    assert len(found) == 5
+    assert {one["item_id"] for one in found} <= {f"i{item:02}" for item in range(0, 40, 2)} - {"i02"}
+    assert found[0]["title"].startswith("Sea story")
+    assert server.client.get("/v1/items/who/similar").status_code == 404
+    assert server.client.get("/v1/items/i02/similar?k=0").status_code == 422

@@ -18,8 +18,8 @@ from poise.data.event_log import EventLog, user_offsets
 from poise.data.schema import json_columns
 from poise.data.schema.column_types import Kind, to_numbers
 from poise.data.vocabulary import Vocabulary
+from poise.serve.errors import InvalidRequestError
 from poise.serve.schema.messages import Filter
-from poise.serve.schema.problems import BadRequestError
 from poise.store.records import Item
 from poise.types import Mask
 
@@ -156,7 +156,7 @@ class Catalogue:
         """Return which items all of the filters let through and may be shown, bool ``[n_items + 1]``.
 
         Raises:
-            BadRequestError: there is no such column, or it does not hold what the filter asks for.
+            InvalidRequestError: there is no such column, or it does not hold what the filter asks for.
         """
         mask = self.available
         for one in filters:
@@ -172,11 +172,13 @@ class Catalogue:
     def _mask(self, one: Filter) -> Mask:
         if one.column not in self.kinds:
             known = ", ".join(self.kinds) or "none"
-            raise BadRequestError(f"filters: the catalogue has no column {one.column!r}; there are: {known}")
+            raise InvalidRequestError(f"filters: the catalogue has no column {one.column!r}; there are: {known}")
         column, kind = self.frame[one.column], self.kinds[one.column]
         numeric = kind == "number"
         if not numeric and (one.least is not UNSET or one.most is not UNSET):
-            raise BadRequestError(f"filters: {one.column!r} holds no numbers, so min and max do not go with it; use in")
+            raise InvalidRequestError(
+                f"filters: {one.column!r} holds no numbers, so min and max do not go with it; use in"
+            )
         kept = pl.repeat(True, len(column), eager=True)
         if one.least is not UNSET:
             kept &= column >= one.least

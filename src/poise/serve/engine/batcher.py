@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,10 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from poise.serve.schema.problems import TooManyError
+from poise.serve.errors import OverloadedError, UnavailableError
 
 GATHERED = 0.02  # seconds, at most
 TRIED_AGAIN = 32  # batches
+CLOSED_WITHIN = 5.0  # seconds that the batches at work are waited for at the end
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
@@ -63,6 +65,7 @@ class Batcher(Generic[Question, Answer]):
         self._patience = 1.0  # how much of the time that the last batch took may be waited
         self._due: asyncio.Handle | None = None
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
+        self._all_done: asyncio.Event | None = None  # once it is being closed
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -77,14 +80,17 @@ class Batcher(Generic[Question, Answer]):
         """Return the answer.
 
         Raises:
-            TooManyError: too many wait already.
+            OverloadedError: too many wait already.
             TooSlowError: it took too long, or a batch before it does.
+            UnavailableError: it is being closed.
             Exception: whatever went wrong in the work on its batch.
         """
+        if self._all_done is not None:
+            raise _stopping()
         if self.stuck:
             raise TooSlowError
         if len(self._waiting) >= self.queue:
-            raise TooManyError("more requests wait than there is room for; try again", headers={"Retry-After": "1"})
+            raise OverloadedError("more requests wait than there is room for; try again")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         timer = loop.call_later(self.budget, _give_up, future)
@@ -93,9 +99,20 @@ class Batcher(Generic[Question, Answer]):
             self._begin_in(0, loop)  # what is read in the same breath goes into the same batch
         return await future
 
-    def close(self) -> None:
-        """Let the batch at work end, and take no further one."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """Take no further request, tell those that wait, and let the batches at work end, if they do soon."""
+        self._all_done = asyncio.Event()
+        if self._due is not None:
+            self._due.cancel()
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            waiting.timer.cancel()
+            if not waiting.future.done():
+                waiting.future.set_exception(_stopping())
+        self._executor.shutdown(wait=False)
+        if self._begun:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_done.wait(), CLOSED_WITHIN)
 
     def _begin_in(self, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
         if self._due is not None:
@@ -123,7 +140,12 @@ class Batcher(Generic[Question, Answer]):
         number = self._number
         self._begun[number] = time.monotonic()
         at_work = self._executor.submit(self.work, [one.asked for one in batch])
-        at_work.add_done_callback(lambda done: loop.call_soon_threadsafe(self._answer, loop, number, batch, done))
+
+        def hand_over(done: Future[Sequence[Answer]]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._answer, loop, number, batch, done)
+
+        at_work.add_done_callback(hand_over)
 
     def _answer(
         self,
@@ -133,8 +155,11 @@ class Batcher(Generic[Question, Answer]):
         done: Future[Sequence[Answer]],
     ) -> None:
         took = time.monotonic() - self._begun.pop(number)
-        self._awaited = min(len(batch) + len(self._waiting), self.most)
-        self._begin_in(min(took * self._patience, GATHERED) if len(self._waiting) < self._awaited else 0, loop)
+        if self._all_done is None:
+            self._awaited = min(len(batch) + len(self._waiting), self.most)
+            self._begin_in(min(took * self._patience, GATHERED) if len(self._waiting) < self._awaited else 0, loop)
+        elif not self._begun:
+            self._all_done.set()
         error = done.exception()
         for at, one in enumerate(batch):
             one.timer.cancel()
@@ -144,6 +169,10 @@ class Batcher(Generic[Question, Answer]):
                 one.future.set_exception(error)
             else:
                 one.future.set_result(done.result()[at])
+
+
+def _stopping() -> UnavailableError:
+    return UnavailableError("the server is stopping; try again")
 
 
 def _give_up(future: asyncio.Future[Answer]) -> None:

@@ -18,10 +18,11 @@ from poise.policy.exploration import popular_and_drawn
 from poise.recommender import Recommender
 from poise.serve.engine.batcher import Batcher, TooSlowError
 from poise.serve.engine.bounded_executor import BoundedExecutor
-from poise.serve.engine.impression_log import EVERY, Impressions
+from poise.serve.engine.circuit_breaker import CircuitBreaker
+from poise.serve.engine.impression_log import EVERY, Impressions, count_eligible, make_impression
 from poise.serve.engine.slate_cache import CachedSlate
+from poise.serve.errors import InvalidRequestError, NotFoundError, OverloadedError
 from poise.serve.schema.messages import HistoryEvent, ItemOut, ReasonOut, RecommendationIn, SlateOut, Stage
-from poise.serve.schema.problems import BadRequestError, NotFoundError, TooManyError
 from poise.serve.schema.timestamps import milliseconds
 from poise.serve.state.serving_model import RankedItems, RankingRequest, ServingModel, rank_batch
 from poise.serve.state.serving_state import ServingState
@@ -37,8 +38,6 @@ Given = ParamSpec("Given")
 Found = TypeVar("Found")
 
 CACHED = 50_000  # people whose last slate is kept
-REST = 2.0  # seconds that a stage which failed several times in a row is left alone
-FAILURES = 3
 READERS = 4  # threads that ask the store
 READ_WITHIN = 5.0  # seconds, for what has no simpler answer
 EXPLAINED_WITHIN = 2.0  # seconds
@@ -75,7 +74,7 @@ class Engine:
         self._reading = BoundedExecutor("reading", READERS)
         self.impressions = Impressions(live.store, measures)
         self._slates: OrderedDict[str, CachedSlate] = OrderedDict()
-        self._failed: dict[str, tuple[int, float]] = {}
+        self.breaker = CircuitBreaker()
         self._rng = np.random.default_rng()
         live.when_erased.append(self._slates.clear)
         self._warm_up()
@@ -91,12 +90,12 @@ class Engine:
             seconds: is told how long the ``answer`` took, and then its ``reasons``.
 
         Raises:
-            BadRequestError: it names both a user and a history, or a column that is not there.
+            InvalidRequestError: it names both a user and a history, or a column that is not there.
             NotFoundError: there is no such first page.
-            TooManyError: too many requests wait.
+            OverloadedError: too many requests wait.
         """
         if asked.user_id is not None and asked.history is not None:
-            raise BadRequestError("give either user_id or history, not both")
+            raise InvalidRequestError("give either user_id or history, not both")
         start = time.perf_counter()
         if self.shared:
             await self._try_to_follow()
@@ -126,7 +125,7 @@ class Engine:
         slate = SlateOut(request_id, served.name, served.model, stage, items)
         self.metrics.slates_by[stage].inc()
         if again is None:
-            self._log(slate, asked, now)
+            self._log(slate, asked, one)
         return slate
 
     async def _answer(self, one: RankingRequest, user_id: str | None) -> tuple[Stage, RankedItems, Sequence[float]]:
@@ -138,13 +137,13 @@ class Engine:
             return "ranker", kept.ranked, [1.0] * len(kept.ranked.items)
         stages: tuple[tuple[Stage, Any], ...] = (("ranker", self._ask_ranker), ("retrieval", self._ask_retriever))
         for stage, ask in stages:
-            if self._resting(stage):
+            if self.breaker.is_open(stage):
                 self.metrics.fallbacks.labels(stage, "resting").inc()
                 continue
             start = time.perf_counter()
             try:
                 ranked = await ask(one)
-            except TooManyError:
+            except OverloadedError:
                 raise
             except (TooSlowError, TimeoutError):
                 self._note_failure(stage, "slow")
@@ -152,7 +151,7 @@ class Engine:
                 self._note_failure(stage, type(error).__name__)
             else:
                 self.metrics.seconds_of(stage, start)
-                self._failed.pop(stage, None)
+                self.breaker.note_success(stage)
                 if len(ranked.items):
                     self._remember(user_id, one, stage, ranked)
                     return stage, ranked, [1.0] * len(ranked.items)
@@ -313,25 +312,23 @@ class Engine:
         if not asked.offset:
             return []
         if asked.request_id is None:
-            raise BadRequestError("offset goes with the request_id of the first page, so that no item is shown twice")
+            raise InvalidRequestError(
+                "offset goes with the request_id of the first page, so that no item is shown twice"
+            )
         pages = await self.pages(asked.request_id)
         if not pages or pages[0].user_id != asked.user_id:
             raise NotFoundError(f"there is no request {asked.request_id!r} of this user: ask for the first page first")
         return [page for page in pages if page.offset <= asked.offset]
 
-    def _log(self, slate: SlateOut, asked: RecommendationIn, now: int) -> None:
+    def _log(self, slate: SlateOut, asked: RecommendationIn, one: RankingRequest) -> None:
+        seen = one.history.items if one.served.hide_seen else _NO_ITEMS
         self.impressions.add(
-            Impression(
-                request_id=slate.request_id,
-                offset=asked.offset,
-                user_id=asked.user_id,
-                time=now,
-                scenario=asked.scenario,
-                run=slate.run,
-                stage=slate.stage,
-                items=[item.item_id for item in slate.items],
-                scores=[item.score for item in slate.items],
-                probabilities=[item.probability for item in slate.items],
+            make_impression(
+                slate,
+                asked,
+                time=one.time,
+                sources=[slate.stage] * len(slate.items),
+                n_eligible=count_eligible(one.allowed, one.exclude, seen),
             )
         )
 
@@ -342,13 +339,9 @@ class Engine:
         except (PoiseError, TimeoutError) as error:
             self.metrics.fallbacks.labels("store", type(error).__name__).inc()
 
-    def _resting(self, stage: str) -> bool:
-        failures, since = self._failed.get(stage, (0, 0.0))
-        return failures >= FAILURES and time.monotonic() - since < REST
-
     def _note_failure(self, stage: str, why: str) -> None:
         self.metrics.fallbacks.labels(stage, why).inc()
-        self._failed[stage] = (self._failed.get(stage, (0, 0.0))[0] + 1, time.monotonic())
+        self.breaker.note_failure(stage)
 
     def forget(self, user_id: str) -> None:
         """Keep nothing of a user."""
@@ -367,9 +360,9 @@ class Engine:
         if served.retriever is not None:
             served.rank([one], served.retriever)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop the threads."""
-        self.ranker.close()
+        await self.ranker.close()
         for aside in (self._retrieving, self._explaining, self._reading):
             aside.close()
 

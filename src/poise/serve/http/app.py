@@ -5,28 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from poise.errors import PoiseError
+from poise.serve.errors import OverloadedError, ServeError, UnauthorizedError, UnavailableError
+from poise.serve.http.health import get_health, get_metrics, get_ready
 from poise.serve.http.openapi import document
-from poise.serve.http.operations import Operation
-from poise.serve.http.parameters import check_known, with_slashes
-from poise.serve.http.responses import as_json
-from poise.serve.http.routes import OPERATIONS
-from poise.serve.schema.messages import Health
-from poise.serve.schema.problems import RequestError, TooManyError, UnauthorizedError, UnavailableError, problem
-from poise.serve.telemetry.logs import log_error, log_request
+from poise.serve.http.parameters import check_known, read_caller, with_slashes
+from poise.serve.http.problems import problem, problem_of
+from poise.serve.http.routes import OPERATIONS, Operation
+from poise.serve.telemetry.logs import log_request
 from poise.serve.tenant import Tenant
-from poise.store.errors import StoreError, StoreFull
+from poise.store.errors import StoreError
 
 MOST_AT_WORK = 1_000  # requests at once, beyond which they are refused
 SNIPPET = Path(__file__).parents[2] / "client" / "browser" / "poise.js"
@@ -63,14 +63,15 @@ class Server:
         """Return the project that a request is about: that of its key.
 
         Raises:
-            RequestError: the key is missing, unknown or not for that; or nothing is loaded yet.
+            ServeError: the key is missing, unknown or not for that; or nothing is loaded yet.
         """
         if not self.tenants:
-            raise UnavailableError(self.failed or "the run is being loaded; try again", headers={"Retry-After": "1"})
-        refused: RequestError | None = None
+            raise UnavailableError(self.failed or "the run is being loaded; try again")
+        refused: UnauthorizedError | None = None
+        caller = read_caller(request, scope)
         for tenant in self.tenants:
             try:
-                request.state.key = await tenant.auth.check(request, scope)
+                request.state.key = await tenant.auth.check(caller, scope)
                 return tenant
             except UnauthorizedError as error:
                 refused = error
@@ -103,29 +104,14 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
     async def openapi(request: Request) -> Response:
         return Response(described, media_type="application/json")
 
-    async def health(request: Request) -> Response:
-        return as_json(Health("ok"))
-
-    async def ready(request: Request) -> Response:
-        if not server.tenants:
-            return as_json(Health("loading" if server.failed is None else "failed", reason=server.failed), 503)
-        return as_json(
-            Health("ready", server.tenants[0].state.serving_model.name if len(server.tenants) == 1 else None)
-        )
-
-    async def metrics(request: Request) -> Response:
-        tenant = await server.tenant(request, "read")
-        tenant.note_state()
-        return Response(tenant.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
     async def snippet(request: Request) -> Response:
         return FileResponse(SNIPPET, media_type="text/javascript")
 
     routes = [
         Route("/poise.js", snippet),
-        Route("/health", health),
-        Route("/ready", ready),
-        Route("/metrics", metrics),
+        Route("/health", get_health),
+        Route("/ready", get_ready),
+        Route("/metrics", get_metrics),
         Route("/openapi.json", openapi),
         *pages,
     ]
@@ -139,7 +125,7 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
     app = _Application(
         routes=routes,
         lifespan=server.lifespan,
-        exception_handlers={HTTPException: _http_error, RequestError: _request_error, Exception: _unforeseen},
+        exception_handlers={HTTPException: _http_error, ServeError: _error, StoreError: _error, Exception: _error},
     )
     app.router.redirect_slashes = False
     app.state.server = server
@@ -150,6 +136,16 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
         if "{" not in path
     }
     return app
+
+
+def with_cors(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
+    """Return the application as one that pages of these origins may ask; itself if there are none."""
+    allowed = sorted(origins)
+    if not allowed:
+        return app
+    return CORSMiddleware(
+        app, allow_origins=allowed, allow_methods=["GET", "POST"], allow_headers=["Authorization", "Content-Type"]
+    )
 
 
 class _Application(Starlette):
@@ -178,22 +174,16 @@ def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Requ
             tenant = await server.tenant(request, one.scope)
             check_known(request, one.parameters)
             if server.answering >= MOST_AT_WORK:
-                raise TooManyError("more requests are at work than there is room for", headers={"Retry-After": "1"})
+                raise OverloadedError("more requests are at work than there is room for")
             server.answering += 1
             try:
                 response = await one.answer(request, tenant)
             finally:
                 server.answering -= 1
-        except RequestError as error:
-            response = error.response()
-        except StoreFull as error:
-            response = problem(429, str(error), headers={"Retry-After": "1"})
-        except StoreError as error:
-            response = problem(503, str(error), headers={"Retry-After": "2"})
-        except ClientDisconnect:
-            response = Response(status_code=400)
+        except asyncio.CancelledError:  # by whoever stops the server
+            response = problem_of(UnavailableError("the server is stopping; try again"))
         except Exception as error:
-            response = _unforeseen(request, error)
+            response = problem_of(error)
         seconds = time.perf_counter() - start
         if tenant is not None:
             tenant.metrics.note_request(one.path, request.method, response.status_code, seconds)
@@ -209,12 +199,5 @@ def _http_error(request: Request, error: Exception) -> Response:
     return problem(error.status_code, detail.get(error.status_code, error.detail), headers=error.headers)
 
 
-def _request_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)
-    return error.response()
-
-
-def _unforeseen(request: Request, error: Exception) -> Response:
-    """Tell the log what happened, and the client that it is not to blame."""
-    log_error(error)
-    return problem(500, "something went wrong here; the server's log says what")
+def _error(request: Request, error: Exception) -> Response:
+    return problem_of(error)

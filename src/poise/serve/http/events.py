@@ -7,16 +7,23 @@ import time
 from starlette.requests import Request
 from starlette.responses import Response
 
-from poise.serve.http.request_bodies import Batch, decode, explain, read_body, read_lines
-from poise.serve.http.responses import as_json, settled
+from poise.serve.errors import InvalidRequestError
+from poise.serve.http.request_bodies import (
+    IMPORTED_AT_ONCE,
+    MOST_REFUSALS,
+    Batch,
+    decode,
+    explain,
+    read_body,
+    read_lines,
+)
+from poise.serve.http.responses import as_json
 from poise.serve.schema.messages import Accepted, EventIn, Refusal
-from poise.serve.schema.problems import BadRequestError
 from poise.serve.schema.timestamps import milliseconds
+from poise.serve.state.store_writes import settled
 from poise.serve.tenant import Tenant
 from poise.store.records import Added, Event
 
-MOST_REFUSALS = 1_000  # that are told of, of an import
-IMPORTED_AT_ONCE = 5_000
 _BATCH = Batch(EventIn, "events")
 
 
@@ -26,7 +33,7 @@ async def post_events(request: Request, tenant: Tenant) -> Response:
     entries, refused, alone = _BATCH.read(body)
     added, late = await take_in(tenant, entries)
     if late and alone:
-        raise BadRequestError(late[0].reason)
+        raise InvalidRequestError(late[0].reason)
     refused = sorted([*refused, *late], key=lambda one: one.index)
     tenant.metrics.events.labels("refused").inc(len(refused))
     return as_json(Accepted(added.accepted, refused, added.duplicates))
@@ -86,7 +93,7 @@ def _events(entries: list[tuple[int, EventIn]]) -> tuple[list[Event], list[Refus
     for at, one in entries:
         try:
             moment = milliseconds(one.timestamp, now)
-        except BadRequestError as error:
+        except InvalidRequestError as error:
             refused.append(Refusal(at, str(error)))
             continue
         events.append(

@@ -1,40 +1,32 @@
-"""Items and users: put in, changed, taken out, looked at."""
+"""Items: put in, changed, taken out, looked at, and what is like them."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
-from poise.errors import PoiseError
-from poise.serve.http.events import IMPORTED_AT_ONCE, MOST_REFUSALS
-from poise.serve.http.parameters import AFTER, LIMIT, read_id, read_int, read_text
-from poise.serve.http.request_bodies import Batch, decode, explain, read_body, read_lines
-from poise.serve.http.responses import as_json, settled
-from poise.serve.schema.messages import (
-    Accepted,
-    CatalogueItem,
-    ItemIn,
-    ItemPage,
-    ItemPatch,
-    KnownUser,
-    Refusal,
-    UserIn,
-    UserPage,
-    UserPatch,
-)
-from poise.serve.schema.problems import NotFoundError
+from poise.errors import PoiseError, UsageError
+from poise.serve.errors import NotFoundError
+from poise.serve.http.parameters import AFTER, LIMIT, K, read_id, read_int, read_text
+from poise.serve.http.request_bodies import Batch, decode, import_lines, read_body
+from poise.serve.http.responses import as_json
+from poise.serve.http.search import as_found
+from poise.serve.schema.messages import Accepted, CatalogueItem, Found, ItemIn, ItemPage, ItemPatch
+from poise.serve.state.store_writes import settled
 from poise.serve.tenant import Tenant
-from poise.store.records import Item, User
+from poise.store.records import Item
+from poise.top_k import top_k
 
 ENCODED_WITHIN = 2.0  # seconds that an answer waits for, so that what is new is ranked by its meaning when it is given
-_ITEMS, _USERS = Batch(ItemIn, "items"), Batch(UserIn, "users")
-_ITEM_PATCH, _USER_PATCH = msgspec.json.Decoder(ItemPatch), msgspec.json.Decoder(UserPatch)
+_ITEMS = Batch(ItemIn, "items")
+_PATCH = msgspec.json.Decoder(ItemPatch)
 
 
 async def post_items(request: Request, tenant: Tenant) -> Response:
@@ -44,27 +36,15 @@ async def post_items(request: Request, tenant: Tenant) -> Response:
     return as_json(Accepted(accepted, refused))
 
 
-async def post_users(request: Request, tenant: Tenant) -> Response:
-    """Put in what is known of users, or replace it."""
-    entries, refused, _ = _USERS.read(await read_body(request, tenant.options.max_body_bytes))
-    accepted = await _put_users(tenant, [one for _, one in entries])
-    return as_json(Accepted(accepted, refused))
-
-
 async def import_items(request: Request, tenant: Tenant) -> Response:
     """Put in items, one a line."""
-    return await _import(request, tenant, _ITEMS, _put_items)
-
-
-async def import_users(request: Request, tenant: Tenant) -> Response:
-    """Put in users, one a line."""
-    return await _import(request, tenant, _USERS, _put_users)
+    return as_json(await import_lines(request, tenant, _ITEMS, _put_items))
 
 
 async def patch_item(request: Request, tenant: Tenant) -> Response:
     """Change some columns of an item."""
     item_id = read_id(request, "item_id")
-    patch = decode(_ITEM_PATCH, await read_body(request, tenant.options.max_body_bytes))
+    patch = decode(_PATCH, await read_body(request, tenant.options.max_body_bytes))
     content = None if patch.content is UNSET else patch.content
     available = None if patch.available is UNSET else patch.available
     item = await settled(tenant.store.patch_item(item_id, content, available))
@@ -72,17 +52,6 @@ async def patch_item(request: Request, tenant: Tenant) -> Response:
         raise NotFoundError(f"there is no item {item_id!r}")
     await tenant.catch_up()
     return as_json(_item(item))
-
-
-async def patch_user(request: Request, tenant: Tenant) -> Response:
-    """Change some columns of a user."""
-    user_id = read_id(request, "user_id")
-    patch = decode(_USER_PATCH, await read_body(request, tenant.options.max_body_bytes))
-    user = await settled(tenant.store.patch_user(user_id, {} if patch.content is UNSET else patch.content))
-    if user is None:
-        raise NotFoundError(f"nothing is known of the user {user_id!r}")
-    await tenant.catch_up()
-    return as_json(_user(user))
 
 
 async def delete_item(request: Request, tenant: Tenant) -> Response:
@@ -103,15 +72,6 @@ async def get_item(request: Request, tenant: Tenant) -> Response:
     return as_json(_item(item))
 
 
-async def get_user(request: Request, tenant: Tenant) -> Response:
-    """Return what is known of a user."""
-    user_id = read_id(request, "user_id")
-    user = await tenant.engine.read(tenant.store.user, user_id)
-    if user is None:
-        raise NotFoundError(f"nothing is known of the user {user_id!r}")
-    return as_json(_user(user))
-
-
 async def list_items(request: Request, tenant: Tenant) -> Response:
     """Return a part of the catalogue."""
     limit, after = read_int(request, LIMIT), read_text(request, AFTER)
@@ -119,11 +79,23 @@ async def list_items(request: Request, tenant: Tenant) -> Response:
     return as_json(ItemPage([_item(one) for one in items], items[-1].item_id if len(items) == limit else None))
 
 
-async def list_users(request: Request, tenant: Tenant) -> Response:
-    """Return a part of the users."""
-    limit, after = read_int(request, LIMIT), read_text(request, AFTER)
-    users = await tenant.engine.read(tenant.store.users, after, limit)
-    return as_json(UserPage([_user(one) for one in users], users[-1].user_id if len(users) == limit else None))
+async def get_similar(request: Request, tenant: Tenant) -> Response:
+    """Return the items that are most like an item."""
+    item_id, k = read_id(request, "item_id"), read_int(request, K)
+    served = tenant.state.serving_model
+    at = int(served.catalogue.item_ids.index([item_id])[0])
+    if not at or (not served.catalogue.available[at] and not served.catalogue.contents[at]):
+        raise NotFoundError(f"there is no item {item_id!r}")
+    if at >= served.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
+        return as_json(Found([]))
+    try:
+        scores = await asyncio.to_thread(served.pipeline.similarity, np.array([at], dtype=np.int32))
+    except UsageError as error:
+        raise NotFoundError(str(error)) from None
+    scores = np.where(served.catalogue.available[: scores.shape[1]], scores[0], -np.inf).astype(np.float32)
+    scores[at] = -np.inf
+    items, values = top_k(scores[None], min(k, len(scores)))
+    return as_json(as_found(tenant, items[0][items[0] > 0], values[0]))
 
 
 async def _put_items(tenant: Tenant, items: Sequence[ItemIn]) -> int:
@@ -137,34 +109,5 @@ async def _put_items(tenant: Tenant, items: Sequence[ItemIn]) -> int:
     return accepted
 
 
-async def _put_users(tenant: Tenant, users: Sequence[UserIn]) -> int:
-    if not users:
-        return 0
-    accepted = await settled(tenant.store.put_users([User(one.user_id, one.content) for one in users]))
-    await tenant.catch_up()
-    return accepted
-
-
-async def _import(request: Request, tenant: Tenant, batch: Batch[Any], put: Any) -> Response:
-    accepted = 0
-    refused: list[Refusal] = []
-    waiting: list[Any] = []
-    async for number, line in read_lines(request, tenant.options.max_body_bytes):
-        try:
-            waiting.append(decode(batch.one, line))
-        except Exception as error:
-            if len(refused) < MOST_REFUSALS:
-                refused.append(Refusal(number, explain(error)))
-        if len(waiting) >= IMPORTED_AT_ONCE:
-            accepted += await put(tenant, waiting)
-            waiting.clear()
-    accepted += await put(tenant, waiting)
-    return as_json(Accepted(accepted, refused))
-
-
 def _item(item: Item) -> CatalogueItem:
     return CatalogueItem(item.item_id, dict(item.content), item.available)
-
-
-def _user(user: User) -> KnownUser:
-    return KnownUser(user.user_id, dict(user.content))

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from poise._version import __version__
-from poise.serve.http.operations import Operation
+from poise.serve.http.problems import MEDIA_TYPE
+from poise.serve.http.routes import Operation
 from poise.serve.schema.messages import MOST_AT_ONCE, Health, Problem
-from poise.serve.schema.problems import MEDIA_TYPE
 
 _PROBLEMS = {
     400: "The body is no JSON.",

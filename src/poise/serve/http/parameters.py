@@ -1,15 +1,40 @@
-"""Reading parameters of the query, strictly."""
+"""Reading what stands beside the body: parameters, strictly, and who asks."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote
 
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.types import Scope
 
-from poise.serve.http.operations import Parameter
+from poise.serve.auth import Caller
+from poise.serve.errors import InvalidRequestError
 from poise.serve.schema.messages import MOST_SHOWN, PLAIN
-from poise.serve.schema.problems import BadRequestError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A parameter in the query or in the path.
+
+    Attributes:
+        name: of the parameter.
+        schema: what it may be, as JSON Schema.
+        where: ``query`` or ``path``.
+        required: whether it must be given.
+        example: of a value.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    where: str = "query"
+    required: bool = False
+    example: Any = None
+
 
 ID = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": PLAIN}
 K = Parameter(name="k", schema={"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": 10}, example=5)
@@ -38,7 +63,7 @@ def read_id(request: Request, name: str) -> str:
     """Return an id of the path.
 
     Raises:
-        BadRequestError: it is too long, or holds control signs.
+        InvalidRequestError: it is too long, or holds control signs.
     """
     return _id(name, str(request.path_params[name]).replace(_SLASH, "/"))
 
@@ -47,16 +72,16 @@ def read_text(request: Request, parameter: Parameter) -> str | None:
     """Return a parameter of the query that is a text.
 
     Raises:
-        BadRequestError: it is missing, empty, too long, or stands there twice.
+        InvalidRequestError: it is missing, empty, too long, or stands there twice.
     """
     value = _one(request, parameter)
     if value is None:
         if parameter.required:
-            raise BadRequestError(f"the parameter {parameter.name!r} is missing")
+            raise InvalidRequestError(f"the parameter {parameter.name!r} is missing")
         return None
     most = int(parameter.schema["maxLength"])
     if not 1 <= len(value) <= most:
-        raise BadRequestError(f"{parameter.name}: found {len(value)} signs; allowed: 1 to {most}")
+        raise InvalidRequestError(f"{parameter.name}: found {len(value)} signs; allowed: 1 to {most}")
     return _id(parameter.name, value) if "pattern" in parameter.schema else value
 
 
@@ -64,14 +89,16 @@ def read_int(request: Request, parameter: Parameter) -> int:
     """Return a parameter of the query that is a whole number, or its default.
 
     Raises:
-        BadRequestError: it is none, or outside the range.
+        InvalidRequestError: it is none, or outside the range.
     """
     value, schema = _one(request, parameter), parameter.schema
     if value is None:
         return int(schema["default"])
     low, high = int(schema["minimum"]), int(schema["maximum"])
     if not (value.isascii() and value.isdigit() and len(value) <= 9 and low <= int(value) <= high):
-        raise BadRequestError(f"{parameter.name}: found {value[:50]!r}; allowed: a whole number from {low} to {high}")
+        raise InvalidRequestError(
+            f"{parameter.name}: found {value[:50]!r}; allowed: a whole number from {low} to {high}"
+        )
     return int(value)
 
 
@@ -79,23 +106,47 @@ def check_known(request: Request, parameters: tuple[Parameter, ...]) -> None:
     """Refuse parameters that nobody reads: they would be mistaken for ones that do something.
 
     Raises:
-        BadRequestError: there is one.
+        InvalidRequestError: there is one.
     """
     known = {parameter.name for parameter in parameters if parameter.where == "query"}
     for name in request.query_params:
         if name not in known and not (name == "key" and request.url.path == "/v1/events"):
             allowed = ", ".join(sorted(known)) or "none"
-            raise BadRequestError(f"there is no parameter {name[:50]!r}; allowed: {allowed}")
+            raise InvalidRequestError(f"there is no parameter {name[:50]!r}; allowed: {allowed}")
+
+
+def read_caller(request: Request, scope: str) -> Caller:
+    """Return who asks for what takes ``scope``."""
+    header = request.headers.get("authorization", "")
+    token = header[7:] if header[:7].lower() == "bearer " else ""
+    if not token and scope == "write" and request.url.path == "/v1/events":
+        token = request.query_params.get("key", "")  # sendBeacon cannot set a header
+    return Caller(
+        token,
+        request.client.host if request.client else "",
+        _host_name(request.headers.get("host"), request.scope.get("server")),
+        request.headers.get("origin"),
+    )
+
+
+@lru_cache(maxsize=1_000)  # taking it apart takes long
+def _host_name(header: str | None, server: tuple[str, int | None] | None) -> str:
+    headers = [] if header is None else [(b"host", header.encode("latin-1", "replace"))]
+    scope = {"scheme": "http", "server": server, "path": "/", "query_string": b"", "headers": headers}
+    try:
+        return URL(scope=scope).hostname or ""
+    except ValueError:  # no address at all
+        return ""
 
 
 def _one(request: Request, parameter: Parameter) -> str | None:
     values = request.query_params.getlist(parameter.name)
     if len(values) > 1:
-        raise BadRequestError(f"{parameter.name} is given {len(values)} times; give it once")
+        raise InvalidRequestError(f"{parameter.name} is given {len(values)} times; give it once")
     return values[0] if values else None
 
 
 def _id(name: str, value: str) -> str:
     if not 1 <= len(value) <= 256 or any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
-        raise BadRequestError(f"{name}: an id has 1 to 256 signs, none of them a control sign")
+        raise InvalidRequestError(f"{name}: an id has 1 to 256 signs, none of them a control sign")
     return value

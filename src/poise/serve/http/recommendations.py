@@ -1,41 +1,21 @@
-"""What is asked of the engine: recommendations, similar and popular items, search, profiles, what was shown."""
+"""What to show to somebody."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-import time
-from collections import defaultdict
-from datetime import datetime
 
 import msgspec
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
 from poise.errors import DataError, UsageError
-from poise.serve.http.parameters import K, Q, read_id, read_int, read_text
+from poise.serve.errors import ForbiddenError, NotFoundError
 from poise.serve.http.request_bodies import decode, read_body
-from poise.serve.http.responses import as_json, settled
-from poise.serve.schema.messages import (
-    Done,
-    Found,
-    FoundItem,
-    ProfileOut,
-    ReceiptOut,
-    RecommendationIn,
-    RequestOut,
-    Shown,
-)
-from poise.serve.schema.problems import ForbiddenError, NotFoundError
-from poise.serve.state.interests import in_words, interests
+from poise.serve.http.responses import as_json
+from poise.serve.schema.messages import RecommendationIn
 from poise.serve.tenant import Tenant
-from poise.top_k import top_k
 
 _RECOMMENDATION = msgspec.json.Decoder(RecommendationIn)
-HISTORY_SHOWN = 50
-MOST_EVENTS = 1_000_000
-SEARCHED_WITHIN = 1.0  # seconds, beyond which words alone must do
 
 
 async def post_recommendations(request: Request, tenant: Tenant) -> Response:
@@ -50,150 +30,3 @@ async def post_recommendations(request: Request, tenant: Tenant) -> Response:
         except (UsageError, DataError) as error:
             raise NotFoundError(str(error)) from None
     return as_json(await tenant.engine.recommend(asked, served))
-
-
-async def get_similar(request: Request, tenant: Tenant) -> Response:
-    """Return the items that are most like an item."""
-    item_id, k = read_id(request, "item_id"), read_int(request, K)
-    served = tenant.state.serving_model
-    at = int(served.catalogue.item_ids.index([item_id])[0])
-    if not at or (not served.catalogue.available[at] and not served.catalogue.contents[at]):
-        raise NotFoundError(f"there is no item {item_id!r}")
-    if at >= served.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
-        return as_json(Found([]))
-    try:
-        scores = await asyncio.to_thread(served.pipeline.similarity, np.array([at], dtype=np.int32))
-    except UsageError as error:
-        raise NotFoundError(str(error)) from None
-    scores = np.where(served.catalogue.available[: scores.shape[1]], scores[0], -np.inf).astype(np.float32)
-    scores[at] = -np.inf
-    items, values = top_k(scores[None], min(k, len(scores)))
-    return as_json(_found(tenant, items[0][items[0] > 0], values[0]))
-
-
-async def get_popular(request: Request, tenant: Tenant) -> Response:
-    """Return what is popular now."""
-    k = read_int(request, K)
-    if tenant.engine.shared:
-        await tenant.catch_up()
-    catalogue = tenant.state.serving_model.catalogue
-    scores = tenant.state.popularity.scores(catalogue.item_ids)
-    hidden = np.where(catalogue.available & (scores > 0), scores, -np.inf).astype(np.float32)
-    items, values = top_k(hidden[None], min(k, len(hidden)))
-    return as_json(_found(tenant, items[0][items[0] > 0], values[0]))
-
-
-async def get_search(request: Request, tenant: Tenant) -> Response:
-    """Return the items that fit what was typed, by words and meaning together."""
-    query, k = read_text(request, Q), read_int(request, K)
-    assert query is not None
-    return as_json(await search(tenant, query, k))
-
-
-async def search(tenant: Tenant, query: str, k: int) -> Found:
-    """Return the ``k`` items that fit ``query`` best, by words alone where meaning takes too long."""
-    served = tenant.state.serving_model
-    start = time.perf_counter()
-    try:
-        items, values = await tenant.searching.run(
-            SEARCHED_WITHIN, served.item_search.search, query, served.catalogue, k, semantic=True
-        )
-    except Exception as error:  # whatever an encoder does, there is an answer
-        tenant.metrics.fallbacks.labels("encoder", type(error).__name__).inc()
-        items, values = await asyncio.to_thread(served.item_search.search, query, served.catalogue, k, semantic=False)
-    tenant.metrics.seconds_of("search", start)
-    return _found(tenant, items, values)
-
-
-async def get_profile(request: Request, tenant: Tenant) -> Response:
-    """Return what the system believes of a user."""
-    user_id = read_id(request, "user_id")
-    found = await profile(tenant, user_id)
-    if found is None:
-        raise NotFoundError(f"nothing is known of the user {user_id!r}")
-    return as_json(found)
-
-
-async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
-    """Return what is believed of a user; None if nothing is known.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    served, live = tenant.state.serving_model, tenant.state
-    if tenant.engine.shared:
-        await tenant.catch_up()
-    events = await tenant.engine.read(live.user_histories.events, user_id)
-    user = await tenant.engine.read(tenant.store.user, user_id)
-    if not events and user is None:
-        return None
-    index = served.catalogue.item_ids.index([event.item_id for event in events])
-    titles = served.catalogue.titles
-    history = [
-        Done(event.item_id, titles[at] if at else event.item_id, event.behaviour, event.time, event.value)
-        for event, at in zip(events, index.tolist(), strict=True)
-    ]
-    found = await asyncio.to_thread(interests, served.catalogue, index[index > 0].tolist())
-    content = {} if user is None else dict(user.content)
-    return ProfileOut(user_id, len(events), history[::-1][:HISTORY_SHOWN], found, in_words(found), content)
-
-
-async def get_request(request: Request, tenant: Tenant) -> Response:
-    """Return what was answered to a request, with what people did with it."""
-    request_id = read_id(request, "request_id")
-    pages = await tenant.engine.pages(request_id)
-    if not pages:
-        raise NotFoundError(f"there is no request {request_id!r}")
-    feedback: dict[str, list[str]] = defaultdict(list)
-    for event in await tenant.engine.read(tenant.store.feedback, request_id):
-        feedback[event.item_id].append(event.behaviour)
-    items = [
-        Shown(item, score, probability, feedback.get(item, []))
-        for page in pages
-        for item, score, probability in zip(page.items, page.scores, page.probabilities, strict=True)
-    ]
-    first = pages[0]
-    return as_json(RequestOut(request_id, first.user_id, first.run, first.stage, first.time, items))
-
-
-async def delete_user(request: Request, tenant: Tenant) -> Response:
-    """Erase a user: what they did, what is known of them, what they were shown."""
-    user_id = read_id(request, "user_id")
-    await tenant.engine.impressions.flush()
-    runs = await asyncio.to_thread(_holding, tenant, user_id)
-    receipt = await settled(tenant.store.erase_user(user_id, runs, request.state.key.key_id))
-    tenant.state.user_histories.forget([user_id])
-    tenant.engine.forget(user_id)
-    await tenant.catch_up()
-    await asyncio.to_thread(tenant.project.forget_data)
-    return as_json(ReceiptOut(receipt.receipt_id, user_id, receipt.counts, receipt.runs))
-
-
-def _holding(tenant: Tenant, user_id: str) -> list[str]:
-    """Return the runs that were made after the user first did something: they may have learnt from it.
-
-    An event that is dated in the future does not tell when it came: all runs may have learnt from it.
-    """
-    history = tenant.store.history(user_id, MOST_EVENTS)
-    if not history and tenant.store.user(user_id) is None:
-        return []
-    first = history[0].time if history and history[0].time <= time.time() * 1000 else 0
-    return [name for name in tenant.project.runs if _made(tenant, name) >= first]
-
-
-def _made(tenant: Tenant, name: str) -> float:
-    """Return when a run was made, in milliseconds since 1970; infinity if it is damaged and cannot tell."""
-    try:
-        return datetime.fromisoformat(tenant.project.run(name).metadata["made"]).timestamp() * 1000
-    except (DataError, KeyError, ValueError, TypeError):
-        return math.inf
-
-
-def _found(tenant: Tenant, items: np.ndarray, values: np.ndarray) -> Found:
-    catalogue = tenant.state.serving_model.catalogue
-    return Found(
-        [
-            FoundItem(catalogue.item_ids.id(item), catalogue.titles[item], round(float(value), 6))
-            for item, value in zip(items.tolist(), values.tolist(), strict=False)
-        ]
-    )

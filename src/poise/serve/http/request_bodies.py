@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from starlette.requests import Request
 
-from poise.serve.schema.messages import MOST_AT_ONCE, Refusal
-from poise.serve.schema.problems import BadRequestError, MalformedError, TooLargeError, TooLongError, TooManyError
+from poise.serve.errors import InvalidRequestError
+from poise.serve.http.problems import LargeBodyError, MalformedBodyError, ManyBodiesError, SlowBodyError
+from poise.serve.schema.messages import MOST_AT_ONCE, Accepted, Refusal
+from poise.serve.tenant import Tenant
 
 Entry = TypeVar("Entry")
 
 WITHIN = 30.0  # seconds for a whole body to come, or the next part of one that is read line by line
+MOST_REFUSALS = 1_000  # that are told of, of an import
+IMPORTED_AT_ONCE = 5_000
 HELD = 500_000_000  # bytes of bodies that are on their way, all together
-_CLOSE = {"Connection": "close"}  # what is left of a body that was refused is not waited for
 
 
 class _Held:
@@ -30,15 +33,13 @@ async def read_body(request: Request, most: int) -> bytes:
     """Return the whole body.
 
     Raises:
-        TooLargeError: it has more than ``most`` bytes.
-        TooLongError: it does not come in time.
-        TooManyError: too much is on its way from all together.
+        LargeBodyError: it has more than ``most`` bytes.
+        SlowBodyError: it does not come in time.
+        ManyBodiesError: too much is on its way from all together.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most:
-        raise TooLargeError(
-            f"the body has {int(declared):,} bytes; at most {most:,} are taken: send several", headers=_CLOSE
-        )
+        raise LargeBodyError(f"the body has {int(declared):,} bytes; at most {most:,} are taken: send several")
     parts, size = [], 0
     try:
         async with asyncio.timeout(WITHIN):
@@ -46,11 +47,9 @@ async def read_body(request: Request, most: int) -> bytes:
                 size += len(part)
                 _held.size += len(part)
                 if size > most:
-                    raise TooLargeError(f"the body has more than {most:,} bytes: send several", headers=_CLOSE)
+                    raise LargeBodyError(f"the body has more than {most:,} bytes: send several")
                 if _held.size > HELD:
-                    raise TooManyError(
-                        "more is being sent than there is room for", headers={**_CLOSE, "Retry-After": "1"}
-                    )
+                    raise ManyBodiesError("more is being sent than there is room for")
                 parts.append(part)
     except TimeoutError:
         raise _too_long() from None
@@ -59,23 +58,23 @@ async def read_body(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
-def _too_long() -> TooLongError:
-    return TooLongError(f"the body did not come within {WITHIN:g} seconds; send it again", headers=_CLOSE)
+def _too_long() -> SlowBodyError:
+    return SlowBodyError(f"the body did not come within {WITHIN:g} seconds; send it again")
 
 
 def decode(decoder: msgspec.json.Decoder[Entry], body: bytes) -> Entry:
     """Return what a body says.
 
     Raises:
-        MalformedError: it is no JSON.
-        BadRequestError: it is not of the form that is due.
+        MalformedBodyError: it is no JSON.
+        InvalidRequestError: it is not of the form that is due.
     """
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise BadRequestError(explain(error)) from None
+        raise InvalidRequestError(explain(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"the body is no JSON: {explain(error)}") from None
+        raise MalformedBodyError(f"the body is no JSON: {explain(error)}") from None
 
 
 def explain(error: Exception) -> str:
@@ -114,17 +113,17 @@ class Batch(Generic[Entry]):
         """Return the entries of a body.
 
         Raises:
-            MalformedError: the body is no JSON.
-            BadRequestError: it is no object, holds too many entries, or the only one is wrong.
+            MalformedBodyError: the body is no JSON.
+            InvalidRequestError: it is no object, holds too many entries, or the only one is wrong.
         """
         try:
             fields = self._is_many.decode(body)
         except msgspec.ValidationError as error:
-            raise BadRequestError(
+            raise InvalidRequestError(
                 f"the body is an object: one entry, or many under {self.name!r}. {explain(error)}"
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise MalformedError(f"the body is no JSON: {explain(error)}") from None
+            raise MalformedBodyError(f"the body is no JSON: {explain(error)}") from None
         if self.name not in fields:
             return Entries([(0, decode(self.one, body))], [], alone=True)
         try:
@@ -144,15 +143,15 @@ class Batch(Generic[Entry]):
 
     def _check_many(self, many: int) -> None:
         if many > MOST_AT_ONCE:
-            raise BadRequestError(f"{self.name} holds {many:,} entries; at most {MOST_AT_ONCE:,} are taken at once")
+            raise InvalidRequestError(f"{self.name} holds {many:,} entries; at most {MOST_AT_ONCE:,} are taken at once")
 
 
 async def read_lines(request: Request, most: int) -> AsyncIterator[tuple[int, bytes]]:
     """Yield the lines of a body with their numbers from 0, as they come; empty ones are left out.
 
     Raises:
-        TooLargeError: a line has more than ``most`` bytes.
-        TooLongError: the next part does not come in time.
+        LargeBodyError: a line has more than ``most`` bytes.
+        SlowBodyError: the next part does not come in time.
     """
     begun: list[bytes] = []  # the parts of a line whose end has not come
     size = number = 0
@@ -168,10 +167,41 @@ async def read_lines(request: Request, most: int) -> AsyncIterator[tuple[int, by
                 yield number, line
             number += 1
         if size > most:
-            raise TooLargeError(f"line {number + 1} has more than {most:,} bytes", headers=_CLOSE)
+            raise LargeBodyError(f"line {number + 1} has more than {most:,} bytes")
     rest = b"".join(begun)
     if rest.strip():
         yield number, rest
+
+
+async def import_lines(
+    request: Request, tenant: Tenant, batch: Batch[Entry], put: Callable[[Tenant, Sequence[Entry]], Awaitable[int]]
+) -> Accepted:
+    """Put in entries, one a line, as they come.
+
+    Args:
+        request: whose body it is.
+        tenant: where to.
+        batch: reads an entry.
+        put: puts entries in, and returns how many.
+
+    Raises:
+        LargeBodyError: a line is larger than allowed.
+        SlowBodyError: the next part does not come in time.
+    """
+    accepted = 0
+    refused: list[Refusal] = []
+    waiting: list[Entry] = []
+    async for number, line in read_lines(request, tenant.options.max_body_bytes):
+        try:
+            waiting.append(decode(batch.one, line))
+        except Exception as error:
+            if len(refused) < MOST_REFUSALS:
+                refused.append(Refusal(number, explain(error)))
+        if len(waiting) >= IMPORTED_AT_ONCE:
+            accepted += await put(tenant, waiting)
+            waiting.clear()
+    accepted += await put(tenant, waiting)
+    return Accepted(accepted, refused)
 
 
 async def _parts(request: Request) -> AsyncIterator[bytes]:

@@ -1,31 +1,37 @@
-"""All operations of version 1."""
+"""The table of operations of version 1, from which the routes and the OpenAPI document are made."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from poise.serve.http.events import import_events, post_events
 from poise.serve.http.items import (
     delete_item,
     get_item,
-    get_user,
-    import_items,
-    import_users,
-    list_items,
-    list_users,
-    patch_item,
-    patch_user,
-    post_items,
-    post_users,
-)
-from poise.serve.http.operations import Operation
-from poise.serve.http.parameters import AFTER, LIMIT, K, Q, identifier
-from poise.serve.http.recommendations import (
-    delete_user,
-    get_popular,
-    get_profile,
-    get_request,
-    get_search,
     get_similar,
-    post_recommendations,
+    import_items,
+    list_items,
+    patch_item,
+    post_items,
+)
+from poise.serve.http.parameters import AFTER, LIMIT, K, Parameter, Q, identifier
+from poise.serve.http.popular import get_popular
+from poise.serve.http.recommendations import post_recommendations
+from poise.serve.http.requests import get_request
+from poise.serve.http.search import get_search
+from poise.serve.http.users import (
+    delete_user,
+    get_profile,
+    get_user,
+    import_users,
+    list_users,
+    patch_user,
+    post_users,
 )
 from poise.serve.schema.messages import (
     Accepted,
@@ -45,6 +51,49 @@ from poise.serve.schema.messages import (
     UserPage,
     UserPatch,
 )
+from poise.serve.tenant import Tenant
+
+Answer = Callable[[Request, Tenant], Awaitable[Response]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One thing that the API does.
+
+    Attributes:
+        method: of HTTP.
+        path: with parameters in braces.
+        name: by which clients call it.
+        summary: what it does, in a line.
+        scope: that a key needs; None for what anybody may ask.
+        answer: does it.
+        parameters: besides the body.
+        body: the types that the body may be of; one of them, or many in a list under ``many``.
+        many: the name of the list.
+        lines: whether the body is one entry a line.
+        result: the type of the answer; None where it has no body.
+        result_type: the media type of the answer.
+        status: of the answer.
+        problems: the statuses of errors that it may answer, besides those that all may.
+        example: of a body.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    scope: str | None
+    answer: Answer
+    parameters: tuple[Parameter, ...] = ()
+    body: type | None = None
+    many: str | None = None
+    lines: bool = False
+    result: type | None = None
+    result_type: str = "application/json"
+    status: int = 200
+    problems: tuple[int, ...] = ()
+    example: Mapping[str, Any] = field(default_factory=dict)
+
 
 _ITEM = identifier("item_id", "50")
 _USER = identifier("user_id", "42")

@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
+from poise.serve.errors import ForbiddenError
+from poise.serve.http.problems import MalformedBodyError
 from poise.serve.http.request_bodies import read_body
-from poise.serve.schema.problems import ForbiddenError, MalformedError
 
 KEY = "poise_key"  # the cookie with the API key
 FORM = "poise_form"  # the cookie with the token that each form repeats
@@ -47,8 +48,8 @@ async def read_form(request: Request) -> list[tuple[str, str]]:
 
     Raises:
         ForbiddenError: it was sent from elsewhere, or the browser keeps no cookies.
-        MalformedError: it is no form.
-        TooLargeError: it is too long.
+        MalformedBodyError: it is no form.
+        LargeBodyError: it is too long.
     """
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise ForbiddenError("this form was sent by another site; go back to the page and try again")
@@ -56,7 +57,7 @@ async def read_form(request: Request) -> list[tuple[str, str]]:
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError:
-        raise MalformedError("the form cannot be read") from None
+        raise MalformedBodyError("the form cannot be read") from None
     sent, kept = dict(fields).get("token", ""), request.cookies.get(FORM, "")
     if not kept or not hmac.compare_digest(sent.encode(), kept.encode()):
         raise ForbiddenError("this form is out of date, or cookies are off; go back to the page, reload it, try again")

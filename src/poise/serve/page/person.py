@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from poise.durations import MINUTE
-from poise.serve.http.recommendations import profile
+from poise.serve.http.users import profile
 from poise.serve.page.words import ago, done, leaning
 from poise.serve.state.interests import interests
 from poise.serve.state.user_histories import LAST

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poise.serve.catalogue.catalogue import Catalogue
-from poise.serve.http.recommendations import search
+from poise.serve.http.search import search
 from poise.serve.page.pictures import picture_of
 from poise.serve.page.visit import Visit
 from poise.serve.schema.messages import MOST_SHOWN

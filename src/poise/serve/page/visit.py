@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from poise.serve.errors import InvalidRequestError
 from poise.serve.schema.messages import Id
-from poise.serve.schema.problems import BadRequestError
 
 POPULAR = "popular"  # what is merely popular, as a thing to compare with
 LONGEST_QUERY = 200
@@ -40,7 +40,7 @@ class Visit:
         """Read it from the fields of an address or of a form.
 
         Raises:
-            BadRequestError: an id is none.
+            InvalidRequestError: an id is none.
         """
         given: dict[str, str] = {}
         since = []
@@ -76,4 +76,4 @@ def _id(value: str | None) -> str | None:
     try:
         return None if value is None else msgspec.convert(value, Id)
     except msgspec.ValidationError:
-        raise BadRequestError("an id has 1 to 256 signs, none of them a control sign") from None
+        raise InvalidRequestError("an id has 1 to 256 signs, none of them a control sign") from None

@@ -267,6 +267,13 @@ class Health(Struct, frozen=True):
     reason: str | None = None
 
 
+class FieldProblem(Struct, frozen=True):
+    """What is wrong with one field of a body, and where it stands, as a JSON pointer (RFC 6901)."""
+
+    pointer: str
+    detail: str
+
+
 class Problem(Struct, frozen=True, omit_defaults=True):
     """An error, by RFC 9457."""
 
@@ -274,4 +281,4 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     title: str
     status: int
     detail: str
-    errors: list[Refusal] | UnsetType = UNSET
+    errors: list[FieldProblem] | UnsetType = UNSET

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from poise.serve.errors import InvalidRequestError
 from poise.serve.schema.messages import EARLIEST, LATEST
-from poise.serve.schema.problems import BadRequestError
 
 
 def milliseconds(given: int | datetime | None, now: int) -> int:
     """Return a moment in milliseconds since 1970; ``now`` where none is given.
 
     Raises:
-        BadRequestError: it is before 1973 or after 2100.
+        InvalidRequestError: it is before 1973 or after 2100.
     """
     if given is None:
         return now
@@ -21,5 +21,5 @@ def milliseconds(given: int | datetime | None, now: int) -> int:
     zoned = given if given.tzinfo else given.replace(tzinfo=UTC)
     moment = int(zoned.timestamp() * 1000)
     if not EARLIEST <= moment <= LATEST:
-        raise BadRequestError(f"timestamp: {given.isoformat()} is not between 1973 and 2100")
+        raise InvalidRequestError(f"timestamp: {given.isoformat()} is not between 1973 and 2100")
     return moment

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"  # the newest file in migrations/versions
+REVISION = "0002"  # the newest file in migrations/versions
 
 # PostgreSQL would sort ids by the rules of a language; SQLite sorts by bytes, and so it is quicker too.
 Id = Text().with_variant(Text(collation="C"), "postgresql")
@@ -118,6 +118,7 @@ impressions = Table(
     Column("stage", Text, nullable=False),
     Column("shown", Integer, nullable=False),
     Column("slate", Text, nullable=False),  # JSON: [ids, scores, probabilities]
+    Column("detail", Text),  # JSON: what else is known of the page, by name
     UniqueConstraint("project", "request_id", "offset", name="poise_impressions_page"),
     Index(
         "poise_impressions_user",

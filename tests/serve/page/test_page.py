@@ -22,9 +22,9 @@ from poise.project import Project
 from poise.serve.catalogue.catalogue import Catalogue
 from poise.serve.http.app import make_app
 from poise.serve.page.pictures import picture_of, read_picture
+from poise.serve.page.routes import PAGES
 from poise.serve.page.visit import Visit
 from poise.serve.page.words import ago, done
-from poise.serve.pages import PAGES
 from poise.store.records import Item
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -407,7 +407,7 @@ def test_while_it_starts_and_when_it_cannot():
 
 
 def test_a_failure_is_a_page_without_secrets(server, visitor, monkeypatch):
-    monkeypatch.setattr("poise.serve.pages.shelf", None)
+    monkeypatch.setattr("poise.serve.page.routes.shelf", None)
     page = visitor.get(status=500)
     assert "Something went wrong here" in page
     assert "NoneType" not in page

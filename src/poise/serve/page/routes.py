@@ -12,7 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from poise.serve.errors import ForbiddenError, InvalidRequestError, NotFoundError, UnauthorizedError, UnavailableError
 from poise.serve.http.events import take_in
+from poise.serve.http.problems import detail_of, headers_of, status_of
 from poise.serve.http.request_bodies import explain
 from poise.serve.page.guard import KEY, given_key, is_key, keep, read_form, with_key
 from poise.serve.page.person import invented, people, person
@@ -22,18 +24,8 @@ from poise.serve.page.shelf import shelf
 from poise.serve.page.sides import changes, other_side, others, served_side
 from poise.serve.page.visit import POPULAR, Visit
 from poise.serve.schema.messages import EventIn
-from poise.serve.schema.problems import (
-    BadRequestError,
-    ForbiddenError,
-    NotFoundError,
-    RequestError,
-    TooManyError,
-    UnauthorizedError,
-    UnavailableError,
-)
 from poise.serve.telemetry.logs import log_error, log_request
 from poise.serve.tenant import Tenant
-from poise.store.errors import StoreError, StoreFull
 
 Answer = Callable[[Request], Awaitable[Response]]
 _TITLES = {403: "Not allowed", 404: "Not found", 429: "Too much at once", 500: "A mistake", 503: "Not just now"}
@@ -80,7 +72,7 @@ async def act(request: Request, tenant: Tenant) -> Response:
     given, visit = dict(fields), Visit.of(fields)
     behaviour = next((name for name in ACTS if given.get(name)), None)
     if behaviour is None:
-        raise BadRequestError("this form says nothing that somebody did; go back to the page and try again")
+        raise InvalidRequestError("this form says nothing that somebody did; go back to the page and try again")
     entry = {
         "user_id": visit.user_id,
         "item_id": given[behaviour],
@@ -90,7 +82,7 @@ async def act(request: Request, tenant: Tenant) -> Response:
     try:
         event = msgspec.convert(entry, EventIn)
     except msgspec.ValidationError as error:
-        raise BadRequestError(explain(error)) from None
+        raise InvalidRequestError(explain(error)) from None
     await take_in(tenant, [(0, event)])
     return _to(visit.address("slates"))
 
@@ -149,39 +141,35 @@ def _page(path: str, answer: Answer, method: str = "GET") -> Route:
         except UnauthorizedError as error:
             tried = request.method == "POST" or KEY in request.cookies
             response = as_page(request, "key.html", 401, problem=str(error) if tried else "")
-        except RequestError as error:
-            response = _problem(request, error)
-        except StoreFull as error:
-            response = _problem(request, TooManyError(str(error), headers={"Retry-After": "1"}))
-        except StoreError as error:
-            response = _problem(request, UnavailableError(str(error), headers={"Retry-After": "2"}))
         except ClientDisconnect:
             response = Response(status_code=400)
         except Exception as error:
-            log_error(error)
-            response = _problem(request, RequestError("something went wrong here; the server's log says what"))
+            response = _problem(request, error)
         log_request(request.method, path, response.status_code, time.perf_counter() - start)
         return response
 
     return Route(path, guarded, methods=[method])
 
 
-def _problem(request: Request, error: RequestError) -> Response:
+def _problem(request: Request, error: Exception) -> Response:
     """Return an error as a page; while the server is starting, one that comes again by itself."""
     starting = (
         isinstance(error, UnavailableError)
         and request.app.state.server.failed is None
         and not (request.app.state.server.tenants)
     )
+    status = status_of(error)
+    if status == 500:
+        log_error(error)
     response = as_page(
         request,
         "problem.html",
-        error.status,
-        title="Starting" if starting else _TITLES.get(error.status, "That does not work"),
-        detail="The run is being loaded. This page comes by itself." if starting else f"{error}.",
+        status,
+        title="Starting" if starting else _TITLES.get(status, "That does not work"),
+        detail="The run is being loaded. This page comes by itself." if starting else f"{detail_of(error)}.",
         signed_in=isinstance(error, ForbiddenError) and KEY in request.cookies,
     )
-    response.headers.update(error.headers)
+    response.headers.update(headers_of(error))
     if starting:
         response.headers["Refresh"] = "1"
     return response

@@ -1,0 +1,55 @@
+"""Why a request is not answered as it asks, whatever carries it; ``http`` tells it in terms of HTTP."""
+
+from __future__ import annotations
+
+from poise.errors import PoiseError
+
+
+class ServeError(PoiseError):
+    """A request that cannot be answered as it asks."""
+
+
+class InvalidRequestError(ServeError):
+    """What is asked is not of the form that is allowed.
+
+    Args:
+        detail: what is wrong with it, and what to do.
+        field: the field of the body that is wrong, as a JSON pointer (RFC 6901); empty if it is not a single one.
+    """
+
+    def __init__(self, detail: str, field: str = "") -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class NotFoundError(ServeError):
+    """There is no such thing."""
+
+
+class UnauthorizedError(ServeError):
+    """There is no key, or nobody knows it."""
+
+
+class ForbiddenError(ServeError):
+    """The key is not for that."""
+
+
+class RetryLaterError(ServeError):
+    """It cannot be done at the moment.
+
+    Args:
+        detail: why, and what to do.
+        retry_after: seconds after which it may be tried again.
+    """
+
+    def __init__(self, detail: str, *, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class OverloadedError(RetryLaterError):
+    """More requests than allowed, or than there is room for."""
+
+
+class UnavailableError(RetryLaterError):
+    """Something that is needed is not there."""

@@ -1,0 +1,50 @@
+"""Finding items by what was typed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+
+from poise.serve.http.parameters import K, Q, read_int, read_text
+from poise.serve.http.responses import as_json
+from poise.serve.schema.messages import Found, FoundItem
+from poise.serve.tenant import Tenant
+
+SEARCHED_WITHIN = 1.0  # seconds, beyond which words alone must do
+
+
+async def get_search(request: Request, tenant: Tenant) -> Response:
+    """Return the items that fit what was typed, by words and meaning together."""
+    query, k = read_text(request, Q), read_int(request, K)
+    assert query is not None
+    return as_json(await search(tenant, query, k))
+
+
+async def search(tenant: Tenant, query: str, k: int) -> Found:
+    """Return the ``k`` items that fit ``query`` best, by words alone where meaning takes too long."""
+    served = tenant.state.serving_model
+    start = time.perf_counter()
+    try:
+        items, values = await tenant.searching.run(
+            SEARCHED_WITHIN, served.item_search.search, query, served.catalogue, k, semantic=True
+        )
+    except Exception as error:  # whatever an encoder does, there is an answer
+        tenant.metrics.fallbacks.labels("encoder", type(error).__name__).inc()
+        items, values = await asyncio.to_thread(served.item_search.search, query, served.catalogue, k, semantic=False)
+    tenant.metrics.seconds_of("search", start)
+    return as_found(tenant, items, values)
+
+
+def as_found(tenant: Tenant, items: np.ndarray, values: np.ndarray) -> Found:
+    """Return items, by their indices, as they stand in an answer."""
+    catalogue = tenant.state.serving_model.catalogue
+    return Found(
+        [
+            FoundItem(catalogue.item_ids.id(item), catalogue.titles[item], round(float(value), 6))
+            for item, value in zip(items.tolist(), values.tolist(), strict=False)
+        ]
+    )

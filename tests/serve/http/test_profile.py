@@ -1,0 +1,19 @@
+"""What the system believes of a user."""
+
+from __future__ import annotations
+
+
+def test_profile(server):
+    user = "visitor"
+    assert server.client.get(f"/v1/users/{user}/profile").status_code == 404
+    for item in ("i00", "i06", "i12", "i01"):
+        server.add(user, item)
+    server.client.post("/v1/users", json={"user_id": user, "content": {"city": "Bergen"}})
+    told = server.client.get(f"/v1/users/{user}/profile").json()
+    assert told["events"] == 4
+    assert [one["item_id"] for one in told["history"]] == ["i01", "i12", "i06", "i00"]
+    assert told["content"] == {"city": "Bergen"}
+    strongest = told["interests"][0]
+    assert (strongest["column"], strongest["label"]) in {("genres", "classic"), ("country", "no")}
+    assert strongest["times_average"] > 1
+    assert strongest["label"] in told["words"]

@@ -1,0 +1,13 @@
+"""What was answered to a request is told afterwards."""
+
+from __future__ import annotations
+
+
+def test_requests(server):
+    slate = server.recommend(user_id="visitor", k=4)
+    told = server.client.get(f"/v1/requests/{slate['request_id']}").json()
+    assert (told["user_id"], told["run"], told["stage"]) == ("visitor", slate["run"], "popular")
+    assert [{key: one[key] for key in ("item_id", "score", "probability")} for one in told["items"]] == [
+        {key: one[key] for key in ("item_id", "score", "probability")} for one in slate["items"]
+    ]
+    assert server.client.get("/v1/requests/who").status_code == 404

@@ -1,0 +1,35 @@
+"""Only ``http`` and ``page`` know HTTP."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import poise.serve
+
+SERVE = Path(poise.serve.__file__).parent
+KNOW_HTTP = ("http", "page")
+STARTS_IT_ALL = SERVE / "server.py"  # puts the application together, and may import it
+FILES = sorted(path for path in SERVE.rglob("*.py") if path.relative_to(SERVE).parts[0] not in KNOW_HTTP)
+
+
+def imported_by(path: Path) -> set[str]:
+    """Return the modules that a file imports, anywhere in it."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return modules
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SERVE)))
+def test_what_is_no_face_of_the_server_knows_no_http(path: Path) -> None:
+    modules = imported_by(path)
+    assert not {name for name in modules if name.split(".")[0] in ("starlette", "http")}
+    if path != STARTS_IT_ALL:
+        faces = tuple(f"poise.serve.{room}" for room in KNOW_HTTP)
+        assert not {name for name in modules if name.startswith(faces)}
