@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from poise.config import ServeTable
+from poise.durations import DAY
 from poise.errors import PoiseError
 from poise.project.project import Project
 from poise.serve.auth import KeyAuth
@@ -101,7 +102,7 @@ class Tenant:
         """Delete what was shown too long ago, for ever."""
         while True:
             await asyncio.sleep(every)
-            before = int((time.time() - self.options.impression_retention_days * 86_400) * 1000)
+            before = int(time.time() * 1000 - self.options.impression_retention_days * DAY)
             with contextlib.suppress(PoiseError):  # the store is away: the next time
                 while await settled(self.store.forget_impressions(before)):
                     await asyncio.sleep(0.1)

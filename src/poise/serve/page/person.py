@@ -6,6 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
+from poise.durations import MINUTE
 from poise.serve.http.users import profile
 from poise.serve.page.words import ago, done, leaning
 from poise.serve.state.interests import interests
@@ -14,7 +15,7 @@ from poise.serve.tenant import Tenant
 
 OFFERED = 8  # people to pick from
 INTERESTS = 4
-FRESH = 60_000  # milliseconds that something has just happened
+FRESH = MINUTE  # that something has just happened
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import polars as pl
 from poise.candidates import Candidates
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.data.schema import json_columns
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
 from poise.pipeline import Pipeline
@@ -22,7 +23,6 @@ from poise.serve.catalogue.item_search import ItemSearch
 from poise.serve.state.ranking_request import RankedItems, RankingRequest
 from poise.serve.state.user_histories import queries_of
 from poise.slates import Reason, Slates
-from poise.store import coerce
 from poise.store.records import Item
 from poise.types import Doubles, Indices, Mask
 
@@ -253,7 +253,7 @@ class ServingModel:
             queries = replace(queries, candidates=Ragged.from_rows([items[items < size] for items in named]))
         if pipeline.reads_users:
             told = [request.history.user for request in requests]
-            queries = replace(queries, users=coerce.frame(told, self.user_columns))
+            queries = replace(queries, users=json_columns.frame(told, self.user_columns))
         if any(request.context for request in requests):
             names = sorted({name for request in requests for name in request.context})
             rows = {name: [request.context.get(name) for request in requests] for name in names}
