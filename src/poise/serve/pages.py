@@ -21,7 +21,6 @@ from poise.serve.page.render import HEADERS, STYLE, as_page, stylesheet
 from poise.serve.page.shelf import shelf
 from poise.serve.page.sides import changes, other_side, others, served_side
 from poise.serve.page.visit import POPULAR, Visit
-from poise.serve.schema.messages import EventIn
 from poise.serve.schema.problems import (
     BadRequestError,
     ForbiddenError,
@@ -34,6 +33,7 @@ from poise.serve.schema.problems import (
 from poise.serve.telemetry.logs import log_error, log_request
 from poise.serve.tenant import Tenant
 from poise.store.errors import StoreError, StoreFull
+from poise_client.schema.events import Event
 
 Answer = Callable[[Request], Awaitable[Response]]
 _TITLES = {403: "Not allowed", 404: "Not found", 429: "Too much at once", 500: "A mistake", 503: "Not just now"}
@@ -88,7 +88,7 @@ async def act(request: Request, tenant: Tenant) -> Response:
         "request_id": given.get("request") or None,
     }
     try:
-        event = msgspec.convert(entry, EventIn)
+        event = msgspec.convert(entry, Event)
     except msgspec.ValidationError as error:
         raise BadRequestError(explain(error)) from None
     await take_in(tenant, [(0, event)])

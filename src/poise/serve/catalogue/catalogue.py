@@ -17,10 +17,10 @@ from poise.data.dataset import Dataset, Kind
 from poise.data.event_log import EventLog, user_offsets
 from poise.data.schema.column_types import to_numbers
 from poise.data.vocabulary import Vocabulary
-from poise.serve.schema.messages import Filter
 from poise.serve.schema.problems import BadRequestError
 from poise.store.records import Item
 from poise.types import Mask
+from poise_client.schema.recommendations import Filter
 
 MASKS_KEPT = 256  # filters whose result is kept
 

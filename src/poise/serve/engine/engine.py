@@ -20,7 +20,6 @@ from poise.serve.engine.batcher import Batcher, TooSlowError
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.impression_log import EVERY, Impressions
 from poise.serve.engine.slate_cache import CachedSlate
-from poise.serve.schema.messages import HistoryEvent, ItemOut, ReasonOut, RecommendationIn, SlateOut, Stage
 from poise.serve.schema.problems import BadRequestError, NotFoundError, TooManyError
 from poise.serve.schema.timestamps import milliseconds
 from poise.serve.state.serving_model import RankedItems, RankingRequest, ServingModel, rank_batch
@@ -32,6 +31,9 @@ from poise.store.errors import StoreError
 from poise.store.records import Event, Impression
 from poise.types import Mask
 from poise.wording import verb
+from poise_client.schema import recommendations as messages
+from poise_client.schema.events import HistoryEvent
+from poise_client.schema.recommendations import RecommendationRequest, RecommendedItem, Slate, Stage
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -81,8 +83,8 @@ class Engine:
         self._warm_up()
 
     async def recommend(
-        self, asked: RecommendationIn, served: ServingModel | None = None, seconds: dict[str, float] | None = None
-    ) -> SlateOut:
+        self, asked: RecommendationRequest, served: ServingModel | None = None, seconds: dict[str, float] | None = None
+    ) -> Slate:
         """Return what to show.
 
         Args:
@@ -123,7 +125,7 @@ class Engine:
             seconds.update(answer=answered - start, reasons=time.perf_counter() - answered)
         request_id = asked.request_id if asked.offset and asked.request_id else next(_REQUEST_IDS)
         items = self._items(one, ranked, probabilities, reasons)
-        slate = SlateOut(request_id, served.name, served.model, stage, items)
+        slate = Slate(request_id, served.name, served.model, stage, items)
         self.measures.slates_by[stage].inc()
         if again is None:
             self._log(slate, asked, now)
@@ -225,25 +227,25 @@ class Engine:
 
     def _items(
         self, one: RankingRequest, ranked: RankedItems, probabilities: Sequence[float], why: list[list[Reason]] | None
-    ) -> list[ItemOut]:
+    ) -> list[RecommendedItem]:
         catalogue = one.served.catalogue
         titles, shown = catalogue.titles, ranked.items.tolist()
         ids = [catalogue.ids[item] for item in shown]
         if why is None:
             return [
-                ItemOut(item_id, titles[item], round(score, 6), probability)
+                RecommendedItem(item_id, titles[item], round(score, 6), probability)
                 for item_id, item, score, probability in zip(
                     ids, shown, ranked.scores.tolist(), probabilities, strict=True
                 )
             ]
         said = self._verbs(one)
         return [
-            ItemOut(
+            RecommendedItem(
                 item_id,
                 titles[item],
                 round(score, 6),
                 probability,
-                [ReasonOut(reason.kind, round(reason.share, 4), reason.text(titles, said)) for reason in reasons],
+                [messages.Reason(reason.kind, round(reason.share, 4), reason.text(titles, said)) for reason in reasons],
             )
             for item_id, item, score, probability, reasons in zip(
                 ids, shown, ranked.scores.tolist(), probabilities, why, strict=True
@@ -257,7 +259,7 @@ class Engine:
             for item, name, value in zip(history.items.tolist(), history.names, history.values.tolist(), strict=True)
         }
 
-    def _allowed(self, served: ServingModel, asked: RecommendationIn) -> Mask:
+    def _allowed(self, served: ServingModel, asked: RecommendationRequest) -> Mask:
         allowed = served.catalogue.select(asked.filters)
         if asked.candidates is None:
             return allowed
@@ -265,7 +267,7 @@ class Engine:
         wanted[served.catalogue.item_ids.index(asked.candidates)] = True
         return allowed & wanted
 
-    async def _history(self, served: ServingModel, asked: RecommendationIn, now: int) -> History:
+    async def _history(self, served: ServingModel, asked: RecommendationRequest, now: int) -> History:
         if asked.history is not None:
             events = [_event(one, now) for one in asked.history]
             return History.of(events, served.catalogue.item_ids, served.behaviours)
@@ -308,7 +310,7 @@ class Engine:
                 return found
         return []
 
-    async def _shown_before(self, asked: RecommendationIn) -> list[Impression]:
+    async def _shown_before(self, asked: RecommendationRequest) -> list[Impression]:
         """Return the pages before, and the page itself if it was asked for before."""
         if not asked.offset:
             return []
@@ -319,7 +321,7 @@ class Engine:
             raise NotFoundError(f"there is no request {asked.request_id!r} of this user: ask for the first page first")
         return [page for page in pages if page.offset <= asked.offset]
 
-    def _log(self, slate: SlateOut, asked: RecommendationIn, now: int) -> None:
+    def _log(self, slate: Slate, asked: RecommendationRequest, now: int) -> None:
         self.impressions.add(
             Impression(
                 request_id=slate.request_id,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -22,14 +23,13 @@ from poise.serve.http.operations import Operation
 from poise.serve.http.parameters import check_known, with_slashes
 from poise.serve.http.responses import as_json
 from poise.serve.http.routes import OPERATIONS
-from poise.serve.schema.messages import Health
 from poise.serve.schema.problems import RequestError, TooManyError, UnauthorizedError, UnavailableError, problem
 from poise.serve.telemetry.logs import log_error, log_request
 from poise.serve.tenant import Tenant
 from poise.store.errors import StoreError, StoreFull
+from poise_client.schema.health import Health
 
 MOST_AT_WORK = 1_000  # requests at once, beyond which they are refused
-SNIPPET = Path(__file__).parents[2] / "client" / "browser" / "poise.js"
 FOLLOWED_EVERY = 0.5  # seconds, for what other processes write
 Opened = Callable[[], Sequence[Tenant]]
 
@@ -116,8 +116,10 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
         tenant.note_state()
         return Response(tenant.measures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    script = _browser_client()
+
     async def snippet(request: Request) -> Response:
-        return FileResponse(SNIPPET, media_type="text/javascript")
+        return FileResponse(script, media_type="text/javascript")
 
     routes = [
         Route("/poise.js", snippet),
@@ -199,6 +201,12 @@ def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Requ
         return response
 
     return answer
+
+
+def _browser_client() -> Path:
+    """Return where ``poise.js`` lies: in the package, or among the clients in a checkout of which it is a part."""
+    packaged = Path(str(files("poise.serve.http"))) / "browser" / "poise.js"
+    return packaged if packaged.exists() else Path(__file__).parents[4] / "clients" / "browser" / "poise.js"
 
 
 def _http_error(request: Request, error: Exception) -> Response:

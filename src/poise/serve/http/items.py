@@ -16,24 +16,15 @@ from poise.serve.http.events import IMPORTED_AT_ONCE, MOST_REFUSALS
 from poise.serve.http.parameters import AFTER, LIMIT, read_id, read_int, read_text
 from poise.serve.http.request_bodies import Batch, decode, explain, read_body, read_lines
 from poise.serve.http.responses import as_json, settled
-from poise.serve.schema.messages import (
-    Accepted,
-    CatalogueItem,
-    ItemIn,
-    ItemPage,
-    ItemPatch,
-    KnownUser,
-    Refusal,
-    UserIn,
-    UserPage,
-    UserPatch,
-)
 from poise.serve.schema.problems import NotFoundError
 from poise.serve.tenant import Tenant
-from poise.store.records import Item, User
+from poise.store import records
+from poise_client.schema.batches import Accepted, Refusal
+from poise_client.schema.items import Item, ItemBody, ItemPage, ItemPatch
+from poise_client.schema.users import User, UserBody, UserPage, UserPatch
 
 ENCODED_WITHIN = 2.0  # seconds that an answer waits for, so that what is new is ranked by its meaning when it is given
-_ITEMS, _USERS = Batch(ItemIn, "items"), Batch(UserIn, "users")
+_ITEMS, _USERS = Batch(ItemBody, "items"), Batch(UserBody, "users")
 _ITEM_PATCH, _USER_PATCH = msgspec.json.Decoder(ItemPatch), msgspec.json.Decoder(UserPatch)
 
 
@@ -41,14 +32,14 @@ async def post_items(request: Request, tenant: Tenant) -> Response:
     """Put in items, or replace them."""
     entries, refused, _ = _ITEMS.read(await read_body(request, tenant.options.max_body_bytes))
     accepted = await _put_items(tenant, [one for _, one in entries])
-    return as_json(Accepted(accepted, refused))
+    return as_json(Accepted(accepted, refused=refused))
 
 
 async def post_users(request: Request, tenant: Tenant) -> Response:
     """Put in what is known of users, or replace it."""
     entries, refused, _ = _USERS.read(await read_body(request, tenant.options.max_body_bytes))
     accepted = await _put_users(tenant, [one for _, one in entries])
-    return as_json(Accepted(accepted, refused))
+    return as_json(Accepted(accepted, refused=refused))
 
 
 async def import_items(request: Request, tenant: Tenant) -> Response:
@@ -126,10 +117,10 @@ async def list_users(request: Request, tenant: Tenant) -> Response:
     return as_json(UserPage([_user(one) for one in users], users[-1].user_id if len(users) == limit else None))
 
 
-async def _put_items(tenant: Tenant, items: Sequence[ItemIn]) -> int:
+async def _put_items(tenant: Tenant, items: Sequence[ItemBody]) -> int:
     if not items:
         return 0
-    rows = [Item(one.item_id, one.content, one.available) for one in items]
+    rows = [records.Item(one.item_id, one.content, one.available) for one in items]
     accepted = await settled(tenant.store.put_items(rows))
     await tenant.catch_up()
     with contextlib.suppress(PoiseError):  # the items are there, and are encoded when the encoder is back
@@ -137,10 +128,10 @@ async def _put_items(tenant: Tenant, items: Sequence[ItemIn]) -> int:
     return accepted
 
 
-async def _put_users(tenant: Tenant, users: Sequence[UserIn]) -> int:
+async def _put_users(tenant: Tenant, users: Sequence[UserBody]) -> int:
     if not users:
         return 0
-    accepted = await settled(tenant.store.put_users([User(one.user_id, one.content) for one in users]))
+    accepted = await settled(tenant.store.put_users([records.User(one.user_id, one.content) for one in users]))
     await tenant.catch_up()
     return accepted
 
@@ -159,12 +150,12 @@ async def _import(request: Request, tenant: Tenant, batch: Batch[Any], put: Any)
             accepted += await put(tenant, waiting)
             waiting.clear()
     accepted += await put(tenant, waiting)
-    return as_json(Accepted(accepted, refused))
+    return as_json(Accepted(accepted, refused=refused))
 
 
-def _item(item: Item) -> CatalogueItem:
-    return CatalogueItem(item.item_id, dict(item.content), item.available)
+def _item(item: records.Item) -> Item:
+    return Item(item.item_id, dict(item.content), item.available)
 
 
-def _user(user: User) -> KnownUser:
-    return KnownUser(user.user_id, dict(user.content))
+def _user(user: records.User) -> User:
+    return User(user.user_id, dict(user.content))

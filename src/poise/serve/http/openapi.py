@@ -9,8 +9,10 @@ import msgspec
 
 from poise._version import __version__
 from poise.serve.http.operations import Operation
-from poise.serve.schema.messages import MOST_AT_ONCE, Health, Problem
 from poise.serve.schema.problems import MEDIA_TYPE
+from poise_client.schema.fields import MOST_AT_ONCE
+from poise_client.schema.health import Health
+from poise_client.schema.problems import Problem
 
 _PROBLEMS = {
     400: "The body is no JSON.",

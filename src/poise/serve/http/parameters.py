@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from poise.serve.http.operations import Parameter
-from poise.serve.schema.messages import MOST_SHOWN, PLAIN
 from poise.serve.schema.problems import BadRequestError
+from poise_client.schema.fields import MOST_SHOWN, PLAIN
 
 ID = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": PLAIN}
 K = Parameter(name="k", schema={"type": "integer", "minimum": 1, "maximum": MOST_SHOWN, "default": 10}, example=5)

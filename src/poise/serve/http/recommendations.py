@@ -17,22 +17,16 @@ from poise.errors import DataError, UsageError
 from poise.serve.http.parameters import K, Q, read_id, read_int, read_text
 from poise.serve.http.request_bodies import decode, read_body
 from poise.serve.http.responses import as_json, settled
-from poise.serve.schema.messages import (
-    Done,
-    Found,
-    FoundItem,
-    ProfileOut,
-    ReceiptOut,
-    RecommendationIn,
-    RequestOut,
-    Shown,
-)
 from poise.serve.schema.problems import ForbiddenError, NotFoundError
 from poise.serve.state.interests import in_words, interests
 from poise.serve.tenant import Tenant
 from poise.top_k import top_k
+from poise_client.schema.impressions import Impression, ShownItem
+from poise_client.schema.recommendations import RecommendationRequest
+from poise_client.schema.search import ScoredItem, ScoredItems
+from poise_client.schema.users import ErasureReceipt, PastEvent, UserProfile
 
-_RECOMMENDATION = msgspec.json.Decoder(RecommendationIn)
+_RECOMMENDATION = msgspec.json.Decoder(RecommendationRequest)
 HISTORY_SHOWN = 50
 MOST_EVENTS = 1_000_000
 SEARCHED_WITHIN = 1.0  # seconds, beyond which words alone must do
@@ -60,7 +54,7 @@ async def get_similar(request: Request, tenant: Tenant) -> Response:
     if not at or (not served.catalogue.available[at] and not served.catalogue.contents[at]):
         raise NotFoundError(f"there is no item {item_id!r}")
     if at >= served.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
-        return as_json(Found([]))
+        return as_json(ScoredItems([]))
     try:
         scores = await asyncio.to_thread(served.pipeline._similarity, np.array([at], dtype=np.int32))
     except UsageError as error:
@@ -90,7 +84,7 @@ async def get_search(request: Request, tenant: Tenant) -> Response:
     return as_json(await search(tenant, query, k))
 
 
-async def search(tenant: Tenant, query: str, k: int) -> Found:
+async def search(tenant: Tenant, query: str, k: int) -> ScoredItems:
     """Return the ``k`` items that fit ``query`` best, by words alone where meaning takes too long."""
     served = tenant.live.served
     start = time.perf_counter()
@@ -114,7 +108,7 @@ async def get_profile(request: Request, tenant: Tenant) -> Response:
     return as_json(found)
 
 
-async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
+async def profile(tenant: Tenant, user_id: str) -> UserProfile | None:
     """Return what is believed of a user; None if nothing is known.
 
     Raises:
@@ -130,12 +124,12 @@ async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
     index = served.catalogue.item_ids.index([event.item_id for event in events])
     titles = served.catalogue.titles
     history = [
-        Done(event.item_id, titles[at] if at else event.item_id, event.behaviour, event.time, event.value)
+        PastEvent(event.item_id, titles[at] if at else event.item_id, event.behaviour, event.time, event.value)
         for event, at in zip(events, index.tolist(), strict=True)
     ]
     found = await asyncio.to_thread(interests, served.catalogue, index[index > 0].tolist())
     content = {} if user is None else dict(user.content)
-    return ProfileOut(user_id, len(events), history[::-1][:HISTORY_SHOWN], found, in_words(found), content)
+    return UserProfile(user_id, len(events), history[::-1][:HISTORY_SHOWN], found, in_words(found), content)
 
 
 async def get_request(request: Request, tenant: Tenant) -> Response:
@@ -148,12 +142,12 @@ async def get_request(request: Request, tenant: Tenant) -> Response:
     for event in await tenant.engine.read(tenant.store.feedback, request_id):
         feedback[event.item_id].append(event.behaviour)
     items = [
-        Shown(item, score, probability, feedback.get(item, []))
+        ShownItem(item, score, probability, feedback.get(item, []))
         for page in pages
         for item, score, probability in zip(page.items, page.scores, page.probabilities, strict=True)
     ]
     first = pages[0]
-    return as_json(RequestOut(request_id, first.user_id, first.run, first.stage, first.time, items))
+    return as_json(Impression(request_id, first.user_id, first.run, first.stage, first.time, items))
 
 
 async def delete_user(request: Request, tenant: Tenant) -> Response:
@@ -166,7 +160,7 @@ async def delete_user(request: Request, tenant: Tenant) -> Response:
     tenant.engine.forget(user_id)
     await tenant.catch_up()
     await asyncio.to_thread(tenant.project.forget_data)
-    return as_json(ReceiptOut(receipt.receipt_id, user_id, receipt.counts, receipt.runs))
+    return as_json(ErasureReceipt(receipt.receipt_id, user_id, receipt.counts, receipt.runs))
 
 
 def _holding(tenant: Tenant, user_id: str) -> list[str]:
@@ -189,11 +183,11 @@ def _made(tenant: Tenant, name: str) -> float:
         return math.inf
 
 
-def _found(tenant: Tenant, items: np.ndarray, values: np.ndarray) -> Found:
+def _found(tenant: Tenant, items: np.ndarray, values: np.ndarray) -> ScoredItems:
     catalogue = tenant.live.served.catalogue
-    return Found(
+    return ScoredItems(
         [
-            FoundItem(catalogue.item_ids.id(item), catalogue.titles[item], round(float(value), 6))
+            ScoredItem(catalogue.item_ids.id(item), catalogue.titles[item], round(float(value), 6))
             for item, value in zip(items.tolist(), values.tolist(), strict=False)
         ]
     )

@@ -9,8 +9,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 from starlette.requests import Request
 
-from poise.serve.schema.messages import MOST_AT_ONCE, Refusal
 from poise.serve.schema.problems import BadRequestError, MalformedError, TooLargeError, TooLongError, TooManyError
+from poise_client.schema.batches import Refusal
+from poise_client.schema.fields import MOST_AT_ONCE
 
 Entry = TypeVar("Entry")
 

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from poise.serve.schema.messages import Id
 from poise.serve.schema.problems import BadRequestError
+from poise_client.schema.fields import Id
 
 POPULAR = "popular"  # what is merely popular, as a thing to compare with
 LONGEST_QUERY = 200

@@ -10,7 +10,8 @@ from msgspec import UNSET
 from starlette.responses import Response
 
 from poise.errors import PoiseError
-from poise.serve.schema.messages import Problem, Refusal
+from poise_client.schema.batches import Refusal
+from poise_client.schema.problems import Problem
 
 MEDIA_TYPE = "application/problem+json"
 

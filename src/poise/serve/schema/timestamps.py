@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from poise.serve.schema.messages import EARLIEST, LATEST
 from poise.serve.schema.problems import BadRequestError
+from poise_client.schema.fields import EARLIEST, LATEST
 
 
 def milliseconds(given: int | datetime | None, now: int) -> int:
