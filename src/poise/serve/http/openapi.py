@@ -33,6 +33,8 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     types = {kind for one in operations for kind in (one.body, one.result) if kind is not None}
     kinds = sorted({*types, Problem, Health}, key=lambda kind: kind.__name__)
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    for component in components.values():  # the rest of a docstring is for readers of Python
+        component["description"] = component["description"].split("\n", maxsplit=1)[0]
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)

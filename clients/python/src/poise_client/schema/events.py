@@ -30,7 +30,7 @@ class Event(Body, frozen=True):
 
 
 class HistoryEvent(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that somebody without an id did; see :class:`Event`."""
+    """Something that somebody without an id did."""
 
     item_id: Id
     behaviour: Name = "view"

@@ -42,4 +42,4 @@ class ItemPage(Struct, frozen=True):
     """A part of the catalogue, and after which item the next one begins; None at the end."""
 
     items: list[Item]
-    next: str | None = None
+    next: str | None

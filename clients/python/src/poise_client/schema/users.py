@@ -39,7 +39,7 @@ class UserPage(Struct, frozen=True):
     """A part of the users, and after which user the next one begins; None at the end."""
 
     users: list[User]
-    next: str | None = None
+    next: str | None
 
 
 class PastEvent(Struct, frozen=True):
