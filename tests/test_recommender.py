@@ -16,7 +16,8 @@ from poise.data.ragged import Ragged
 from poise.data.split import leave_last_out
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError
-from poise.models import ALS, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
+from poise.fit_options import FitOptions
+from poise.models import ALS, BPR, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
 from poise.models.inner_product import InnerProduct
 from poise.models.sequential.sequence_model import SequenceModel
 from poise.recommender import Recommender, load
@@ -439,7 +440,7 @@ def test_a_model_of_ones_own(films, tmp_path):
     class Alphabet(Recommender):
         reverse: bool = False
 
-        def _fit(self, data, valid):
+        def _fit(self, data, valid, options):
             self.order = np.arange(data.item_ids.size, dtype=np.float32) * (1 if self.reverse else -1)
 
         def score(self, queries):
@@ -479,3 +480,16 @@ def test_slates_as_a_table(films):
     assert [len(slate) for slate in slates] == [0, 2]
     assert (slates.items[0] == 0).all()
     assert (slates.scores[0] == -np.inf).all()
+
+
+def test_a_seed_that_is_handed_down_counts_in_place_of_the_models_own(films):
+    split = leave_last_out(films)
+    queries = split.test.queries
+    for make in (
+        lambda seed: BPR(factors=4, iterations=5, seed=seed),
+        lambda seed: TwoTower(dim=8, components=4, epochs=1, seed=seed),
+    ):
+        own, other = (make(seed).fit(split.train).score(queries) for seed in (7, 0))
+        handed = Blend(members=[make(0)]).fit(split.train, options=FitOptions(seed=7, threads=1)).members[0]
+        np.testing.assert_array_equal(handed.score(queries), own)
+        assert (own != other).any()

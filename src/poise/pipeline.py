@@ -13,6 +13,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.fit_options import FitOptions
 from poise.policy.new_items import boosted, choose_boost, measure_boosts
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
@@ -57,9 +58,9 @@ class Pipeline(Recommender):
         brought = f" over {' + '.join(retriever.name for retriever in self.retrievers)}" if self.retrievers else ""
         return f"{self.ranker.name}{brought}"
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for part in (*self.retrievers, self.ranker):
-            part.fit_once(data, valid)
+            part.fit_once(data, valid, options)
         self.new = _new_items(data)
         if self.new_items is None and valid is not None and len(self.new):
             figures = measure_boosts(self.ranker, valid, self.new)
@@ -68,14 +69,14 @@ class Pipeline(Recommender):
                 str(cold_start_boost): round(figure, 5) for cold_start_boost, figure in figures.items()
             }
 
-    def _refit(self, data: Dataset) -> None:
+    def _refit(self, data: Dataset, options: FitOptions) -> None:
         for part in (*self.retrievers, self.ranker):
-            part.refit(data)
+            part.refit(data, options)
         self.new = _new_items(data)
 
-    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+    def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for part in (*self.retrievers, self.ranker):
-            part.update(data, valid)
+            part.update(data, valid, options)
         self.new = _new_items(data)
 
     def _grow(self, data: Dataset) -> None:

@@ -24,6 +24,7 @@ from poise.data.ragged import Ragged
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError, one_line
 from poise.files import atomic_directory, read_json, write_json
+from poise.fit_options import FitOptions
 from poise.slates import Reason, Slates
 from poise.top_k import top_k
 from poise.types import Floats, Indices
@@ -73,12 +74,13 @@ class Recommender(ABC):
         """Whether it goes by what the columns say of who asks, :attr:`Queries.users`."""
         return False
 
-    def fit(self, data: Dataset, valid: Holdout | None = None) -> Self:
+    def fit(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
         """Learn from all events of ``data``.
 
         Args:
             data: what may be learnt from: the training part of a split, or everything.
             valid: for recommenders that choose something (weights, when to stop): the validation part of that split.
+            options: how and where to fit: device, seed, threads, who is told how it goes.
 
         Returns:
             itself, fitted.
@@ -88,24 +90,26 @@ class Recommender(ABC):
         """
         self._require_learnable(data)
         self.selected = {}
-        self._fit(data, valid)
-        self._learnt_from = (data, valid)
-        return self._fitted(data)
+        with options.limited_threads():
+            self._fit(data, valid, options)
+            self._learnt_from = (data, valid)
+            return self._fitted(data)
 
-    def fit_once(self, data: Dataset, valid: Holdout | None = None) -> Self:
+    def fit_once(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
         """Learn as :meth:`fit` does, unless these very objects are what it has learnt from: for parts of a whole."""
         learnt, checked = self._learnt_from
-        return self if learnt is data and checked is valid else self.fit(data, valid)
+        return self if learnt is data and checked is valid else self.fit(data, valid, options)
 
-    def refit(self, data: Dataset) -> Self:
+    def refit(self, data: Dataset, options: FitOptions = FitOptions()) -> Self:
         """Learn anew from ``data``, the validation part included, and keep what was chosen on validation."""
         self._require_fitted()
         self._require_learnable(data)
         self._learnt_from = (None, None)
-        self._refit(data)
-        return self._fitted(data)
+        with options.limited_threads():
+            self._refit(data, options)
+            return self._fitted(data)
 
-    def update(self, data: Dataset, valid: Holdout | None = None) -> Self:
+    def update(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
         """Continue from what was learnt, on a log and a catalogue that have grown, and keep what was chosen.
 
         A model that learns step by step goes on from where it stands, on what is new and on some of what is old. One
@@ -114,6 +118,7 @@ class Recommender(ABC):
         Args:
             data: all that there is by now, the old events too.
             valid: what to choose the best pass by; nothing is learnt from it. None takes the last pass.
+            options: as of :meth:`fit`.
 
         Returns:
             itself. What shares arrays with it, see :meth:`extend_catalogue`, stays as it is.
@@ -125,8 +130,9 @@ class Recommender(ABC):
         self._require_fitted()
         self._require_learnable(data)
         self._learnt_from = (None, None)
-        self._update(data, valid)
-        return self._fitted(data)
+        with options.limited_threads():
+            self._update(data, valid, options)
+            return self._fitted(data)
 
     def extend_catalogue(self, data: Dataset) -> Self:
         """Return the same fitted model for a catalogue that has grown; nothing is learnt, and the model stays as it is.
@@ -172,11 +178,11 @@ class Recommender(ABC):
         """Return why it cannot learn from ``data``, in one line; None if it can."""
         return None
 
-    def _update(self, data: Dataset, valid: Holdout | None) -> None:
-        self._refit(data)
+    def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
+        self._refit(data, options)
 
-    def _refit(self, data: Dataset) -> None:
-        self._fit(data, None)
+    def _refit(self, data: Dataset, options: FitOptions) -> None:
+        self._fit(data, None, options)
 
     def _fitted(self, data: Dataset) -> Self:
         self.item_ids = data.item_ids
@@ -184,7 +190,7 @@ class Recommender(ABC):
         return self
 
     @abstractmethod
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None: ...
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None: ...
 
     @abstractmethod
     def score(self, queries: Queries) -> Floats:

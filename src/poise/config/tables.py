@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from poise.data.dataset import Kind
+from poise.fit_options import Logger
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -94,11 +95,17 @@ class FitTable(BaseModel):
         refit: whether the pipeline learns from all events, validation and test too, after it was measured.
         curves: who draws the curves of models that learn by epochs: ``tensorboard`` in ``.poise/training``, ``wandb``,
             or ``none``.
+        device: where models that are networks compute: ``cpu``, ``cuda``, ``mps``; None for the best there is.
+        threads: of the processor, to compute with at most; None for all.
+        seed: of everything that chance decides while fitting, in place of the models' own seeds.
     """
 
     model_config = _STRICT
     refit: bool = True
-    curves: Literal["tensorboard", "wandb", "none"] = "tensorboard"
+    curves: Logger = "tensorboard"
+    device: str | None = None
+    threads: Annotated[int, Ge(1)] | None = None
+    seed: Annotated[int, Ge(0)] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,6 @@ from poise.project.encoding import EncoderChoice, choose_encoder
 from poise.project.project import Project
 from poise.project.run import ENCODER, FORMAT, Run, write_catalogue
 from poise.recommender import Recommender
-from poise.train.session import keep_training
 from poise.wording import median_value
 
 if TYPE_CHECKING:
@@ -97,8 +96,7 @@ def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str]
     for make in makers(project, split.train, names, fitted).values():
         model = make()
         started = time.perf_counter()
-        with _kept_training(project):
-            model.fit(split.train, split.valid)
+        model.fit(split.train, split.valid, project.fit_options)
         project.say(f"fitted {model.name} in {time.perf_counter() - started:.1f} s")
         fitted[f"Pipeline: {model.name}" if model.name in fitted else model.name] = model
     project.say(f"evaluating {len(fitted)} models on {len(split.test):,} requests ({split.name})")
@@ -216,8 +214,7 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
     def learn_all() -> None:
         if refit:
             project.say("learning from all events, validation and test too")
-            with _kept_training(project):
-                pipeline.refit(data if tuned is None else tuned.encode_items(data))
+            pipeline.refit(data if tuned is None else tuned.encode_items(data), project.fit_options)
 
     result = Result(
         pipeline=pipeline,
@@ -294,13 +291,6 @@ def _liked_from(data: Dataset) -> float | None:
     """Return the value from which an event says that somebody liked an item; None where events have none."""
     median = median_value(data.events.value)
     return None if math.isnan(median) else median
-
-
-@contextmanager
-def _kept_training(project: Project) -> Iterator[None]:
-    """Let what learns within the block keep checkpoints and curves in the project."""
-    with keep_training(project.folder / ".poise" / "training", project.config.fit.curves):
-        yield
 
 
 @contextmanager

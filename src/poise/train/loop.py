@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from poise.errors import PoiseError
 from poise.files import atomic_file
+from poise.fit_options import FitOptions
 from poise.train.device import Precision, autocast, working_type
 from poise.train.memory import kept_memory
 from poise.train.monitor import Monitor, open_curves
-from poise.train.session import kept, watcher
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -104,6 +104,7 @@ def train(
     loss: Callable[[Batch], Tensor],
     training: Training,
     *,
+    options: FitOptions = FitOptions(),
     validate: Callable[[], float] | None = None,
     name: str | None = None,
     label: str = "training",
@@ -119,8 +120,9 @@ def train(
         loss: of one batch, a scalar.
         training: how to learn.
         validate: gives the figure to choose the epoch by, higher is better; the network is then in evaluation mode.
-        name: tells what is learnt from what: within :func:`~poise.train.session.keep_training` the state is kept by it,
-            written once a minute and after each epoch, read if it is there, removed at the end. None keeps nothing.
+        options: where to keep checkpoints and curves, and who is told how it goes.
+        name: tells what is learnt from what: in ``options.checkpoint_folder`` the state is kept by it, written once a
+            minute and after each epoch, read if it is there, removed at the end. None keeps nothing.
         label: what to call the run on the progress bar.
 
     Raises:
@@ -128,9 +130,9 @@ def train(
         UsageError: curves are asked for and what draws them is not installed.
     """
     steps = len(batches)
-    keeping = None if name is None else kept()
-    checkpoint = None if keeping is None else keeping.folder / f"{name}.pt"
-    curves = None if keeping is None else open_curves(keeping.folder / f"{name}", keeping.logger)
+    folder = None if name is None else options.checkpoint_folder
+    checkpoint = None if folder is None else folder / f"{name}.pt"
+    curves = None if folder is None else open_curves(folder / f"{name}", options.logger)
     run = _Run(network, training, steps)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
@@ -141,7 +143,9 @@ def train(
     with (
         kept_memory(),
         torch.random.fork_rng(devices=cards),
-        Monitor(label, training.stop or training.epochs, steps, curves, progress.history) as monitor,
+        Monitor(
+            label, training.stop or training.epochs, steps, curves, progress.history, bar=options.progress
+        ) as monitor,
     ):
         last = min(training.epochs, training.stop or training.epochs)
         while progress.epoch < last and progress.epoch - progress.best_epoch < training.patience:
@@ -156,7 +160,8 @@ def train(
             run.end_epoch(validate)
             monitor.epoch(progress.history[-1])
             if validate is not None:
-                watcher()(progress.epoch, progress.history[-1]["metric"])
+                for callback in options.callbacks:
+                    callback.on_epoch(label, progress.epoch, progress.history[-1]["metric"])
             if checkpoint is not None:
                 run.save(checkpoint)
                 saved = time.monotonic()

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,9 +16,8 @@ from poise.config import Config, Space
 from poise.data.holdout import Split
 from poise.errors import PoiseError, UsageError, one_line
 from poise.models.validation import mean_ndcg, sample
-from poise.project.project import Say
+from poise.project.project import Project
 from poise.recommender import Recommender
-from poise.train.session import watch_epochs
 from poise.tune.space import as_parameters, draw, points
 
 if TYPE_CHECKING:
@@ -98,11 +97,12 @@ class Searching:
     outside the space (``l2`` that the data decides) and would confuse a sampler.
     """
 
-    def __init__(self, say: Say, config: Config, split: Split, space: Space, path: Path, key: str) -> None:
+    def __init__(self, project: Project, config: Config, split: Split, space: Space, path: Path, key: str) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.say, self.config, self.split, self.space = say, config, split, space
+        self.say, self.config, self.split, self.space = project.say, config, split, space
+        self.fit_options = replace(project.fit_options, checkpoint_folder=None)  # trials are many, and each is short
         self.name, self.part = config.tuned_model(), sample(split.valid)
         made = config.model(self.name)
         self.now: dict[str, Any] = {option: getattr(made, option) for option in space}
@@ -233,15 +233,8 @@ class Searching:
         Raises:
             TrialPruned: after an epoch, as the trial is bad.
         """
-        from optuna import TrialPruned
-
-        def after_epoch(epoch: int, metric: float) -> None:
-            trial.report(metric, epoch)
-            if options is not None and trial.should_prune():
-                raise TrialPruned
-
-        with watch_epochs(after_epoch):
-            model = self._make(options or {}).fit(self.split.train, self.split.valid)
+        told = replace(self.fit_options, callbacks=(_Pruner(trial, prune=options is not None),))
+        model = self._make(options or {}).fit(self.split.train, self.split.valid, told)
         return mean_ndcg(model, self.part)
 
     def _make(self, options: dict[str, Any]) -> Recommender:
@@ -277,6 +270,21 @@ class Searching:
         total = sum(found.values())
         shares = {option: found.get(option, 0.0) / total for option in self.space} if total > 0 else {}
         return dict(sorted(shares.items(), key=lambda one: -one[1]))
+
+
+class _Pruner:
+    """Tells a trial of the epochs of its model, and ends it where it is bad."""
+
+    def __init__(self, trial: Asked, *, prune: bool) -> None:
+        self.trial, self.prune = trial, prune
+
+    def on_epoch(self, label: str, epoch: int, metric: float) -> None:
+        """See :class:`poise.fit_options.Callback`."""
+        from optuna import TrialPruned
+
+        self.trial.report(metric, epoch)
+        if self.prune and self.trial.should_prune():
+            raise TrialPruned
 
 
 def find(done: list[Trial], options: Mapping[str, Any]) -> Trial | None:

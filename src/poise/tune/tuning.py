@@ -110,7 +110,7 @@ def tune(
     key = _key(config, data, protocol, space)
     with (
         alone(project.folder / ".poise") as folder,
-        closing(Searching(project.say, config, split, space, folder / "tune.db", key)) as searching,
+        closing(Searching(project, config, split, space, folder / "tune.db", key)) as searching,
     ):
         interrupted = searching.run(None if whole_grid else config.tune.trials)
         done = searching.tried()

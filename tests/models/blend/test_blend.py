@@ -23,7 +23,7 @@ class Counting(Recommender):
         self.asked = 0
         self.given = score
 
-    def _fit(self, data, valid):
+    def _fit(self, data, valid, options):
         pass
 
     def score(self, queries):

@@ -13,12 +13,12 @@ from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.errors import DataError, UsageError
+from poise.fit_options import FitOptions
 from poise.models.content_projection import PCAWhitening
 from poise.models.sequential.sasrec import SASRec
 from poise.recommender import load
 from poise.train import loop
 from poise.train.loop import train
-from poise.train.session import keep_training
 
 N_ITEMS = 20
 SMALL: dict[str, Any] = {
@@ -219,11 +219,11 @@ def test_a_fit_that_was_killed_goes_on_where_it_stood(tmp_path: Path, monkeypatc
         return train(given[0], given[1], counting, *given[3:], **options)
 
     monkeypatch.setattr(loop, "train", killed)
-    with keep_training(tmp_path):
-        with pytest.raises(KeyboardInterrupt):
-            SASRec(**options).fit(parts.train)
-        assert list(tmp_path.glob("*.pt"))
-        again = SASRec(**options).fit(parts.train).score(parts.test.queries)
+    kept = FitOptions(checkpoint_folder=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        SASRec(**options).fit(parts.train, options=kept)
+    assert list(tmp_path.glob("*.pt"))
+    again = SASRec(**options).fit(parts.train, options=kept).score(parts.test.queries)
     assert steps < 40 + 100
     assert np.array_equal(again, expected)
     assert not list(tmp_path.glob("*.pt"))

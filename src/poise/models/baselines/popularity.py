@@ -12,6 +12,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.fit_options import FitOptions
 from poise.models.baselines.mean_values import mean_values
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
@@ -48,7 +49,7 @@ class Popularity(Recommender):
         """See :attr:`Recommender.non_personalized`."""
         return self.scenario is None
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         log = data.events
         weight = None
         if self.half_life is not None:

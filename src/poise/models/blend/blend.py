@@ -12,6 +12,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import UsageError
+from poise.fit_options import FitOptions
 from poise.models.blend.standardise import standardise_scores
 from poise.models.blend.weights import choose_weights
 from poise.models.validation import sample
@@ -59,21 +60,21 @@ class Blend(Recommender):
         """See :attr:`Recommender.reads_users`."""
         return any(member.reads_users for member, share in zip(self.members, self.shares, strict=True) if share)
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for member in self.members:
-            member.fit_once(data, valid)
+            member.fit_once(data, valid, options)
         if self.weights is None and valid is not None and len(self.members) > 1:
             self.selected["weights"] = choose_weights(self.members, sample(valid)).tolist()
         self.known = None
 
-    def _refit(self, data: Dataset) -> None:
+    def _refit(self, data: Dataset, options: FitOptions) -> None:
         for member in self.members:
-            member.refit(data)
+            member.refit(data, options)
         self.known = None
 
-    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+    def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for member in self.members:
-            member.update(data, valid)
+            member.update(data, valid, options)
         self.known = None
 
     def _grow(self, data: Dataset) -> None:

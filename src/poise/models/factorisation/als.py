@@ -11,6 +11,7 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
+from poise.fit_options import FitOptions
 from poise.models.history_sum_model import HistorySumModel, history_weights
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
@@ -43,7 +44,7 @@ class ALS(HistorySumModel):
     iterations: Annotated[int, Ge(1)] = 15
     seed: int = 0
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         from implicit.cpu.als import AlternatingLeastSquares
         from threadpoolctl import threadpool_limits
 
@@ -53,7 +54,8 @@ class ALS(HistorySumModel):
                 regularization=self.l2,
                 alpha=1.0 + self.confidence,
                 iterations=self.iterations,
-                random_state=self.seed,
+                random_state=options.seed_or(self.seed),
+                num_threads=options.threads or 0,  # 0 takes all
             )
             model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)
         self.vectors: Floats = model.item_factors  # [n_items + 1, factors]

@@ -11,6 +11,7 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
+from poise.fit_options import FitOptions
 from poise.models.history_sum_model import HistorySumModel
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
@@ -44,7 +45,7 @@ class BPR(HistorySumModel):
     iterations: Annotated[int, Ge(1)] = 200
     seed: int = 0
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         from implicit.cpu.bpr import BayesianPersonalizedRanking
 
         model = BayesianPersonalizedRanking(
@@ -52,7 +53,7 @@ class BPR(HistorySumModel):
             learning_rate=self.learning_rate,
             regularization=self.l2,
             iterations=self.iterations,
-            random_state=self.seed,
+            random_state=options.seed_or(self.seed),
             num_threads=1,  # with more, threads race and no two runs are the same
         )
         model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)

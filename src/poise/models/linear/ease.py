@@ -12,6 +12,7 @@ from scipy import linalg, sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.errors import DataError
+from poise.fit_options import FitOptions
 from poise.models.linear.item_item_model import ItemItemModel
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
@@ -47,7 +48,7 @@ class EASE(ItemItemModel):
     neighbours: Annotated[int, Ge(1)] = 1_000
     left_out: Annotated[float, Ge(0), Lt(1)] = 0.01
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         x = data.queries().matrix()
         gram = (x.T @ x).toarray()  # [n_items + 1, n_items + 1]
         l2 = 50.0 * np.sqrt(data.n_events / data.n_items) if self.l2 is None else self.l2

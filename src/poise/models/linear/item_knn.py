@@ -12,6 +12,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries, newest_entries
 from poise.data.ragged import Ragged
+from poise.fit_options import FitOptions
 from poise.models.baselines.mean_values import mean_values
 from poise.models.linear.item_item_model import ItemItemModel
 from poise.recommender import OPTIONS
@@ -39,7 +40,7 @@ class ItemKNN(ItemItemModel):
     neighbours: Annotated[int, Ge(1)] = 200
     shrink: Annotated[float, Ge(0)] = 10.0
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         x = data.queries().matrix()
         together = sparse.csr_array(x.T @ x)  # [n_items + 1, n_items + 1]
         norm = np.sqrt(np.maximum(together.diagonal(), 1)).astype(np.float32)

@@ -70,13 +70,13 @@ class BERT4Rec(SequenceModel):
             self.dim, self.data_defaults.blocks, self.heads, self._places, self.data_defaults.dropout, self.block
         )
 
-    def _batches(self, data: Dataset, least_steps: int) -> SequenceBatches:
+    def _batches(self, data: Dataset, least_steps: int, seed: int) -> SequenceBatches:
         return SequenceBatches(
             data.events,
             batch_events=self.batch_events,
             max_length=self._places,
             augmentation=Augmentation(crop=self.crop),
-            seed=self.seed,
+            seed=seed,
             least_steps=least_steps,
             guess=self.guess,
         )

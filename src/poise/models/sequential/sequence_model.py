@@ -16,6 +16,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
+from poise.fit_options import FitOptions
 from poise.models.checkpoint_key import checkpoint_key
 from poise.models.content_projection import ContentProjection
 from poise.models.data_defaults import DataDefaults
@@ -82,7 +83,6 @@ class SequenceModel(InnerProduct):
         ema_decay: the same.
         patience: epochs without a better validation figure after which to stop.
         seed: of everything that chance decides.
-        device: where to compute: ``cpu``, ``cuda``, ``mps``; None takes the best there is.
         precision: see :class:`~poise.train.loop.Training`.
     """
 
@@ -111,7 +111,6 @@ class SequenceModel(InnerProduct):
     ema_decay: Annotated[float, Ge(0), Lt(1)] = 0.99
     patience: Annotated[int, Ge(1)] = 5
     seed: Annotated[int, Ge(0)] = 0
-    device: str | None = None
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
     @property
@@ -137,14 +136,14 @@ class SequenceModel(InnerProduct):
             return None
         return "nobody has two events, so there is no order to learn; use Popularity or Content"
 
-    def _batches(self, data: Dataset, least_steps: int) -> SequenceBatches:
+    def _batches(self, data: Dataset, least_steps: int, seed: int) -> SequenceBatches:
         """Return what to learn from: by default, to say after each event what comes next."""
         return SequenceBatches(
             data.events,
             batch_events=self.batch_events,
             max_length=self.data_defaults.max_length,
             augmentation=Augmentation(self.crop, self.shuffle, self.mask_prob),
-            seed=self.seed,
+            seed=seed,
             least_steps=least_steps,
         )
 
@@ -152,33 +151,36 @@ class SequenceModel(InnerProduct):
         """Return what the network reads when it is asked what follows a history: by default, the history."""
         return sequences
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         import torch
 
         self.selected.setdefault("data_defaults", asdict(DataDefaults.to(data)))
-        batches = self._batches(data, LEAST_STEPS)
+        seed = options.seed_or(self.seed)
+        batches = self._batches(data, LEAST_STEPS, seed)
         self.counts = data.item_counts
         self.n_behaviours = len(data.behaviour_ids)
         self.has_clock = data.events.has_time
         if self.time_features != "none" and not self.has_clock:
             self.selected["time_features"] = "none: the log has no times"
         with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
+            torch.manual_seed(seed)
             table, network = self._item_table(data), self._network()
         stop = self.selected.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None)
-        name = checkpoint_key(self, data, valid)
+        name = checkpoint_key(self, data, valid, seed)
         self.selected["epochs"] = self._learn(
-            table, network, batches, valid, self.data_defaults.epochs, stop=stop, name=name
+            table, network, batches, valid, options, self.data_defaults.epochs, stop=stop, name=name
         )
         self.until = data.events.until
 
-    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+    def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         """Learn on from where it stands: see :func:`~poise.train.batches.replay.new_and_replayed` for what from."""
-        chosen = data.select(new_and_replayed(data.events, self.until, self.data_defaults.max_length, seed=self.seed))
+        seed = options.seed_or(self.seed)
+        chosen = data.select(new_and_replayed(data.events, self.until, self.data_defaults.max_length, seed=seed))
         table, network = self._learnt_table(data), copy.deepcopy(self.network)
         self.counts = data.item_counts
         if self.unsupported_reason(chosen) is None:
-            self._learn(table, network, self._batches(chosen, 1), valid, UPDATE_PASSES, share=UPDATE_RATE)
+            batches = self._batches(chosen, 1, seed)
+            self._learn(table, network, batches, valid, options, UPDATE_PASSES, share=UPDATE_RATE)
         else:  # nobody did anything new that has an order
             self._keep(table, network)
         self.until = data.events.until
@@ -189,6 +191,7 @@ class SequenceModel(InnerProduct):
         network: nn.Module,
         batches: SequenceBatches,
         valid: Holdout | None,
+        options: FitOptions,
         epochs: int,
         *,
         stop: int | None = None,
@@ -202,6 +205,7 @@ class SequenceModel(InnerProduct):
             network: that reads their vectors.
             batches: what to learn from.
             valid: what to choose the epoch by.
+            options: how and where to fit.
             epochs: as of :class:`~poise.train.loop.Training`.
             stop: the same.
             share: of the learning rate that is taken.
@@ -214,7 +218,7 @@ class SequenceModel(InnerProduct):
         from poise.train.device import pick_device
         from poise.train.loop import Training, train
 
-        device = pick_device(self.device)
+        device = pick_device(options.device)
         both = nn.ModuleList([table, network]).to(device)
         # In a batch, the targets of others are met as often as they are popular, however negatives are drawn elsewhere.
         negative_sampling = "popularity" if self.loss == "in_batch" else self.negative_sampling
@@ -240,8 +244,9 @@ class SequenceModel(InnerProduct):
                 patience=self.patience,
                 lr_plateau_factor=self.lr_plateau_factor,
                 precision=self.precision,
-                seed=self.seed,
+                seed=options.seed_or(self.seed),
             ),
+            options=options,
             validate=None if part is None else validate,
             name=name,
             label=self.name,
@@ -403,7 +408,7 @@ class SequenceModel(InnerProduct):
 
         from poise.train.device import pick_device
 
-        device = pick_device(self.device)
+        device = pick_device()
         self.n_behaviours, self.has_clock = int(arrays["inputs"][0]), bool(arrays["inputs"][1])
         self.until = int(arrays["until"][0]) if "until" in arrays else 0
         self._restore_vectors(arrays, device)

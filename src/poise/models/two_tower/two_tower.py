@@ -17,6 +17,7 @@ from poise.data.queries import Queries
 from poise.data.ragged import Ragged, gather_slices
 from poise.data.vocabulary import Vocabulary
 from poise.features import ColumnFeatures
+from poise.fit_options import FitOptions
 from poise.models.checkpoint_key import checkpoint_key
 from poise.models.content_projection import ContentProjection
 from poise.models.inner_product import InnerProduct, new_items, under
@@ -26,6 +27,7 @@ from poise.train.batches.request_batches import RequestBatch, RequestBatches
 from poise.types import Floats, Indices, Mask, Offsets
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from poise.models.two_tower.towers import Towers
@@ -73,7 +75,6 @@ class TwoTower(InnerProduct):
         ema_decay: see :class:`~poise.train.loop.Training`.
         patience: epochs without a better validation figure after which to stop.
         seed: of everything that chance decides.
-        device: where to compute: ``cpu``, ``cuda``, ``mps``; None takes the best there is.
     """
 
     vectors: list[str] = field(default_factory=lambda: ["text"])
@@ -94,9 +95,8 @@ class TwoTower(InnerProduct):
     ema_decay: Annotated[float, Ge(0), Lt(1)] = 0.99
     patience: Annotated[int, Ge(1)] = 3
     seed: Annotated[int, Ge(0)] = 0
-    device: str | None = None
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         import torch
         from torch import nn
 
@@ -105,13 +105,13 @@ class TwoTower(InnerProduct):
         from poise.train.device import pick_device
         from poise.train.loop import Training, train
 
-        counts = data.item_counts
-        device = pick_device(self.device)
+        counts, seed = data.item_counts, options.seed_or(self.seed)
+        device = pick_device(options.device)
         self._learn_inputs(data)
         inputs = _Inputs(
             data.events.item,
             data.events.user,
-            *self._content(data),
+            *self._content(data, device),
             users=_after_padding(self.user_features.matrix(data.users, data.n_users)),
             context=self.context_features.matrix(data.events.context, data.n_events),
         )
@@ -120,11 +120,11 @@ class TwoTower(InnerProduct):
             size=self.batch_events,
             max_length=self.max_length,
             first=inputs.tells_of_requests,
-            seed=self.seed,
+            seed=seed,
             least_steps=LEAST_STEPS,
         )
         with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
+            torch.manual_seed(seed)
             towers = self._towers()
             own = nn.Embedding(data.item_ids.size, self.dim)
             nn.init.normal_(own.weight, std=DEVIATION)
@@ -151,10 +151,11 @@ class TwoTower(InnerProduct):
                 weight_decay=self.weight_decay,
                 ema_decay=self.ema_decay,
                 patience=self.patience,
-                seed=self.seed,
+                seed=seed,
             ),
+            options=options,
             validate=None if part is None else validate,
-            name=checkpoint_key(self, data, valid),
+            name=checkpoint_key(self, data, valid, seed),
             label=self.name,
         )
         self.selected["epochs"] = progress.best_epoch
@@ -177,13 +178,11 @@ class TwoTower(InnerProduct):
         )
         self.context_features = ColumnFeatures.fit(data.events.context, only=self.context_columns)
 
-    def _content(self, data: Dataset) -> tuple[Tensor, sparse.csr_array]:
+    def _content(self, data: Dataset, device: torch.device) -> tuple[Tensor, sparse.csr_array]:
         """Return what items mean, ``[n_items + 1, components]``, and what their columns say, sparse, as many rows."""
         import torch
 
-        from poise.train.device import pick_device
-
-        meaning = torch.from_numpy(self.meaning.project(data)).to(pick_device(self.device))
+        meaning = torch.from_numpy(self.meaning.project(data)).to(device)
         return meaning, _after_padding(self.item_features.matrix(data.items, data.n_items))
 
     def _towers(self) -> Towers:
@@ -286,7 +285,7 @@ class TwoTower(InnerProduct):
             items=data.items[new - 1] if data.items.width else data.items,
             vectors={name: vectors[np.append(0, new)] for name, vectors in data.vectors.items()},
         )
-        meaning, columns = self._content(added)
+        meaning, columns = self._content(added, self.table.device)
         with torch.no_grad():
             own = self.table.new_zeros(added.item_ids.size, self.dim)
             self._move_vectors(old, _item_vectors(self.towers.items, own, meaning, columns)[1:])
@@ -303,7 +302,7 @@ class TwoTower(InnerProduct):
 
         from poise.train.device import pick_device
 
-        self._restore_vectors(arrays, pick_device(self.device))
+        self._restore_vectors(arrays, pick_device())
         self.item_features, self.user_features, self.context_features = (
             ColumnFeatures.from_json(text) for text in json.loads(arrays["features"].tobytes())
         )
