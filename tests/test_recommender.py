@@ -134,7 +134,7 @@ def test_fitting_warns_of_nothing(make_model, films):
 def test_refitting_keeps_what_was_chosen(make_model, films):
     split = leave_last_out(films)
     model = make_model().fit(split.train, split.valid)
-    chosen = [dict(one.selected) for one in _members(model)]
+    chosen = [one.selected for one in _members(model)]
     assert model.data_fingerprint == split.train.fingerprint
     model.refit(films)
     assert [one.selected for one in _members(model)] == chosen
@@ -143,7 +143,7 @@ def test_refitting_keeps_what_was_chosen(make_model, films):
         return  # its choice is how long it learns, not how it scores: see tests/models/test_sequence_models.py
     fresh = make_model().fit(films)
     for plain, was in zip(_members(fresh), chosen, strict=True):
-        assert not plain.selected
+        assert plain.selected == type(plain).selected
         plain.selected = was
     _same(model.recommend(films.queries(), k=5), fresh.recommend(films.queries(), k=5))
 
@@ -192,7 +192,7 @@ def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
         np.testing.assert_allclose(found, slates.scores, rtol=1e-4, atol=1e-5)
     if not isinstance(fitted, Random | Popularity):
         assert grown.similar(["i24"], k=25).items.shape == (1, 25)
-    chosen = dict(fitted.selected)
+    chosen = fitted.selected
     assert fitted.extend_catalogue(grown_films).refit(films).score(queries).shape == before.shape
     assert fitted.selected == chosen
     np.testing.assert_array_equal(fitted.score(queries), before)
@@ -200,7 +200,7 @@ def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
 
 def test_learning_on(fitted, films, later_films, tmp_path):
     before = fitted.score(films.queries())
-    chosen = [dict(one.selected) for one in _members(fitted)]
+    chosen = [one.selected for one in _members(fitted)]
     fitted.save(tmp_path / "model")
     updated = fitted.extend_catalogue(later_films).update(later_films)
     assert updated.data_fingerprint == later_films.fingerprint
@@ -316,7 +316,7 @@ def test_save_and_load(fitted, films, tmp_path):
     again = load(str(tmp_path / "model"))
     assert type(again) is type(fitted)
     assert again.name == fitted.name
-    assert again.selected == fitted.selected
+    assert (again.selected, again.notes, again.metrics) == (fitted.selected, fitted.notes, fitted.metrics)
     assert again.data_fingerprint == films.fingerprint
     assert again.item_ids == films.item_ids
     queries = replace(films.queries(), context=films.events.context.head(1).select("device")[[0] * 41])

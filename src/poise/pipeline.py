@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from dataclasses import field, replace
 from typing import Annotated, Any, Self
 
@@ -16,8 +17,20 @@ from poise.data.ragged import Ragged
 from poise.fit_options import FitOptions
 from poise.policy.new_items import boosted, choose_boost, measure_boosts
 from poise.recommender import OPTIONS, Recommender
+from poise.selection import Selection
 from poise.slates import Reason
 from poise.types import Floats, Indices, Offsets
+
+
+@dataclasses.dataclass(frozen=True)
+class BoostSelection(Selection):
+    """What a pipeline selected.
+
+    Attributes:
+        new_items: how far items without events are lifted.
+    """
+
+    new_items: float | None = None
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -42,10 +55,12 @@ class Pipeline(Recommender):
     candidates: Annotated[int, Ge(1)] = 200
     new_items: Annotated[float, Ge(0), Le(1)] | None = None
 
+    selected = BoostSelection()
+
     @property
     def cold_start_boost(self) -> float:
-        """How far new items are lifted: the option, else what was chosen on validation."""
-        return float(self.selected.get("new_items", 0.0)) if self.new_items is None else self.new_items
+        """How far new items are lifted: the option, else what was selected on validation."""
+        return (self.selected.new_items or 0.0) if self.new_items is None else self.new_items
 
     @property
     def reads_users(self) -> bool:
@@ -64,10 +79,8 @@ class Pipeline(Recommender):
         self.new = _new_items(data)
         if self.new_items is None and valid is not None and len(self.new):
             figures = measure_boosts(self.ranker, valid, self.new)
-            self.selected["new_items"] = choose_boost(figures)
-            self.selected["NDCG@10 by new_items"] = {
-                str(cold_start_boost): round(figure, 5) for cold_start_boost, figure in figures.items()
-            }
+            self.selected = BoostSelection(choose_boost(figures))
+            self.metrics = {f"NDCG@10 with new_items {boost:g}": metric for boost, metric in figures.items()}
 
     def _refit(self, data: Dataset, options: FitOptions) -> None:
         for part in (*self.retrievers, self.ranker):

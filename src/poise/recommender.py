@@ -25,6 +25,7 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError, one_line
 from poise.files import atomic_directory, read_json, write_json
 from poise.fit_options import FitOptions
+from poise.selection import Selection
 from poise.slates import Reason, Slates
 from poise.top_k import top_k
 from poise.types import Floats, Indices
@@ -46,13 +47,18 @@ class Recommender(ABC):
     Attributes:
         item_ids: the catalogue that it was fitted on; the columns of its scores.
         data_fingerprint: of the data that it was fitted on.
-        chosen: what it decided on the validation part: weights, a decay, when to stop.
+        selected: what it selected on the validation part: weights, a decay, when to stop. A subclass that selects
+            something has a default of a :class:`~poise.selection.Selection` of its own.
+        notes: what whoever fitted it should know, a line each.
+        metrics: what it measured on the validation part, by name.
     """
 
     kinds: ClassVar[dict[str, type[Recommender]]] = {}
     item_ids: Vocabulary
     data_fingerprint: str
-    selected: dict[str, Any]
+    selected = Selection()
+    notes: list[str]
+    metrics: dict[str, float]
     _learnt_from: tuple[Dataset | None, Holdout | None] = (None, None)
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -89,7 +95,7 @@ class Recommender(ABC):
             DataError: it cannot learn from this data; see :meth:`unsupported_reason`.
         """
         self._require_learnable(data)
-        self.selected = {}
+        self.selected, self.notes, self.metrics = type(self).selected, [], {}
         with options.limited_threads():
             self._fit(data, valid, options)
             self._learnt_from = (data, valid)
@@ -105,6 +111,7 @@ class Recommender(ABC):
         self._require_fitted()
         self._require_learnable(data)
         self._learnt_from = (None, None)
+        self.notes = []
         with options.limited_threads():
             self._refit(data, options)
             return self._fitted(data)
@@ -152,7 +159,6 @@ class Recommender(ABC):
         """
         self._require_fitted()
         grown = copy.copy(self)
-        grown.selected = dict(self.selected)
         grown._learnt_from = (None, None)
         grown._grow(data)
         grown.item_ids = data.item_ids
@@ -335,7 +341,9 @@ class Recommender(ABC):
             "module": type(self).__module__,
             "options": options,
             "parts": parts,
-            "selected": self.selected,
+            "selected": self.selected.to_dict(),
+            "notes": self.notes,
+            "metrics": self.metrics,
             "data_fingerprint": self.data_fingerprint,
         }
         write_json(folder / "model.json", header)
@@ -350,6 +358,11 @@ class Recommender(ABC):
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Take back what :meth:`_arrays` gave; :attr:`item_ids` is already there."""
         return
+
+    def _note(self, line: str) -> None:
+        """Note a line once."""
+        if line not in self.notes:
+            self.notes = [*self.notes, line]  # copies of the model share the list
 
     def _require_learnable(self, data: Dataset) -> None:
         if (unsupported_reason := self.unsupported_reason(data)) is not None:
@@ -393,7 +406,8 @@ def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
     recommender = _kind(header)(**header["options"], **parts)
     recommender.item_ids = item_ids
     recommender.data_fingerprint = header["data_fingerprint"]
-    recommender.selected = header["selected"]
+    recommender.selected = type(recommender.selected).from_dict(header["selected"])
+    recommender.notes, recommender.metrics = header["notes"], header["metrics"]
     recommender._restore(read_arrays(folder / "arrays.safetensors"))
     return recommender
 

@@ -68,4 +68,4 @@ def test_without_new_items_there_is_nothing_to_choose(films: Dataset) -> None:
     held: Holdout = split.valid
     pipeline = Pipeline(ranker=Popularity()).fit(bare, held)
     assert pipeline.cold_start_boost == 0
-    assert "new_items" not in pipeline.selected
+    assert pipeline.selected.new_items is None

@@ -270,6 +270,8 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
         "liked_from": _liked_from(data),
         "seed": project.config.evaluation.seed,
         "chosen_on_validation": _choices(pipeline),
+        "validation_metrics": {part.name: part.metrics for part in _parts(pipeline) if part.metrics},
+        "notes": {part.name: part.notes for part in _parts(pipeline) if part.notes},
         "metrics": {metric: one.value for metric, one in report.estimates[result.called].items()},
         **result.metadata,
     }
@@ -320,10 +322,17 @@ def _choices(pipeline: Pipeline) -> dict[str, Any]:
     """Return what the parts of a pipeline chose on validation, by the name of the part."""
     from poise.models import Blend
 
-    parts: list[Recommender] = [pipeline.ranker, *pipeline.retrievers]
     found: dict[str, Any] = {}
     if isinstance(pipeline.ranker, Blend):
         names = [member.name for member in pipeline.ranker.members]
         found["weights"] = dict(zip(names, pipeline.ranker.shares.round(3).tolist(), strict=True))
-        parts = [*pipeline.ranker.members, *pipeline.retrievers]
-    return found | {one.name: one.selected for one in parts if one.selected}
+    selected = {part.name: part.selected.to_dict() for part in _parts(pipeline)}
+    return found | {name: choices for name, choices in selected.items() if choices}
+
+
+def _parts(pipeline: Pipeline) -> list[Recommender]:
+    """Return the models that a pipeline is made of."""
+    from poise.models import Blend
+
+    ranker = pipeline.ranker
+    return [*(ranker.members if isinstance(ranker, Blend) else [ranker]), *pipeline.retrievers]

@@ -94,7 +94,8 @@ def test_it_learns_what_comes_next(options: dict[str, Any]) -> None:
 def test_it_learns_with_meaning(items: str) -> None:
     parts = split.leave_last_out(_with_places(_circle()))
     model = SASRec(**SMALL, items=items).fit(parts.train, parts.valid)
-    assert model.selected["items"] == items
+    assert model.meaning.width
+    assert not model.notes
     assert _hit_rate(model, parts) > 0.9
 
 
@@ -149,7 +150,7 @@ def test_an_item_of_which_nothing_is_known_comes_last() -> None:
     data = _circle()
     train_data = _without(data, 12)
     model = SASRec(**SMALL).fit(train_data)
-    assert "new items cannot be ranked" in model.selected["note"]
+    assert "new items cannot be ranked" in model.notes[0]
     scores = model.score(_ask(model, [10, 11]))[0, 1:]
     assert scores[11] == scores.min()
     assert np.isfinite(scores).all()
@@ -192,8 +193,10 @@ def test_heads_must_divide_the_dimension() -> None:
 def test_refit_keeps_the_number_of_epochs() -> None:
     parts = split.leave_last_out(_with_places(_circle()))
     model = SASRec(**{**SMALL, "epochs": 5, "patience": 1}).fit(parts.train, parts.valid)
-    chosen = dict(model.selected)
-    assert 1 <= chosen["epochs"] < 5
+    chosen = model.selected
+    assert chosen.epochs is not None
+    assert 1 <= chosen.epochs < 5
+    assert 0 < model.metrics["NDCG@10"] <= 1
     model.refit(parts.train_and_valid)
     assert model.selected == chosen
     assert _hit_rate(model, parts) > 0.9

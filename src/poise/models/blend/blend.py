@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -17,11 +18,23 @@ from poise.models.blend.standardise import standardise_scores
 from poise.models.blend.weights import choose_weights
 from poise.models.validation import sample
 from poise.recommender import OPTIONS, Recommender, weightiest
+from poise.selection import Selection
 from poise.slates import Reason, ReasonKind
 from poise.types import Doubles, Floats, Indices
 
 _TOGETHER = 2_000_000  # scores of all members, up to which they are brought to one scale in one go
 _LEAST_SHARE = 0.2  # of a score, below which a reason is not worth naming
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightSelection(Selection):
+    """What a blend selected.
+
+    Attributes:
+        weights: of the members, in order; they add up to 1.
+    """
+
+    weights: list[float] | None = None
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -41,6 +54,8 @@ class Blend(Recommender):
     members: Annotated[list[Recommender], Len(1)]
     weights: list[float] | None = None
 
+    selected = WeightSelection()
+
     def __post_init__(self) -> None:
         self.known: int | None = None  # columns by which scores are calibrated; all, until the catalogue grows
         if self.weights is None:
@@ -52,7 +67,7 @@ class Blend(Recommender):
     @property
     def shares(self) -> Doubles:
         """The weights in use, float64 ``[n_members]``; they add up to 1."""
-        weights = np.asarray(self.weights or self.selected.get("weights") or [1.0] * len(self.members))
+        weights = np.asarray(self.weights or self.selected.weights or [1.0] * len(self.members))
         return np.asarray(weights / weights.sum())
 
     @property
@@ -64,7 +79,7 @@ class Blend(Recommender):
         for member in self.members:
             member.fit_once(data, valid, options)
         if self.weights is None and valid is not None and len(self.members) > 1:
-            self.selected["weights"] = choose_weights(self.members, sample(valid)).tolist()
+            self.selected = WeightSelection(choose_weights(self.members, sample(valid)).tolist())
         self.known = None
 
     def _refit(self, data: Dataset, options: FitOptions) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from abc import abstractmethod
-from dataclasses import asdict, field
+from dataclasses import asdict, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from poise.models.data_defaults import DataDefaults
 from poise.models.inner_product import InnerProduct, new_items, under
 from poise.models.validation import mean_ndcg, sample
 from poise.recommender import OPTIONS
+from poise.selection import Selection
 from poise.train.batches.augmentation import Augmentation
 from poise.train.batches.replay import new_and_replayed
 from poise.train.batches.sequence_batches import SequenceBatch, SequenceBatches
@@ -42,6 +44,19 @@ UPDATE_RATE = 0.5  # of the learning rate, so that what was learnt is not lost a
 EVENTS_AT_ONCE = 4_096  # that are scored together
 
 
+@dataclasses.dataclass(frozen=True)
+class SequenceSelection(Selection):
+    """What a sequence model selected.
+
+    Attributes:
+        epochs: after which validation was best; without validation, all.
+        data_defaults: what suited the first log.
+    """
+
+    epochs: int | None = None
+    data_defaults: DataDefaults | None = None
+
+
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
 class SequenceModel(InnerProduct):
     """A network that reads what somebody did, in order, and says what is next.
@@ -54,7 +69,7 @@ class SequenceModel(InnerProduct):
 
     Args:
         items: what an item is: ``fused``; ``text``, its content alone; ``id``, a learnt vector alone. A data set
-            without vectors makes it ``id``, and :attr:`selected` says so.
+            without vectors makes it ``id``, and :attr:`notes` say so.
         vectors: which of the data set's vectors to use, by the names that the encoders gave them; one or more.
         components: how many principal components of each to keep.
         id_dropout: the share of items that each training step shows by their content alone.
@@ -113,13 +128,15 @@ class SequenceModel(InnerProduct):
     seed: Annotated[int, Ge(0)] = 0
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
+    selected = SequenceSelection()
+
     @property
     def data_defaults(self) -> DataDefaults:
         """The options that are in use where none were given; what suited the first log is kept by a refit."""
-        used: dict[str, Any] = self.selected["data_defaults"]
-        return DataDefaults(
-            **{name: used[name] if getattr(self, name, None) is None else getattr(self, name) for name in used}
-        )
+        defaults = self.selected.data_defaults
+        assert defaults is not None  # they come first when it is fitted
+        given = {name: getattr(self, name, None) for name in asdict(defaults)}
+        return replace(defaults, **{name: option for name, option in given.items() if option is not None})
 
     @abstractmethod
     def _body(self) -> nn.Module:
@@ -154,22 +171,22 @@ class SequenceModel(InnerProduct):
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         import torch
 
-        self.selected.setdefault("data_defaults", asdict(DataDefaults.to(data)))
+        if self.selected.data_defaults is None:
+            self.selected = replace(self.selected, data_defaults=DataDefaults.to(data))
         seed = options.seed_or(self.seed)
         batches = self._batches(data, LEAST_STEPS, seed)
         self.counts = data.item_counts
         self.n_behaviours = len(data.behaviour_ids)
         self.has_clock = data.events.has_time
         if self.time_features != "none" and not self.has_clock:
-            self.selected["time_features"] = "none: the log has no times"
+            self._note("the log has no times: time_features does nothing")
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             table, network = self._item_table(data), self._network()
-        stop = self.selected.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None)
-        name = checkpoint_key(self, data, valid, seed)
-        self.selected["epochs"] = self._learn(
-            table, network, batches, valid, options, self.data_defaults.epochs, stop=stop, name=name
-        )
+        stop = self.selected.epochs or (UNVALIDATED_EPOCHS if valid is None else None)
+        name = checkpoint_key(self, data, valid, seed, self.selected.epochs)
+        epochs = self._learn(table, network, batches, valid, options, self.data_defaults.epochs, stop=stop, name=name)
+        self.selected = replace(self.selected, epochs=epochs)
         self.until = data.events.until
 
     def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
@@ -252,6 +269,8 @@ class SequenceModel(InnerProduct):
             label=self.name,
         )
         self._keep(table, network)
+        if valid is not None:
+            self.metrics = {"NDCG@10": progress.best_metric}
         return progress.best_epoch
 
     def _item_table(self, data: Dataset) -> ItemEmbedding:
@@ -262,9 +281,8 @@ class SequenceModel(InnerProduct):
                 "encode the catalogue, by [encoder] in poise.toml or with TextEncoder().encode_items(data), "
                 "or choose items='id'"
             )
-        self.selected["items"] = self.items if self.meaning.width else "id"
         if not self.meaning.width and self.items == "fused":
-            self.selected["note"] = "the data has no vectors of its items: ids alone, so new items cannot be ranked"
+            self._note("the data has no vectors of its items: ids alone, so new items cannot be ranked")
         return self._new_table(data)
 
     def _new_table(self, data: Dataset) -> ItemEmbedding:
@@ -274,7 +292,7 @@ class SequenceModel(InnerProduct):
 
         meaning = torch.from_numpy(self.meaning.project(data)) if self.meaning.width else None
         return ItemEmbedding(
-            data.n_items, self.dim, meaning, id_embedding=self.selected["items"] != "text", id_dropout=self.id_dropout
+            data.n_items, self.dim, meaning, id_embedding=self.items != "text", id_dropout=self.id_dropout
         )
 
     def _learnt_table(self, data: Dataset) -> ItemEmbedding:

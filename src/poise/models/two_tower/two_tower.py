@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,6 +24,7 @@ from poise.models.content_projection import ContentProjection
 from poise.models.inner_product import InnerProduct, new_items, under
 from poise.models.validation import mean_ndcg, sample
 from poise.recommender import OPTIONS
+from poise.selection import Selection
 from poise.train.batches.request_batches import RequestBatch, RequestBatches
 from poise.types import Floats, Indices, Mask, Offsets
 
@@ -36,6 +38,17 @@ if TYPE_CHECKING:
 UNVALIDATED_EPOCHS = 15  # without a validation part to say when to stop: about what it says on a shop and on films
 LEAST_STEPS = 100  # between two looks at validation
 ITEMS_AT_ONCE = 65_536  # that are turned into vectors together
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochSelection(Selection):
+    """What two towers selected.
+
+    Attributes:
+        epochs: after which validation was best; without validation, all.
+    """
+
+    epochs: int | None = None
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -96,6 +109,8 @@ class TwoTower(InnerProduct):
     patience: Annotated[int, Ge(1)] = 3
     seed: Annotated[int, Ge(0)] = 0
 
+    selected = EpochSelection()
+
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         import torch
         from torch import nn
@@ -146,7 +161,7 @@ class TwoTower(InnerProduct):
             lambda batch: self._loss(batch, towers, own, inputs, sampler),
             Training(
                 epochs=self.epochs,
-                stop=self.selected.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None),
+                stop=self.selected.epochs or (UNVALIDATED_EPOCHS if valid is None else None),
                 learning_rate=self.learning_rate,
                 weight_decay=self.weight_decay,
                 ema_decay=self.ema_decay,
@@ -155,10 +170,12 @@ class TwoTower(InnerProduct):
             ),
             options=options,
             validate=None if part is None else validate,
-            name=checkpoint_key(self, data, valid, seed),
+            name=checkpoint_key(self, data, valid, seed, self.selected.epochs),
             label=self.name,
         )
-        self.selected["epochs"] = progress.best_epoch
+        self.selected = EpochSelection(progress.best_epoch)
+        if valid is not None:
+            self.metrics = {"NDCG@10": progress.best_metric}
         self._keep(towers, own.weight, inputs, counts)
 
     def _learn_inputs(self, data: Dataset) -> None:
