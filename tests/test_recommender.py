@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import pickle
 import warnings
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +22,7 @@ from poise.fit_options import FitOptions
 from poise.models import ALS, BPR, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
 from poise.models.inner_product import InnerProduct
 from poise.models.sequential.sequence_model import SequenceModel
+from poise.pipeline import Pipeline
 from poise.recommender import Recommender, load
 
 
@@ -493,3 +496,32 @@ def test_a_seed_that_is_handed_down_counts_in_place_of_the_models_own(films):
         handed = Blend(members=[make(0)]).fit(split.train, options=FitOptions(seed=7, threads=1)).members[0]
         np.testing.assert_array_equal(handed.score(queries), own)
         assert (own != other).any()
+
+
+def _pipeline(make):
+    return lambda: Pipeline(ranker=make(), retrievers=[ItemKNN()], new_items=0.1)
+
+
+@pytest.mark.parametrize("within_pipeline", [False, True])
+def test_a_fitted_model_does_not_hold_on_to_its_data(make_model, films_like, within_pipeline):
+    data = films_like()
+    split = leave_last_out(data)
+    model = (_pipeline(make_model) if within_pipeline else make_model)().fit(split.train, split.valid)
+    watched = [weakref.ref(one) for one in (split.train, split.train.events, split.valid, split.valid.queries)]
+    assert pickle.loads(pickle.dumps(model)).item_ids == model.item_ids
+    del split, data
+    gc.collect()
+    assert [one() for one in watched] == [None] * 4
+
+
+def test_an_equal_data_set_in_the_place_of_one_that_is_gone_is_learnt_from(films):
+    split = leave_last_out(films)
+    model = Popularity().fit(split.train)
+    scores = model.scores
+    assert model.fit_once(split.train).scores is scores
+    assert model.fit_once(split.train, split.valid).scores is not scores
+    del split
+    gc.collect()
+    scores = model.scores
+    again = leave_last_out(films)
+    assert model.fit_once(again.train, again.valid).scores is not scores

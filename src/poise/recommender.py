@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,7 @@ class Recommender(ABC):
     selected = Selection()
     notes: list[str]
     metrics: dict[str, float]
-    _learnt_from: tuple[Dataset | None, Holdout | None] = (None, None)
+    _learnt_from: tuple[ref[Dataset], ref[Holdout] | None] | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -98,19 +99,22 @@ class Recommender(ABC):
         self.selected, self.notes, self.metrics = type(self).selected, [], {}
         with options.limited_threads():
             self._fit(data, valid, options)
-            self._learnt_from = (data, valid)
+            self._learnt_from = (ref(data), None if valid is None else ref(valid))
             return self._fitted(data)
 
     def fit_once(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
         """Learn as :meth:`fit` does, unless these very objects are what it has learnt from: for parts of a whole."""
-        learnt, checked = self._learnt_from
-        return self if learnt is data and checked is valid else self.fit(data, valid, options)
+        if self._learnt_from is not None:
+            learnt, checked = self._learnt_from
+            if learnt() is data and (None if checked is None else checked()) is valid:
+                return self
+        return self.fit(data, valid, options)
 
     def refit(self, data: Dataset, options: FitOptions = FitOptions()) -> Self:
         """Learn anew from ``data``, the validation part included, and keep what was chosen on validation."""
         self._require_fitted()
         self._require_learnable(data)
-        self._learnt_from = (None, None)
+        self._learnt_from = None
         self.notes = []
         with options.limited_threads():
             self._refit(data, options)
@@ -136,7 +140,7 @@ class Recommender(ABC):
         """
         self._require_fitted()
         self._require_learnable(data)
-        self._learnt_from = (None, None)
+        self._learnt_from = None
         with options.limited_threads():
             self._update(data, valid, options)
             return self._fitted(data)
@@ -159,7 +163,6 @@ class Recommender(ABC):
         """
         self._require_fitted()
         grown = copy.copy(self)
-        grown._learnt_from = (None, None)
         grown._grow(data)
         grown.item_ids = data.item_ids
         return grown
@@ -358,6 +361,10 @@ class Recommender(ABC):
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Take back what :meth:`_arrays` gave; :attr:`item_ids` is already there."""
         return
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what it has learnt from: another process does not have it."""
+        return {name: value for name, value in self.__dict__.items() if name != "_learnt_from"}
 
     def _note(self, line: str) -> None:
         """Note a line once."""
