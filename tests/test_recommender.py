@@ -22,6 +22,7 @@ from poise.fit_options import FitOptions
 from poise.models import ALS, BPR, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
 from poise.models.inner_product import InnerProduct
 from poise.models.sequential.sequence_model import SequenceModel
+from poise.models.torch_model import TorchModel
 from poise.pipeline import Pipeline
 from poise.recommender import Recommender, load
 
@@ -525,3 +526,12 @@ def test_an_equal_data_set_in_the_place_of_one_that_is_gone_is_learnt_from(films
     scores = model.scores
     again = leave_last_out(films)
     assert model.fit_once(again.train, again.valid).scores is not scores
+
+
+def test_a_network_can_be_loaded_to_a_device_that_is_there(fitted, films, tmp_path):
+    fitted.save(tmp_path / "model")
+    again = load(tmp_path / "model", device="cpu")
+    _same(again.recommend(films.queries(), k=3), fitted.recommend(films.queries(), k=3))
+    if isinstance(fitted, TorchModel):
+        with pytest.raises(UsageError, match="device 'abacus' is not there"):
+            load(tmp_path / "model", device="abacus")

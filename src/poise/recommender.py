@@ -371,6 +371,10 @@ class Recommender(ABC):
         if line not in self.notes:
             self.notes = [*self.notes, line]  # copies of the model share the list
 
+    def _move_to(self, device: str | None) -> None:
+        """Compute on that device from now on, None for the best there is; most models know but the processor."""
+        return
+
     def _require_learnable(self, data: Dataset) -> None:
         if (unsupported_reason := self.unsupported_reason(data)) is not None:
             raise DataError(f"{self.name}: {unsupported_reason}")
@@ -380,8 +384,12 @@ class Recommender(ABC):
             raise NotFittedError(f"{self.name} has learnt nothing yet: call fit(data) first")
 
 
-def load(path: Path | str) -> Recommender:
+def load(path: Path | str, *, device: str | None = None) -> Recommender:
     """Read a recommender that :meth:`Recommender.save` wrote.
+
+    Args:
+        path: its directory.
+        device: where models that are networks are to compute; None for the best there is.
 
     Raises:
         DataError: nothing was saved there, it is damaged, or a newer version of Poise wrote it.
@@ -394,21 +402,21 @@ def load(path: Path | str) -> Recommender:
                 f"{path} was written by Poise {header['poise']}, newer than this {__version__}: upgrade to read it"
             )
         item_ids = Vocabulary._trusted(pl.read_ipc(path / "items.arrow")["id"])
-        return _read(path, item_ids)
+        return _read(path, item_ids, device)
     except PoiseError:
         raise
     except Exception as error:  # there is no end to what a damaged file can bring about
         raise DataError(f"the model in {path} is damaged ({one_line(error)}); fit it again") from error
 
 
-def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
+def _read(folder: Path, item_ids: Vocabulary, device: str | None) -> Recommender:
     header = read_json(folder / "model.json")
     parts: dict[str, Any] = {}
     for option, names in header["parts"].items():
         parts[option] = (
-            _read(folder / names, item_ids)
+            _read(folder / names, item_ids, device)
             if isinstance(names, str)
-            else [_read(folder / name, item_ids) for name in names]
+            else [_read(folder / name, item_ids, device) for name in names]
         )
     recommender = _kind(header)(**header["options"], **parts)
     recommender.item_ids = item_ids
@@ -416,6 +424,7 @@ def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
     recommender.selected = type(recommender.selected).from_dict(header["selected"])
     recommender.notes, recommender.metrics = header["notes"], header["metrics"]
     recommender._restore(read_arrays(folder / "arrays.safetensors"))
+    recommender._move_to(device)
     return recommender
 
 
