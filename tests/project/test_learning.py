@@ -122,9 +122,9 @@ def test_nothing_is_learnt_from_what_is_compared_on(
     seen: list[Dataset] = []
     update: Callable[..., None] = EASE._update
 
-    def spy(self: EASE, data: Dataset, valid: None) -> None:
+    def spy(self: EASE, data: Dataset, valid: None, options: FitOptions) -> None:
         seen.append(data)
-        update(self, data, valid)
+        update(self, data, valid, options)
 
     monkeypatch.setattr(EASE, "_update", spy)
     learnt = learn(project, run, later, requests=20)
