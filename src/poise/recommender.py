@@ -26,6 +26,7 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError, one_line
 from poise.files import atomic_directory, read_json, write_json
 from poise.fit_options import FitOptions
+from poise.search_space import Space
 from poise.selection import Selection
 from poise.slates import Reason, Slates
 from poise.top_k import top_k
@@ -46,6 +47,7 @@ class Recommender(ABC):
     ``_arrays`` hands out for saving and ``_restore`` takes back.
 
     Attributes:
+        search_space: where ``poise tune`` looks for better options, unless ``poise.toml`` says otherwise.
         item_ids: the catalogue that it was fitted on; the columns of its scores.
         data_fingerprint: of the data that it was fitted on.
         selected: what it selected on the validation part: weights, a decay, when to stop. A subclass that selects
@@ -55,6 +57,7 @@ class Recommender(ABC):
     """
 
     kinds: ClassVar[dict[str, type[Recommender]]] = {}
+    search_space: ClassVar[Space] = {}
     item_ids: Vocabulary
     data_fingerprint: str
     selected = Selection()

@@ -12,11 +12,12 @@ import tomllib
 import polars as pl
 import pytest
 
-from poise.config import MODEL_NAMES, Range, check_config
+from poise.config import MODEL_NAMES, check_config
 from poise.errors import DataError, PoiseError, UsageError
 from poise.models import EASE, ItemKNN
 from poise.models.validation import mean_ndcg, sample
 from poise.project import Project
+from poise.search_space import Range
 from poise.tune import search
 from poise.tune.report import report
 from poise.tune.space import space_of

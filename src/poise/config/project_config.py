@@ -18,9 +18,7 @@ from poise.config.tables import (
     FitTable,
     PipelineTable,
     PolicyTable,
-    Range,
     ServeTable,
-    Space,
     TuneTable,
 )
 from poise.data.ingest.clean import Cleaning
@@ -29,6 +27,7 @@ from poise.errors import DataError, UsageError, suggest
 from poise.models import MODULES
 from poise.pipeline import Pipeline
 from poise.recommender import Recommender
+from poise.search_space import Range, Space
 
 FILE = "poise.toml"
 MODEL_NAMES = [name for name in MODULES if name != "Blend"]  # a blend is what several names make

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import BaseModel, ConfigDict
 
 from poise.data.dataset import Kind
 from poise.fit_options import Logger
@@ -106,28 +105,6 @@ class FitTable(BaseModel):
     device: str | None = None
     threads: Annotated[int, Ge(1)] | None = None
     seed: Annotated[int, Ge(0)] | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Range:
-    """Where tuning looks for the value of a numeric option.
-
-    Args:
-        low: the least value.
-        high: the largest value.
-        log: whether to look evenly on a logarithmic scale.
-        step: the distance between two values that are tried; None for any in between, whole numbers for an option that
-            takes only these.
-    """
-
-    low: FiniteFloat
-    high: FiniteFloat
-    log: bool = False
-    step: Annotated[FiniteFloat, Gt(0)] | None = None
-
-
-Space = dict[str, list[Any] | Range]
-"""Where tuning looks: by option, its choices or a range."""
 
 
 class TuneTable(BaseModel):

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from poise.config import Config, Space
+from poise.config import Config
 from poise.data.holdout import Split
 from poise.errors import PoiseError, UsageError, one_line
 from poise.models.validation import mean_ndcg, sample
 from poise.project.project import Project
 from poise.recommender import Recommender
+from poise.search_space import Space
 from poise.tune.space import as_parameters, draw, points
 
 if TYPE_CHECKING:

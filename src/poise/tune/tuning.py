@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from poise._version import __version__
-from poise.config import MODEL_NAMES, Config, Space
+from poise.config import MODEL_NAMES, Config
 from poise.data import split as splitting
 from poise.data.dataset import Dataset
 from poise.errors import DataError, UsageError, suggest
 from poise.project.fitting import first_protocol
 from poise.project.project import Project
+from poise.search_space import Space
 from poise.tune.search import Searching, Trial, alone, find
 from poise.tune.space import space_of
 

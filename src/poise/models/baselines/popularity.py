@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from poise.data.ragged import Ragged
 from poise.fit_options import FitOptions
 from poise.models.baselines.mean_values import mean_values
 from poise.recommender import OPTIONS, Recommender
+from poise.search_space import Range, Space
 from poise.slates import Reason
 from poise.types import Doubles, Floats, Indices
 
@@ -36,6 +37,8 @@ class Popularity(Recommender):
 
     half_life: Annotated[float, Gt(0)] | None = None
     scenario: str | None = None
+
+    search_space: ClassVar[Space] = {"half_life": Range(low=1.0, high=1000.0, log=True)}
 
     @property
     def name(self) -> str:

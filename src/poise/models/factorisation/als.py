@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from poise.fit_options import FitOptions
 from poise.models.history_sum_model import HistorySumModel, history_weights
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
+from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 
@@ -43,6 +44,12 @@ class ALS(HistorySumModel):
     l2: Annotated[float, Gt(0)] = 50.0
     iterations: Annotated[int, Ge(1)] = 15
     seed: int = 0
+
+    search_space: ClassVar[Space] = {
+        "factors": [32, 64, 128, 256],
+        "confidence": Range(low=1.0, high=200.0, log=True),
+        "l2": Range(low=0.1, high=500.0, log=True),
+    }
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         from implicit.cpu.als import AlternatingLeastSquares

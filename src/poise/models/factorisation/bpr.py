@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from poise.fit_options import FitOptions
 from poise.models.history_sum_model import HistorySumModel
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
+from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 
@@ -44,6 +45,13 @@ class BPR(HistorySumModel):
     l2: Annotated[float, Ge(0)] = 0.01
     iterations: Annotated[int, Ge(1)] = 200
     seed: int = 0
+
+    search_space: ClassVar[Space] = {
+        "factors": [32, 64, 128, 256],
+        "learning_rate": Range(low=0.01, high=0.2, log=True),
+        "l2": Range(low=1e-4, high=0.1, log=True),
+        "iterations": [50, 100, 200],
+    }
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         from implicit.cpu.bpr import BayesianPersonalizedRanking

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from poise.errors import DataError
 from poise.fit_options import FitOptions
 from poise.models.linear.item_item_model import ItemItemModel
 from poise.recommender import OPTIONS
+from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 _BLOCK = 1_024  # rows that are worked on at once
@@ -47,6 +48,8 @@ class EASE(ItemItemModel):
     l2: Annotated[float, Gt(0)] | None = None
     neighbours: Annotated[int, Ge(1)] = 1_000
     left_out: Annotated[float, Ge(0), Lt(1)] = 0.01
+
+    search_space: ClassVar[Space] = {"l2": Range(low=5.0, high=5000.0, log=True)}
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         x = data.queries().matrix()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge
@@ -13,6 +13,7 @@ from poise.models.nn.single_position import SinglePositionModule
 from poise.models.nn.transformer_blocks import BLOCKS, Block
 from poise.models.sequential.sequence_model import SequenceModel
 from poise.recommender import OPTIONS
+from poise.search_space import Space
 from poise.train.batches.sequences import EventTensors
 
 
@@ -62,6 +63,8 @@ class SASRec(SequenceModel):
     block: Block = "ligr"
     blocks: Annotated[int, Ge(1)] | None = None
     heads: Annotated[int, Ge(1)] = 4
+
+    search_space: ClassVar[Space] = {**SequenceModel.search_space, "blocks": [1, 2]}
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:

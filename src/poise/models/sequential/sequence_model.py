@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from abc import abstractmethod
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from poise.models.content_projection import ContentProjection
 from poise.models.data_defaults import DataDefaults
 from poise.models.torch_model import EpochSelection, Learning, TorchModel
 from poise.recommender import OPTIONS
+from poise.search_space import Range, Space
 from poise.train.batches.augmentation import Augmentation
 from poise.train.batches.replay import new_and_replayed
 from poise.train.batches.sequence_batches import SequenceBatch, SequenceBatches
@@ -101,6 +102,11 @@ class SequenceModel(TorchModel):
     lr_plateau_factor: Annotated[float, Gt(0), Le(1)] = 1.0
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
+    search_space: ClassVar[Space] = {
+        "dim": [64, 128, 256],
+        "dropout": Range(low=0.1, high=0.6),
+        "learning_rate": Range(low=3e-4, high=5e-3, log=True),
+    }
     selected = SequenceSelection()
 
     @property
