@@ -26,6 +26,7 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError, one_line
 from poise.files import atomic_directory, read_json, write_json
 from poise.fit_options import FitOptions
+from poise.plugins import MODELS, entry_points_of, load_entry_point
 from poise.search_space import Space
 from poise.selection import Selection
 from poise.slates import Reason, Slates
@@ -432,15 +433,24 @@ def _read(folder: Path, item_ids: Vocabulary, device: str | None) -> Recommender
 
 
 def _kind(header: dict[str, Any]) -> type[Recommender]:
-    """Return the class that a model was saved as. Only modules of Poise are imported on a file's word."""
-    if header["module"].startswith("poise."):
-        importlib.import_module(header["module"])
-    found = Recommender.kinds.get(f"{header['module']}.{header['kind']}")
-    if found is None:
+    """Return the class that a model was saved as.
+
+    On a file's word only modules of Poise are imported, and the model of that name that an installed package declares.
+    """
+    module, name = header["module"], header["kind"]
+    if module.startswith("poise."):
+        importlib.import_module(module)
+    elif f"{module}.{name}" not in Recommender.kinds:
+        for declared, entry_point in entry_points_of(MODELS).items():
+            if entry_point.attr == name and entry_point.module.split(".")[0] == module.split(".")[0]:
+                load_entry_point(MODELS, declared)
+    kind = Recommender.kinds.get(f"{module}.{name}")
+    if kind is None:
         raise DataError(
-            f"the model is of the kind {header['kind']!r}, which is not known here: import {header['module']} first"
+            f"the model is of the kind {name!r}, which is not known here: install the package that has it, or import "
+            f"{module} first"
         )
-    return found
+    return kind
 
 
 def _write_part(part: Recommender, folder: Path) -> None:

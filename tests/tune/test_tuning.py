@@ -12,9 +12,9 @@ import tomllib
 import polars as pl
 import pytest
 
-from poise.config import MODEL_NAMES, check_config
+from poise.config import check_config
 from poise.errors import DataError, PoiseError, UsageError
-from poise.models import EASE, ItemKNN
+from poise.models import EASE, ItemKNN, model_names
 from poise.models.validation import mean_ndcg, sample
 from poise.project import Project
 from poise.search_space import Range
@@ -281,7 +281,7 @@ def test_an_error_in_the_table_names_the_key_what_was_found_and_what_is_allowed(
 @pytest.mark.parametrize("search", ["bayesian", "grid"])
 def test_the_spaces_of_poise_suit_their_models(search):
     known = []
-    for name in MODEL_NAMES:
+    for name in model_names():
         config = check_config({"data": FILES, "tune": {"model": name, "search": search}})
         try:
             space = space_of(config)

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise._version import __version__
-from poise.config import FILE, MODEL_NAMES
+from poise.config import FILE
 from poise.data import split as splitting
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout, Split
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.files import atomic_directory, write_json
+from poise.models import model_names
 from poise.pipeline import Pipeline
 from poise.project.encoding import EncoderChoice, choose_encoder
 from poise.project.project import Project
@@ -152,9 +153,9 @@ def makers(
     config = project.config
     chosen = config.evaluation.compare if names is None else names
     for name in chosen:
-        if name not in MODEL_NAMES:
+        if name not in model_names():
             raise UsageError(
-                f"there is no model {name!r}.{suggest(name, MODEL_NAMES)} Choose from {', '.join(MODEL_NAMES)}"
+                f"there is no model {name!r}.{suggest(name, model_names())} Choose from {', '.join(model_names())}"
             )
     unable = set()
     for name in dict.fromkeys([*chosen, *config.pipeline.models, *config.pipeline.retrievers]):

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from poise._version import __version__
-from poise.config import MODEL_NAMES, Config
+from poise.config import Config
 from poise.data import split as splitting
 from poise.data.dataset import Dataset
 from poise.errors import DataError, UsageError, suggest
+from poise.models import model_names
 from poise.project.fitting import first_protocol
 from poise.project.project import Project
 from poise.search_space import Space
@@ -134,9 +135,9 @@ def tune(
 def _config(project: Project, model: str | None, search: Search | None, trials: int | None) -> tuple[Config, bool]:
     """Return the project's configuration with what the caller wants, and whether a grid is to be searched whole."""
     config = project.config
-    if model is not None and model not in MODEL_NAMES:
+    if model is not None and model not in model_names():
         raise UsageError(
-            f"there is no model {model!r}.{suggest(model, MODEL_NAMES)} Choose from {', '.join(MODEL_NAMES)}"
+            f"there is no model {model!r}.{suggest(model, model_names())} Choose from {', '.join(model_names())}"
         )
     given: dict[str, Any] = {"model": model, "search": search, "trials": trials}
     given = {key: value for key, value in given.items() if value is not None}
