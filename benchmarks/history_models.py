@@ -59,7 +59,7 @@ def main() -> None:
                     "coverage_at_10": round(found["Coverage@10"].value, 3),
                     "fit_seconds": round(seconds[called], 1),
                     "rank_seconds": round(report.seconds[called], 1),
-                    "chosen": str(model.selected or ""),
+                    "chosen": str(model.selected.to_dict() or ""),
                     "peak_memory_mb": round(peak_memory_mb()),
                 }
             )

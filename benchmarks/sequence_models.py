@@ -162,9 +162,9 @@ def main() -> None:
             seconds.setdefault(name, []).append(time.perf_counter() - start)
             if name == "SASRec, fused":
                 fused = model
-            chosen[name] = model.selected
+            chosen[name] = model.selected.to_dict()
             if isinstance(model, Pipeline):
-                chosen[name] = {"weights": model.ranker.selected, **model.selected}
+                chosen[name] = {"weights": model.ranker.selected.to_dict(), **model.selected.to_dict()}
             measure(seed, name, model)
             if options.refit and isinstance(model, Pipeline) and isinstance(model.ranker, Blend):
                 model.refit(own.train_and_valid)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import pickle
 import warnings
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -16,9 +18,12 @@ from poise.data.ragged import Ragged
 from poise.data.split import leave_last_out
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError
-from poise.models import ALS, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
+from poise.fit_options import FitOptions
+from poise.models import ALS, BPR, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
 from poise.models.inner_product import InnerProduct
 from poise.models.sequential.sequence_model import SequenceModel
+from poise.models.torch_model import TorchModel
+from poise.pipeline import Pipeline
 from poise.recommender import Recommender, load
 
 
@@ -133,7 +138,7 @@ def test_fitting_warns_of_nothing(make_model, films):
 def test_refitting_keeps_what_was_chosen(make_model, films):
     split = leave_last_out(films)
     model = make_model().fit(split.train, split.valid)
-    chosen = [dict(one.selected) for one in _members(model)]
+    chosen = [one.selected for one in _members(model)]
     assert model.data_fingerprint == split.train.fingerprint
     model.refit(films)
     assert [one.selected for one in _members(model)] == chosen
@@ -142,7 +147,7 @@ def test_refitting_keeps_what_was_chosen(make_model, films):
         return  # its choice is how long it learns, not how it scores: see tests/models/test_sequence_models.py
     fresh = make_model().fit(films)
     for plain, was in zip(_members(fresh), chosen, strict=True):
-        assert not plain.selected
+        assert plain.selected == type(plain).selected
         plain.selected = was
     _same(model.recommend(films.queries(), k=5), fresh.recommend(films.queries(), k=5))
 
@@ -191,7 +196,7 @@ def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
         np.testing.assert_allclose(found, slates.scores, rtol=1e-4, atol=1e-5)
     if not isinstance(fitted, Random | Popularity):
         assert grown.similar(["i24"], k=25).items.shape == (1, 25)
-    chosen = dict(fitted.selected)
+    chosen = fitted.selected
     assert fitted.extend_catalogue(grown_films).refit(films).score(queries).shape == before.shape
     assert fitted.selected == chosen
     np.testing.assert_array_equal(fitted.score(queries), before)
@@ -199,7 +204,7 @@ def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
 
 def test_learning_on(fitted, films, later_films, tmp_path):
     before = fitted.score(films.queries())
-    chosen = [dict(one.selected) for one in _members(fitted)]
+    chosen = [one.selected for one in _members(fitted)]
     fitted.save(tmp_path / "model")
     updated = fitted.extend_catalogue(later_films).update(later_films)
     assert updated.data_fingerprint == later_films.fingerprint
@@ -315,7 +320,7 @@ def test_save_and_load(fitted, films, tmp_path):
     again = load(str(tmp_path / "model"))
     assert type(again) is type(fitted)
     assert again.name == fitted.name
-    assert again.selected == fitted.selected
+    assert (again.selected, again.notes, again.metrics) == (fitted.selected, fitted.notes, fitted.metrics)
     assert again.data_fingerprint == films.fingerprint
     assert again.item_ids == films.item_ids
     queries = replace(films.queries(), context=films.events.context.head(1).select("device")[[0] * 41])
@@ -439,7 +444,7 @@ def test_a_model_of_ones_own(films, tmp_path):
     class Alphabet(Recommender):
         reverse: bool = False
 
-        def _fit(self, data, valid):
+        def _fit(self, data, valid, options):
             self.order = np.arange(data.item_ids.size, dtype=np.float32) * (1 if self.reverse else -1)
 
         def score(self, queries):
@@ -479,3 +484,54 @@ def test_slates_as_a_table(films):
     assert [len(slate) for slate in slates] == [0, 2]
     assert (slates.items[0] == 0).all()
     assert (slates.scores[0] == -np.inf).all()
+
+
+def test_a_seed_that_is_handed_down_counts_in_place_of_the_models_own(films):
+    split = leave_last_out(films)
+    queries = split.test.queries
+    for make in (
+        lambda seed: BPR(factors=4, iterations=5, seed=seed),
+        lambda seed: TwoTower(dim=8, components=4, epochs=1, seed=seed),
+    ):
+        own, other = (make(seed).fit(split.train).score(queries) for seed in (7, 0))
+        handed = Blend(members=[make(0)]).fit(split.train, options=FitOptions(seed=7, threads=1)).members[0]
+        np.testing.assert_array_equal(handed.score(queries), own)
+        assert (own != other).any()
+
+
+def _pipeline(make):
+    return lambda: Pipeline(ranker=make(), retrievers=[ItemKNN()], new_items=0.1)
+
+
+@pytest.mark.parametrize("within_pipeline", [False, True])
+def test_a_fitted_model_does_not_hold_on_to_its_data(make_model, films_like, within_pipeline):
+    data = films_like()
+    split = leave_last_out(data)
+    model = (_pipeline(make_model) if within_pipeline else make_model)().fit(split.train, split.valid)
+    watched = [weakref.ref(one) for one in (split.train, split.train.events, split.valid, split.valid.queries)]
+    assert pickle.loads(pickle.dumps(model)).item_ids == model.item_ids
+    del split, data
+    gc.collect()
+    assert [one() for one in watched] == [None] * 4
+
+
+def test_an_equal_data_set_in_the_place_of_one_that_is_gone_is_learnt_from(films):
+    split = leave_last_out(films)
+    model = Popularity().fit(split.train)
+    scores = model.scores
+    assert model.fit_once(split.train).scores is scores
+    assert model.fit_once(split.train, split.valid).scores is not scores
+    del split
+    gc.collect()
+    scores = model.scores
+    again = leave_last_out(films)
+    assert model.fit_once(again.train, again.valid).scores is not scores
+
+
+def test_a_network_can_be_loaded_to_a_device_that_is_there(fitted, films, tmp_path):
+    fitted.save(tmp_path / "model")
+    again = load(tmp_path / "model", device="cpu")
+    _same(again.recommend(films.queries(), k=3), fitted.recommend(films.queries(), k=3))
+    if isinstance(fitted, TorchModel):
+        with pytest.raises(UsageError, match="device 'abacus' is not there"):
+            load(tmp_path / "model", device="abacus")

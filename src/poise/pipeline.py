@@ -19,6 +19,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.fit_options import FitOptions
 from poise.policy.cold_start_boost import ColdStartBoost
 from poise.policy.hide_seen import HideSeen
 from poise.policy.step import PolicyRequest, PolicyStep, make_step
@@ -111,23 +112,23 @@ class Pipeline(Recommender):
                 step.restore(fitted.arrays())
         return changed
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for part in self.parts:
-            part.fit_once(data, valid)
+            part.fit_once(data, valid, options)
         self._ready_to_retrieve()
         for step in self.policy:
             step.fit(self.ranker, data, valid)
 
-    def _refit(self, data: Dataset) -> None:
+    def _refit(self, data: Dataset, options: FitOptions) -> None:
         for part in self.parts:
-            part.refit(data)
+            part.refit(data, options)
         self._ready_to_retrieve()
         for step in self.policy:
             step.refit(data)
 
-    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+    def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for part in self.parts:
-            part.update(data, valid)
+            part.update(data, valid, options)
         self._ready_to_retrieve()
         for step in self.policy:
             step.refit(data)

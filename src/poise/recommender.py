@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,10 @@ from poise.data.ragged import Ragged
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError, one_line
 from poise.files import atomic_directory, read_json, write_json
+from poise.fit_options import FitOptions
+from poise.plugins import MODELS, entry_points_of, load_entry_point
+from poise.search_space import Space
+from poise.selection import Selection
 from poise.slates import Reason, Slates
 from poise.types import Floats, Indices, Mask
 
@@ -44,17 +49,24 @@ class Recommender(ABC):
     ``_arrays`` hands out for saving and ``_restore`` takes back.
 
     Attributes:
+        search_space: where ``poise tune`` looks for better options, unless ``poise.toml`` says otherwise.
         item_ids: the catalogue that it was fitted on; the columns of its scores.
         data_fingerprint: of the data that it was fitted on.
-        chosen: what it decided on the validation part: weights, a decay, when to stop.
+        selected: what it selected on the validation part: weights, a decay, when to stop. A subclass that selects
+            something has a default of a :class:`~poise.selection.Selection` of its own.
+        notes: what whoever fitted it should know, a line each.
+        metrics: what it measured on the validation part, by name.
     """
 
     kinds: ClassVar[dict[str, type[Recommender]]] = {}
+    search_space: ClassVar[Space] = {}
     item_ids: Vocabulary
     data_fingerprint: str
     unscored: Indices = np.empty(0, dtype=np.int32)
-    selected: dict[str, Any]
-    _learnt_from: tuple[Dataset | None, Holdout | None] = (None, None)
+    selected = Selection()
+    notes: list[str]
+    metrics: dict[str, float]
+    _learnt_from: tuple[ref[Dataset], ref[Holdout] | None] | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -75,12 +87,13 @@ class Recommender(ABC):
         """Whether it goes by what the columns say of who asks, :attr:`Queries.users`."""
         return False
 
-    def fit(self, data: Dataset, valid: Holdout | None = None) -> Self:
+    def fit(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
         """Learn from all events of ``data``.
 
         Args:
             data: what may be learnt from: the training part of a split, or everything.
             valid: for recommenders that choose something (weights, when to stop): the validation part of that split.
+            options: how and where to fit: device, seed, threads, who is told how it goes.
 
         Returns:
             itself, fitted.
@@ -89,25 +102,31 @@ class Recommender(ABC):
             DataError: it cannot learn from this data; see :meth:`unsupported_reason`.
         """
         self._require_learnable(data)
-        self.selected = {}
-        self._fit(data, valid)
-        self._learnt_from = (data, valid)
-        return self._fitted(data)
+        self.selected, self.notes, self.metrics = type(self).selected, [], {}
+        with options.limited_threads():
+            self._fit(data, valid, options)
+            self._learnt_from = (ref(data), None if valid is None else ref(valid))
+            return self._fitted(data)
 
-    def fit_once(self, data: Dataset, valid: Holdout | None = None) -> Self:
+    def fit_once(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
         """Learn as :meth:`fit` does, unless these very objects are what it has learnt from: for parts of a whole."""
-        learnt, checked = self._learnt_from
-        return self if learnt is data and checked is valid else self.fit(data, valid)
+        if self._learnt_from is not None:
+            learnt, checked = self._learnt_from
+            if learnt() is data and (None if checked is None else checked()) is valid:
+                return self
+        return self.fit(data, valid, options)
 
-    def refit(self, data: Dataset) -> Self:
+    def refit(self, data: Dataset, options: FitOptions = FitOptions()) -> Self:
         """Learn anew from ``data``, the validation part included, and keep what was chosen on validation."""
         self._require_fitted()
         self._require_learnable(data)
-        self._learnt_from = (None, None)
-        self._refit(data)
-        return self._fitted(data)
+        self._learnt_from = None
+        self.notes = []
+        with options.limited_threads():
+            self._refit(data, options)
+            return self._fitted(data)
 
-    def update(self, data: Dataset, valid: Holdout | None = None) -> Self:
+    def update(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
         """Continue from what was learnt, on a log and a catalogue that have grown, and keep what was chosen.
 
         A model that learns step by step goes on from where it stands, on what is new and on some of what is old. One
@@ -116,6 +135,7 @@ class Recommender(ABC):
         Args:
             data: all that there is by now, the old events too.
             valid: what to choose the best pass by; nothing is learnt from it. None takes the last pass.
+            options: as of :meth:`fit`.
 
         Returns:
             itself. What shares arrays with it, see :meth:`extend_catalogue`, stays as it is.
@@ -126,9 +146,10 @@ class Recommender(ABC):
         """
         self._require_fitted()
         self._require_learnable(data)
-        self._learnt_from = (None, None)
-        self._update(data, valid)
-        return self._fitted(data)
+        self._learnt_from = None
+        with options.limited_threads():
+            self._update(data, valid, options)
+            return self._fitted(data)
 
     def extend_catalogue(self, data: Dataset) -> Self:
         """Return the same fitted model for a catalogue that has grown; nothing is learnt, and the model stays as it is.
@@ -148,8 +169,6 @@ class Recommender(ABC):
         """
         self._require_fitted()
         grown = copy.copy(self)
-        grown.selected = dict(self.selected)
-        grown._learnt_from = (None, None)
         grown._grow(data)
         grown.item_ids = data.item_ids
         return grown
@@ -174,11 +193,11 @@ class Recommender(ABC):
         """Return why it cannot learn from ``data``, in one line; None if it can."""
         return None
 
-    def _update(self, data: Dataset, valid: Holdout | None) -> None:
-        self._refit(data)
+    def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
+        self._refit(data, options)
 
-    def _refit(self, data: Dataset) -> None:
-        self._fit(data, None)
+    def _refit(self, data: Dataset, options: FitOptions) -> None:
+        self._fit(data, None, options)
 
     def _fitted(self, data: Dataset) -> Self:
         self.item_ids = data.item_ids
@@ -186,7 +205,7 @@ class Recommender(ABC):
         return self
 
     @abstractmethod
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None: ...
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None: ...
 
     def score(self, queries: Queries) -> Floats:
         """Return how well each item fits each request, float32 ``[n, n_items + 1]``: a new array.
@@ -331,6 +350,11 @@ class Recommender(ABC):
         return None
 
     @property
+    def selection(self) -> dict[str, Any]:
+        """What it selected on the validation part, by name, as people read it; empty where nothing was."""
+        return self.selected.to_dict()
+
+    @property
     def parts(self) -> list[Recommender]:
         """The models that it is made of; none for a single model."""
         return []
@@ -398,7 +422,9 @@ class Recommender(ABC):
             "module": type(self).__module__,
             "options": options,
             "parts": parts,
-            "selected": self.selected,
+            "selected": self.selected.to_dict(),
+            "notes": self.notes,
+            "metrics": self.metrics,
             "data_fingerprint": self.data_fingerprint,
         }
         write_json(folder / "model.json", header)
@@ -418,6 +444,19 @@ class Recommender(ABC):
         """Take back what :meth:`_arrays` gave; :attr:`item_ids` is already there."""
         return
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what it has learnt from: another process does not have it."""
+        return {name: value for name, value in self.__dict__.items() if name != "_learnt_from"}
+
+    def _note(self, line: str) -> None:
+        """Note a line once."""
+        if line not in self.notes:
+            self.notes = [*self.notes, line]  # copies of the model share the list
+
+    def _move_to(self, device: str | None) -> None:
+        """Compute on that device from now on, None for the best there is; most models know but the processor."""
+        return
+
     def _require_learnable(self, data: Dataset) -> None:
         if (unsupported_reason := self.unsupported_reason(data)) is not None:
             raise DataError(f"{self.name}: {unsupported_reason}")
@@ -427,8 +466,12 @@ class Recommender(ABC):
             raise NotFittedError(f"{self.name} has learnt nothing yet: call fit(data) first")
 
 
-def load(path: Path | str) -> Recommender:
+def load(path: Path | str, *, device: str | None = None) -> Recommender:
     """Read a recommender that :meth:`Recommender.save` wrote.
+
+    Args:
+        path: its directory.
+        device: where models that are networks are to compute; None for the best there is.
 
     Raises:
         DataError: nothing was saved there, it is damaged, or a newer version of Poise wrote it.
@@ -441,40 +484,51 @@ def load(path: Path | str) -> Recommender:
                 f"{path} was written by Poise {header['poise']}, newer than this {__version__}: upgrade to read it"
             )
         item_ids = Vocabulary._trusted(pl.read_ipc(path / "items.arrow")["id"])
-        return _read(path, item_ids)
+        return _read(path, item_ids, device)
     except PoiseError:
         raise
     except Exception as error:  # there is no end to what a damaged file can bring about
         raise DataError(f"the model in {path} is damaged ({one_line(error)}); fit it again") from error
 
 
-def _read(folder: Path, item_ids: Vocabulary) -> Recommender:
+def _read(folder: Path, item_ids: Vocabulary, device: str | None) -> Recommender:
     header = read_json(folder / "model.json")
     parts: dict[str, Any] = {}
     for option, names in header["parts"].items():
         parts[option] = (
-            _read(folder / names, item_ids)
+            _read(folder / names, item_ids, device)
             if isinstance(names, str)
-            else [_read(folder / name, item_ids) for name in names]
+            else [_read(folder / name, item_ids, device) for name in names]
         )
     recommender = _kind(header)(**header["options"], **parts)
     recommender.item_ids = item_ids
     recommender.data_fingerprint = header["data_fingerprint"]
-    recommender.selected = header["selected"]
+    recommender.selected = type(recommender.selected).from_dict(header["selected"])
+    recommender.notes, recommender.metrics = header["notes"], header["metrics"]
     recommender._restore(read_arrays(folder / "arrays.safetensors"))
+    recommender._move_to(device)
     return recommender
 
 
 def _kind(header: dict[str, Any]) -> type[Recommender]:
-    """Return the class that a model was saved as. Only modules of Poise are imported on a file's word."""
-    if header["module"].startswith("poise."):
-        importlib.import_module(header["module"])
-    found = Recommender.kinds.get(f"{header['module']}.{header['kind']}")
-    if found is None:
+    """Return the class that a model was saved as.
+
+    On a file's word only modules of Poise are imported, and the model of that name that an installed package declares.
+    """
+    module, name = header["module"], header["kind"]
+    if module.startswith("poise."):
+        importlib.import_module(module)
+    elif f"{module}.{name}" not in Recommender.kinds:
+        for declared, entry_point in entry_points_of(MODELS).items():
+            if entry_point.attr == name and entry_point.module.split(".")[0] == module.split(".")[0]:
+                load_entry_point(MODELS, declared)
+    kind = Recommender.kinds.get(f"{module}.{name}")
+    if kind is None:
         raise DataError(
-            f"the model is of the kind {header['kind']!r}, which is not known here: import {header['module']} first"
+            f"the model is of the kind {name!r}, which is not known here: install the package that has it, or import "
+            f"{module} first"
         )
-    return found
+    return kind
 
 
 def _write_part(part: Recommender, folder: Path) -> None:

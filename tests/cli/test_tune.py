@@ -58,11 +58,11 @@ def test_an_interrupt_shows_the_best_so_far_and_how_to_go_on(poise, tuned_shop, 
 
     fit, fits = EASE.fit, []
 
-    def stop(self, data, valid=None):
+    def stop(self, data, valid, options):
         fits.append(1)
         if len(fits) == 3:
             raise KeyboardInterrupt
-        return fit(self, data, valid)
+        return fit(self, data, valid, options)
 
     monkeypatch.setattr(EASE, "fit", stop)
     found = poise("tune", "-p", tuned_shop, "--write")

@@ -11,6 +11,7 @@ from poise.data.holdout import Holdout
 from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.fit_options import FitOptions
 from poise.recommender import Recommender
 from poise.types import Floats
 
@@ -27,7 +28,7 @@ class Fixed(Recommender):
     def name(self) -> str:
         return self._name
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         pass
 
     def score(self, queries: Queries) -> Floats:

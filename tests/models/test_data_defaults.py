@@ -30,6 +30,6 @@ def test_what_suits_a_log_follows_from_its_size(
 def test_what_is_given_counts_and_a_refit_keeps_what_suited_the_first_log(films: Dataset) -> None:
     model = SASRec(dim=8, heads=2, epochs=1, dropout=0.3, negatives=8).fit(films)
     assert (model.data_defaults.dropout, model.data_defaults.max_length, model.data_defaults.epochs) == (0.3, 50, 1)
-    chosen = model.selected["data_defaults"]
+    chosen = model.selected.data_defaults
     model.refit(films)
-    assert model.selected["data_defaults"] == chosen
+    assert model.selected.data_defaults == chosen

@@ -61,7 +61,7 @@ def test_the_decay_is_chosen_where_it_matters(log_of):
     split = leave_last_out(data, hide_seen=False)
     valid = replace(split.valid, queries=split.test.queries, targets=split.test.targets, values=split.test.values)
     model = ItemKNN(shrink=0.0).fit(split.train, valid)
-    decay = model.selected["decay"]
+    decay = model.selected.decay
     quality = {}
     for one in DECAYS:
         quality[one] = mean_ndcg(ItemKNN(shrink=0.0, decay=one).fit(split.train), valid)
@@ -74,5 +74,6 @@ def test_an_option_is_not_overruled(films):
     split = leave_last_out(films)
     model = EASE(decay=0.95).fit(split.train, split.valid)
     assert model.recency == 0.95
-    assert not model.selected
+    assert model.selected.decay is None
+    assert not model.metrics
     assert EASE().fit(split.train).recency == DEFAULT_DECAY

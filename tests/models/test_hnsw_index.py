@@ -33,7 +33,7 @@ def _vectors(n: int, seed: int) -> Any:
 class Sums(InnerProduct):
     """Expects the sum of the vectors of a history."""
 
-    def _fit(self, data: Any, valid: Any) -> None:
+    def _fit(self, data: Any, valid: Any, options: Any) -> None:
         vectors = np.vstack([np.zeros((1, DIM), np.float32), _vectors(data.n_items, 0)])
         self._set_vectors(torch.from_numpy(vectors), np.arange(data.n_items + 1))
 

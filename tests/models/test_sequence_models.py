@@ -15,9 +15,9 @@ from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.models import HSTU, BERT4Rec, GRU4Rec, SASRec
-from poise.models.nn.pointwise_transducer import PointwiseTransducer
-from poise.models.nn.recurrent import Recurrent
-from poise.models.nn.transformer import Transformer
+from poise.models.sequential.gru4rec import Recurrent
+from poise.models.sequential.hstu import PointwiseTransducer
+from poise.models.sequential.sasrec import Transformer
 from poise.models.sequential.sequence_model import SequenceModel
 from poise.train.batches.sequences import EventTensors
 

@@ -43,7 +43,7 @@ def project(tmp_path, films_like, monkeypatch):
     monkeypatch.setenv("POISE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(TextEncoder, "backend", property(lambda self: Titles(self.model)))
 
-    def tune(train, folder, *, encoder, adaptation):
+    def tune(train, folder, *, encoder, adaptation, options):
         learnt_from.append(train)
         folder.mkdir(parents=True)
         (folder / "model.txt").write_text("weights")

@@ -15,6 +15,7 @@ from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import index
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
+from poise.fit_options import FitOptions
 from poise.models import EASE
 from poise.project import Project
 from poise.project.fitting import fit
@@ -101,8 +102,8 @@ def test_a_candidate_that_is_worse_is_refused(
 ) -> None:
     run = fit(project)
 
-    def ruin(self: EASE, data: Dataset, valid: None) -> None:
-        self._refit(data)
+    def ruin(self: EASE, data: Dataset, valid: None, options: FitOptions) -> None:
+        self._refit(data, options)
         self.weights = -self.weights
 
     monkeypatch.setattr(EASE, "_update", ruin)
@@ -121,9 +122,9 @@ def test_nothing_is_learnt_from_what_is_compared_on(
     seen: list[Dataset] = []
     update: Callable[..., None] = EASE._update
 
-    def spy(self: EASE, data: Dataset, valid: None) -> None:
+    def spy(self: EASE, data: Dataset, valid: None, options: FitOptions) -> None:
         seen.append(data)
-        update(self, data, valid)
+        update(self, data, valid, options)
 
     monkeypatch.setattr(EASE, "_update", spy)
     learnt = learn(project, run, later, requests=20)

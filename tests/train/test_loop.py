@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+import tqdm
 from torch import Tensor, nn
 
 from poise.errors import PoiseError, UsageError
+from poise.fit_options import FitOptions, Logger
 from poise.models.nn.dropout import Dropout
 from poise.train import loop
 from poise.train.device import Precision
 from poise.train.loop import Progress, Training, learning_rate, train
-from poise.train.session import Logger, keep_training, watch_epochs
 
 
 class Points:
@@ -57,8 +58,8 @@ class Learner:
         points = torch.randn(200, 3, generator=torch.Generator().manual_seed(9))
         return -(self.network(points).squeeze(1) - _target(points)).square().mean().item()
 
-    def run(self, training: Training) -> Progress:
-        return train(self.network, Points(), self.loss, training, validate=self.validate, name="line")
+    def run(self, training: Training, options: FitOptions = FitOptions()) -> Progress:
+        return train(self.network, Points(), self.loss, training, options=options, validate=self.validate, name="line")
 
 
 TRAINING = Training(epochs=6, learning_rate=0.03, warmup=5, min_lr_ratio=0.1, ema_decay=0.9, weight_decay=0.01, seed=3)
@@ -97,11 +98,11 @@ def test_a_run_that_is_killed_and_taken_up_ends_as_if_it_had_not_been(
     whole = Learner()
     expected = whole.run(training)
     again = Learner()
-    with keep_training(tmp_path / "run"):
-        with pytest.raises(KeyboardInterrupt):
-            Learner(killed_at).run(training)
-        assert (tmp_path / "run" / "line.pt").exists()
-        found = again.run(training)
+    options = FitOptions(checkpoint_folder=tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        Learner(killed_at).run(training, options)
+    assert (tmp_path / "run" / "line.pt").exists()
+    found = again.run(training, options)
     assert again.steps == 6 * 7 - killed_at
     assert _weights(again.network) == _weights(whole.network)
     assert [entry["metric"] for entry in found.history] == [entry["metric"] for entry in expected.history]
@@ -166,8 +167,8 @@ def test_a_loss_that_is_no_number_is_said() -> None:
 
 def test_a_damaged_checkpoint_is_said(tmp_path: Path) -> None:
     (tmp_path / "line.pt").write_bytes(b"nothing")
-    with keep_training(tmp_path), pytest.raises(PoiseError, match="is damaged or of another run: delete it"):
-        Learner().run(TRAINING)
+    with pytest.raises(PoiseError, match="is damaged or of another run: delete it"):
+        Learner().run(TRAINING, FitOptions(checkpoint_folder=tmp_path))
 
 
 @pytest.mark.parametrize(("logger", "module"), [("tensorboard", "torch.utils.tensorboard"), ("wandb", "wandb")])
@@ -175,15 +176,14 @@ def test_curves_without_what_draws_them_are_refused(
     logger: Logger, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with keep_training(tmp_path, logger), pytest.raises(UsageError, match=f"pip install {logger}"):
-        Learner().run(TRAINING)
+    with pytest.raises(UsageError, match=f"pip install {logger}"):
+        Learner().run(TRAINING, FitOptions(checkpoint_folder=tmp_path, logger=logger))
 
 
 def test_curves_for_tensorboard_hold_each_epoch(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    with keep_training(tmp_path):
-        progress = Learner().run(TRAINING)
+    progress = Learner().run(TRAINING, FitOptions(checkpoint_folder=tmp_path))
     drawn = EventAccumulator(str(tmp_path / "line")).Reload()  # type: ignore[no-untyped-call]
     metrics = [event.value for event in drawn.Scalars("metric")]
     assert metrics == pytest.approx([entry["metric"] for entry in progress.history])
@@ -193,12 +193,11 @@ def test_curves_for_weights_and_biases_hold_each_epoch(tmp_path: Path, monkeypat
     calls: list[Any] = []
     run = SimpleNamespace(log=lambda entry, step: calls.append((step, entry)), finish=lambda: calls.append("finish"))
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **options: run))
-    with keep_training(tmp_path, "wandb"):
-        progress = Learner().run(TRAINING)
+    progress = Learner().run(TRAINING, FitOptions(checkpoint_folder=tmp_path, logger="wandb"))
     assert calls == [*enumerate(progress.history, 1), "finish"]
 
 
-def test_outside_the_block_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_checkpoint_folder_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Learner().run(TRAINING)
     assert not list(tmp_path.iterdir())
@@ -230,18 +229,37 @@ def test_float16_scales_the_loss_so_that_small_gradients_do_not_vanish() -> None
     assert fitted("float32") > 0.01
 
 
-def test_whoever_watches_is_told_of_each_epoch_and_can_end_it() -> None:
-    told: list[tuple[int, float]] = []
+def test_a_callback_is_told_of_each_epoch_and_can_end_the_training() -> None:
+    told: list[tuple[str, int, float]] = []
 
-    def watch(epoch: int, metric: float) -> None:
-        told.append((epoch, metric))
-        if epoch == 2:
-            raise StopIteration
+    class Watcher:
+        def on_epoch(self, label: str, epoch: int, metric: float) -> None:
+            told.append((label, epoch, metric))
+            if epoch == 2:
+                raise StopIteration
 
-    with watch_epochs(watch), pytest.raises(StopIteration):
-        Learner().run(TRAINING)
+    with pytest.raises(StopIteration):
+        Learner().run(TRAINING, FitOptions(callbacks=(Watcher(),)))
     expected = Learner().run(TRAINING).history[:2]
-    assert told == [(at, entry["metric"]) for at, entry in enumerate(expected, 1)]
+    assert told == [("training", at, entry["metric"]) for at, entry in enumerate(expected, 1)]
+
+
+@pytest.mark.parametrize(("progress", "hidden"), [(True, None), (False, True)])
+def test_the_progress_bar_can_be_switched_off(
+    progress: bool, hidden: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars: list[Any] = []
+    made = tqdm.tqdm
+    monkeypatch.setattr(tqdm, "tqdm", lambda **options: bars.append(options["disable"]) or made(**options))
+    Learner().run(replace(TRAINING, epochs=1), FitOptions(progress=progress))
+    assert bars == [hidden]
+
+
+def test_threads_are_limited_within_the_block_alone() -> None:
+    before = torch.get_num_threads()
+    with FitOptions(threads=before + 1).limited_threads():
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
 
 
 def test_dropout_keeps_the_mean_and_does_nothing_after_training() -> None:

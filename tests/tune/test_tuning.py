@@ -12,11 +12,12 @@ import tomllib
 import polars as pl
 import pytest
 
-from poise.config import MODEL_NAMES, Range, check_config
+from poise.config import check_config
 from poise.errors import DataError, PoiseError, UsageError
-from poise.models import EASE, ItemKNN
+from poise.models import EASE, ItemKNN, model_names
 from poise.models.validation import mean_ndcg, sample
 from poise.project import Project
+from poise.search_space import Range
 from poise.tune import search
 from poise.tune.report import report
 from poise.tune.space import search_space
@@ -126,13 +127,13 @@ def test_importance_finds_the_option_that_matters(make, monkeypatch):
 
 def test_bad_trials_are_stopped_early(make, monkeypatch):
     from poise.models import SASRec
-    from poise.train.session import watcher
 
     ended = []
 
-    def learn(model, data, valid=None):
+    def learn(model, data, valid, options):
         for epoch in range(1, 5):
-            watcher()(epoch, epoch * (1 if model.dropout < 0.5 else 0.1))
+            for callback in options.callbacks:
+                callback.on_epoch("SASRec", epoch, epoch * (1 if model.dropout < 0.5 else 0.1))
         ended.append(model.dropout)
         return model
 
@@ -172,12 +173,12 @@ from poise.project import Project
 from poise.tune.tuning import tune
 if len(sys.argv) > 1:
     fit, fits = EASE.fit, []
-    def slow(self, data, valid=None):
+    def slow(self, data, valid, options):
         fits.append(1)
         if len(fits) == 4:
             print(self.l2, flush=True)
             time.sleep(60)
-        return fit(self, data, valid)
+        return fit(self, data, valid, options)
     EASE.fit = slow
 tune(Project("."))
 """
@@ -204,11 +205,11 @@ def test_a_killed_search_goes_on_with_what_it_was_trying(make, tmp_path):
 def test_an_interrupt_keeps_what_is_done(make, monkeypatch):
     fit, fits = EASE.fit, []
 
-    def stop(self, data, valid=None):
+    def stop(self, data, valid, options):
         fits.append(1)
         if len(fits) == 4:
             raise KeyboardInterrupt
-        return fit(self, data, valid)
+        return fit(self, data, valid, options)
 
     monkeypatch.setattr(EASE, "fit", stop)
     found = tune(make(RANGE))
@@ -280,7 +281,7 @@ def test_an_error_in_the_table_names_the_key_what_was_found_and_what_is_allowed(
 @pytest.mark.parametrize("search", ["bayesian", "grid"])
 def test_the_spaces_of_poise_suit_their_models(search):
     known = []
-    for name in MODEL_NAMES:
+    for name in model_names():
         config = check_config({"data": FILES, "tune": {"model": name, "search": search}})
         try:
             space = search_space(config)
@@ -331,7 +332,7 @@ def test_a_file_into_which_nothing_can_be_put_stays_as_it_is(tmp_path):
 
 
 def test_the_page_shows_history_options_and_trials(make, monkeypatch):
-    monkeypatch.setattr(ItemKNN, "fit", lambda self, data, valid=None: self)
+    monkeypatch.setattr(ItemKNN, "fit", lambda self, data, valid, options: self)
     monkeypatch.setattr(search, "mean_ndcg", lambda model, part: 1 / model.neighbours)
     found = tune(make('[tune]\nmodel = "ItemKNN"\ntrials = 12\n'))
     text = report(found).render()

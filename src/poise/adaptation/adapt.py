@@ -19,6 +19,7 @@ from poise.encoders.sentence_transformer import SentenceTransformer, quiet
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError, UsageError
 from poise.files import atomic_directory
+from poise.fit_options import FitOptions
 from poise.types import Offsets
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def adapt(
     *,
     encoder: TextEncoder | None = None,
     adaptation: Adaptation | None = None,
+    options: FitOptions = FitOptions(),
 ) -> TextEncoder:
     """Tune a text encoder on the catalogue and on what people chose, and return the tuned one; the old one stays.
 
@@ -89,6 +91,7 @@ def adapt(
         folder: where to write the tuned model, of the sentence-transformers library.
         encoder: what to start from; None for ``TextEncoder()``.
         adaptation: how; None for ``Adaptation()``.
+        options: seed, threads, and who is told how it goes; it computes where the encoder does.
 
     Raises:
         UsageError: the encoder is none whose weights are on this machine, or cannot be tuned in that way.
@@ -108,9 +111,10 @@ def adapt(
     import torch
 
     pairs = _pairs(train, texts, adaptation.window) if adaptation.pairs else None
-    with torch.random.fork_rng(), quiet():
+    adaptation = replace(adaptation, seed=options.seed_or(adaptation.seed))
+    with torch.random.fork_rng(), quiet(), options.limited_threads():
         torch.manual_seed(adaptation.seed)
-        tuning = _Tuning(backend.load().float(), texts, adaptation)
+        tuning = _Tuning(backend.load().float(), texts, adaptation, options)
         stages = bool(adaptation.masked) + bool(adaptation.pairs)
         if adaptation.masked:
             tuning.guess_words(adaptation.minutes / stages)
@@ -134,14 +138,14 @@ def _pairs(train: Dataset, texts: list[str], window: int) -> Pairs:
 class _Tuning:
     """A sentence-transformers model that is being tuned."""
 
-    def __init__(self, model: Any, texts: list[str], adaptation: Adaptation) -> None:
+    def __init__(self, model: Any, texts: list[str], adaptation: Adaptation, options: FitOptions) -> None:
         from poise.adaptation.tokens import Passages
 
         self.model = model
         if not hasattr(model[0], "auto_model"):
             raise UsageError("this text encoder is no transformer, so it cannot be tuned: choose another, or 'minilm'")
         self.language_model = model[0].auto_model
-        self.adaptation = adaptation
+        self.adaptation, self.options = adaptation, options
         self.adapter = _with_lora(self.language_model, adaptation.lora) if adaptation.lora else None
         self.passages = Passages(model.tokenizer, texts, adaptation.max_tokens)
         self.rows = np.flatnonzero([bool(text) for text in texts])
@@ -214,7 +218,7 @@ class _Tuning:
             min_lr_ratio=0.0,
             seed=options.seed,
         )
-        train(network, affordable, loss, training, label=label)
+        train(network, affordable, loss, training, options=self.options, label=label)
 
 
 class _Shortened:

@@ -32,6 +32,9 @@ def command(folder: Path, as_json: bool) -> None:
         click.echo(f"{model}: {shown}  ({run.metadata['measured_on']}, test part)")
     for model, choice in run.metadata["chosen_on_validation"].items():
         say(f"chosen on validation: {model} {choice}")
+    for model, notes in run.metadata["notes"].items():
+        for note in notes:
+            say(f"{model}: {note}")
     click.echo(f"run {run.name}, {run.metadata['seconds']:.0f} s; report: {run.path / 'report.html'}")
     where = "" if folder == Path() else f" -p {folder}"
     click.echo(f"next: poise recommend{where} --user ID, or poise recommend{where} --history 'title, title'")

@@ -1,16 +1,13 @@
 """``poise.toml``: what a project is made of."""
 
-from poise.config.project_config import FILE, MODEL_NAMES, Config, check_config, read_config
-from poise.config.tables import PipelineTable, Range, ServeTable, Space
+from poise.config.project_config import FILE, Config, check_config, read_config
+from poise.config.tables import PipelineTable, ServeTable
 
 __all__ = [
     "FILE",
-    "MODEL_NAMES",
     "Config",
     "PipelineTable",
-    "Range",
     "ServeTable",
-    "Space",
     "check_config",
     "read_config",
 ]

@@ -18,22 +18,20 @@ from poise.config.tables import (
     FitTable,
     PipelineTable,
     PolicyTable,
-    Range,
     ServeTable,
-    Space,
     TuneTable,
 )
 from poise.data.ingest.clean import Cleaning
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError, UsageError, suggest
-from poise.models import MODULES
+from poise.models import model_names
 from poise.pipeline import Pipeline
 from poise.policy import ColdStartBoost, ExploreUnknown, HideSeen, PolicyStep
 from poise.policy.step import make_step
 from poise.recommender import Recommender
+from poise.search_space import Range, Space
 
 FILE = "poise.toml"
-MODEL_NAMES = [name for name in MODULES if name != "Blend"]  # a blend is what several names make
 Made = TypeVar("Made")
 
 
@@ -82,10 +80,16 @@ class Config(BaseModel):
         return None if self.adaptation is None else _build(Adaptation, self.adaptation, "adaptation")
 
     def model(self, name: str) -> Recommender:
-        """Return an unfitted model, with the project's options."""
+        """Return an unfitted model, with the project's options.
+
+        Raises:
+            UsageError: an option is wrong, or the package that has the model is broken.
+        """
         from poise import models
 
         kind: type[Recommender] = getattr(models, name)
+        if not (isinstance(kind, type) and issubclass(kind, Recommender)):
+            raise UsageError(f"{FILE}: {name!r} is no model: the package that declares it gives {kind!r}")
         return _build(kind, self.models.get(name, {}), f"models.{name}")
 
     def tuned_model(self) -> str:
@@ -216,10 +220,10 @@ def check_config(content: Mapping[str, Any]) -> Config:
     }
     for key, names in named.items():
         for name in names:
-            if name not in MODEL_NAMES:
+            if name not in model_names():
                 raise UsageError(
-                    f"{FILE}: {key}: found {name!r}, which is no model.{suggest(name, MODEL_NAMES)} "
-                    f"Allowed: {', '.join(MODEL_NAMES)}"
+                    f"{FILE}: {key}: found {name!r}, which is no model.{suggest(name, model_names())} "
+                    f"Allowed: {', '.join(model_names())}"
                 )
     config.cleaning()
     config.text_encoder()

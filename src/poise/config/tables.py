@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import BaseModel, ConfigDict
 
 from poise.data.schema.column_types import Kind
+from poise.fit_options import Logger
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -101,33 +101,17 @@ class FitTable(BaseModel):
         refit: whether the pipeline learns from all events, validation and test too, after it was measured.
         curves: who draws the curves of models that learn by epochs: ``tensorboard`` in ``.poise/training``, ``wandb``,
             or ``none``.
+        device: where models that are networks compute: ``cpu``, ``cuda``, ``mps``; None for the best there is.
+        threads: of the processor, to compute with at most; None for all.
+        seed: of everything that chance decides while fitting, in place of the models' own seeds.
     """
 
     model_config = _STRICT
     refit: bool = True
-    curves: Literal["tensorboard", "wandb", "none"] = "tensorboard"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Range:
-    """Where tuning looks for the value of a numeric option.
-
-    Args:
-        low: the least value.
-        high: the largest value.
-        log: whether to look evenly on a logarithmic scale.
-        step: the distance between two values that are tried; None for any in between, whole numbers for an option that
-            takes only these.
-    """
-
-    low: FiniteFloat
-    high: FiniteFloat
-    log: bool = False
-    step: Annotated[FiniteFloat, Gt(0)] | None = None
-
-
-Space = dict[str, list[Any] | Range]
-"""Where tuning looks: by option, its choices or a range."""
+    curves: Logger = "tensorboard"
+    device: str | None = None
+    threads: Annotated[int, Ge(1)] | None = None
+    seed: Annotated[int, Ge(0)] | None = None
 
 
 class TuneTable(BaseModel):

@@ -20,6 +20,7 @@ from poise.encoders.passage import compose
 from poise.encoders.sentence_transformer import Precision, SentenceTransformer, minilm
 from poise.encoders.universal_sentence_encoder import Universal
 from poise.errors import DataError
+from poise.plugins import ENCODERS, entry_points_of, load_entry_point
 from poise.progress import track
 from poise.types import Floats
 
@@ -35,7 +36,8 @@ class TextEncoder:
     Args:
         model: ``minilm``, English, 384 dimensions; ``multilingual``, 16 languages, 512 dimensions; neither needs a
             network. Or the folder or hub name of a sentence-transformers model; or ``openai:NAME``, a model of the
-            service at ``url``.
+            service at ``url``; or a name that another package declares as an entry point ``poise.encoders``: what makes
+            a :class:`~poise.encoders.backend.Backend` for a device.
         columns: the catalogue's columns to read; None for the title and all that hold words.
         cache: whether to keep vectors on the disk.
         device: ``cpu``, ``cuda``, ``mps``; None for the best there is.
@@ -72,6 +74,9 @@ class TextEncoder:
             return Universal()
         if self.model.startswith("openai:"):
             return OpenAIEndpoint(self.model.removeprefix("openai:"), self.url, self.key_variable)
+        if self.model in entry_points_of(ENCODERS):
+            backend: Backend = load_entry_point(ENCODERS, self.model)(self.device)
+            return backend
         return SentenceTransformer(self.model, self.device, self.precision)
 
     def encode(self, texts: Sequence[str]) -> Floats:

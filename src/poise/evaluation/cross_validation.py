@@ -13,6 +13,7 @@ from poise.data.split import k_fold
 from poise.evaluation.evaluate import evaluate
 from poise.evaluation.report import Report, aligned, show
 from poise.evaluation.significance import LEVEL, Estimate
+from poise.fit_options import FitOptions
 from poise.progress import track
 from poise.recommender import Recommender
 
@@ -88,6 +89,7 @@ def cross_validate(
     folds: int = 5,
     seed: int = 0,
     hide_seen: bool = True,
+    fit_options: FitOptions = FitOptions(),
     **options: Any,
 ) -> CrossValidation:
     """Fit and evaluate models on each of several random partings of the events.
@@ -98,6 +100,7 @@ def cross_validate(
         folds: how many parts; each is the test part once, the next one the validation part.
         seed: of the parting and of the evaluation.
         hide_seen: whether items of the history are hidden.
+        fit_options: how and where to fit them.
         **options: of :func:`~poise.evaluation.evaluate`.
 
     Raises:
@@ -106,8 +109,8 @@ def cross_validate(
     reports = []
     for split in track(k_fold(data, folds, seed=seed, hide_seen=hide_seen), "folds", total=folds, unit="fold"):
         if isinstance(makers, Mapping):
-            models: Any = {name: make().fit(split.train, split.valid) for name, make in makers.items()}
+            models: Any = {name: make().fit(split.train, split.valid, fit_options) for name, make in makers.items()}
         else:
-            models = makers().fit(split.train, split.valid)
+            models = makers().fit(split.train, split.valid, fit_options)
         reports.append(evaluate(models, split.test, seed=seed, **options))
     return CrossValidation(tuple(reports))

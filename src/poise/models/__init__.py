@@ -1,9 +1,11 @@
-"""Who likes what: one model, one file. Models are imported when they are first asked for."""
+"""Who likes what: one model, one file. Models, those of other packages too, are imported when first asked for."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from poise.plugins import MODELS, entry_points_of, load_entry_point
 
 if TYPE_CHECKING:
     from poise.models.baselines.content import Content as Content
@@ -35,15 +37,22 @@ MODULES = {
     "SASRec": "sequential.sasrec",
     "Blend": "blend.blend",
 }
-"""The module of each model, from the simplest to the best."""
+"""The module of each model of Poise's own, from the simplest to the best."""
 
 __all__ = list(MODULES)
 
 
+def model_names() -> list[str]:
+    """Return the names of the models that can stand in ``poise.toml``: a blend is what several names make."""
+    return [name for name in dict.fromkeys([*MODULES, *entry_points_of(MODELS)]) if name != "Blend"]
+
+
 def __getattr__(name: str) -> Any:
-    if name not in MODULES:
+    if name in MODULES:
+        return getattr(import_module(f"poise.models.{MODULES[name]}"), name)
+    if name not in entry_points_of(MODELS):
         raise AttributeError(f"module 'poise.models' has no model {name!r}; there are {', '.join(MODULES)}")
-    return getattr(import_module(f"poise.models.{MODULES[name]}"), name)
+    return load_entry_point(MODELS, name)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 import numpy as np
@@ -12,10 +13,22 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.models.validation import mean_ndcg, sample
 from poise.recommender import OPTIONS, Recommender
+from poise.selection import Selection
 from poise.types import Floats, Indices
 
 DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 DEFAULT_DECAY = 0.8  # what validation chose between most often, on films and on a shop
+
+
+@dataclasses.dataclass(frozen=True)
+class DecaySelection(Selection):
+    """What a sum over histories selected.
+
+    Attributes:
+        decay: how much an event counts in comparison with the one after it.
+    """
+
+    decay: float | None = None
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -29,10 +42,14 @@ class HistorySumModel(Recommender):
 
     decay: Annotated[float, Gt(0), Le(1)] | None = None
 
+    selected = DecaySelection()
+
     @property
     def recency(self) -> float:
-        """The decay in use: the option, else what was chosen on validation."""
-        return float(self.selected.get("decay", DEFAULT_DECAY)) if self.decay is None else self.decay
+        """The decay in use: the option, else what was selected on validation."""
+        if self.decay is not None:
+            return self.decay
+        return DEFAULT_DECAY if self.selected.decay is None else self.selected.decay
 
     @property
     def fast_fallback(self) -> Recommender:
@@ -46,9 +63,10 @@ class HistorySumModel(Recommender):
         part = sample(valid)
         quality = {}
         for decay in DECAYS:
-            self.selected["decay"] = decay
+            self.selected = DecaySelection(decay)
             quality[decay] = mean_ndcg(self, part)
-        self.selected["decay"] = max(quality, key=lambda decay: quality[decay])
+        self.selected = DecaySelection(max(quality, key=lambda decay: quality[decay]))
+        self.metrics = {f"NDCG@10 with decay {decay:g}": metric for decay, metric in quality.items()}
 
     def _history_weights(self, query: Queries) -> Floats:
         """Return what each event of one history weighs, float32 ``[n_history]``, as in :meth:`Queries.matrix`."""

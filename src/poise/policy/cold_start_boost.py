@@ -60,6 +60,16 @@ class ColdStartBoost(PolicyStep):
         """The boost in use: the option, else what was selected on validation."""
         return self.boost if self.boost is not None else self.selected or 0.0
 
+    @property
+    def selection(self) -> dict[str, Any]:
+        """See :attr:`PolicyStep.selection`."""
+        return {} if self.selected is None else {"boost": self.selected}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """See :attr:`PolicyStep.metrics`: the cost of each boost."""
+        return {f"NDCG@10 with boost {boost:g}": round(ndcg, 5) for boost, ndcg in self.costs.items()}
+
     def fit(self, ranker: Recommender, data: Dataset, valid: Holdout | None) -> None:
         """See :meth:`PolicyStep.fit`."""
         self.new_items = _items_without_events(data)

@@ -62,6 +62,16 @@ class PolicyStep(ABC):
         """Its options, by name."""
         return {option.name: getattr(self, option.name) for option in dataclasses.fields(self)}  # type: ignore[arg-type]
 
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What it selected on the validation part, by name; empty where nothing was."""
+        return {}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What it measured on the validation part, by name."""
+        return {}
+
     def fit(self, ranker: Recommender, data: Dataset, valid: Holdout | None) -> None:
         """Learn what it needs, after the ranker has learnt, and choose on the validation part."""
         return

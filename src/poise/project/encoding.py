@@ -13,6 +13,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Split
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
+from poise.fit_options import FitOptions
 from poise.project.project import Project
 
 METRIC = "NDCG@10"
@@ -68,13 +69,14 @@ def choose_encoder(project: Project, split: Split) -> EncoderChoice | None:
     except DataError as error:
         project.say(f"{error}; the encoder is used as it is")
         return None
-    choice = _better(split, encoder, tuned)
+    choice = _better(split, encoder, tuned, project.fit_options)
     project.say(choice.verdict)
     return choice
 
 
 def _tuned(project: Project, split: Split, encoder: TextEncoder, options: Adaptation) -> TextEncoder:
-    described = [asdict(options), encoder.backend.identity, encoder.columns, split.train.fingerprint]
+    seed = project.fit_options.seed_or(options.seed)
+    described = [{**asdict(options), "seed": seed}, encoder.backend.identity, encoder.columns, split.train.fingerprint]
     digest = hashlib.blake2b(json.dumps(described).encode(), digest_size=8).hexdigest()
     kind = f"encoder-{split.name.replace(' ', '-')}"
     folder = project.folder / ".poise" / f"{kind}-{digest}"
@@ -83,17 +85,17 @@ def _tuned(project: Project, split: Split, encoder: TextEncoder, options: Adapta
     for old in folder.parent.glob(f"{kind}-*"):
         shutil.rmtree(old, ignore_errors=True)
     project.say(f"tuning {encoder.model} on the catalogue and the training events, {options.minutes:g} minutes at most")
-    return adapt(split.train, folder, encoder=encoder, adaptation=options)
+    return adapt(split.train, folder, encoder=encoder, adaptation=options, options=project.fit_options)
 
 
-def _better(split: Split, frozen: TextEncoder, tuned: TextEncoder) -> EncoderChoice:
+def _better(split: Split, frozen: TextEncoder, tuned: TextEncoder, options: FitOptions) -> EncoderChoice:
     from poise.evaluation import evaluate
     from poise.models import Content
     from poise.models.validation import K, sample
 
     valid = sample(split.valid)
     trains: dict[str, Dataset] = {"tuned": tuned.encode_items(split.train), "frozen": split.train}
-    models = {name: Content(vectors=frozen.name).fit(train, valid) for name, train in trains.items()}
+    models = {name: Content(vectors=frozen.name).fit(train, valid, options) for name, train in trains.items()}
     report = evaluate(models, valid, k=min(K, split.train.n_items), metrics=["NDCG"])
     (comparison,) = report.significance()
     better = comparison.best == "tuned" and comparison.real

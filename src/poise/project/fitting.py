@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise._version import __version__
-from poise.config import FILE, MODEL_NAMES
+from poise.config import FILE
 from poise.data import split as splitting
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout, Split
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.files import atomic_directory, write_json
+from poise.models import model_names
 from poise.pipeline import Pipeline
 from poise.project.encoding import EncoderChoice, choose_encoder
 from poise.project.project import Project
 from poise.project.run import ENCODER, FORMAT, Run, write_catalogue
 from poise.recommender import Recommender
-from poise.train.session import keep_training
 from poise.wording import median_value
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str]
     for make in makers(project, split.train, names, fitted).values():
         model = make()
         started = time.perf_counter()
-        with _kept_training(project):
-            model.fit(split.train, split.valid)
+        model.fit(split.train, split.valid, project.fit_options)
         project.say(f"fitted {model.name} in {time.perf_counter() - started:.1f} s")
         fitted[f"Pipeline: {model.name}" if model.name in fitted else model.name] = model
     project.say(f"evaluating {len(fitted)} models on {len(split.test):,} requests ({split.name})")
@@ -154,9 +153,9 @@ def makers(
     config = project.config
     chosen = config.evaluation.compare if names is None else names
     for name in chosen:
-        if name not in MODEL_NAMES:
+        if name not in model_names():
             raise UsageError(
-                f"there is no model {name!r}.{suggest(name, MODEL_NAMES)} Choose from {', '.join(MODEL_NAMES)}"
+                f"there is no model {name!r}.{suggest(name, model_names())} Choose from {', '.join(model_names())}"
             )
     unable = set()
     for name in dict.fromkeys([*chosen, *config.pipeline.models, *config.pipeline.retrievers]):
@@ -216,8 +215,7 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
     def learn_all() -> None:
         if refit:
             project.say("learning from all events, validation and test too")
-            with _kept_training(project):
-                pipeline.refit(data if tuned is None else tuned.encode_items(data))
+            pipeline.refit(data if tuned is None else tuned.encode_items(data), project.fit_options)
 
     result = Result(
         pipeline=pipeline,
@@ -273,6 +271,8 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
         "liked_from": _liked_from(data),
         "seed": project.config.evaluation.seed,
         "chosen_on_validation": _choices(pipeline),
+        "validation_metrics": _validation_metrics(pipeline),
+        "notes": {part.name: part.notes for part in _parts(pipeline) if part.notes},
         "metrics": {metric: one.value for metric, one in report.estimates[result.called].items()},
         **result.metadata,
     }
@@ -294,13 +294,6 @@ def _liked_from(data: Dataset) -> float | None:
     """Return the value from which an event says that somebody liked an item; None where events have none."""
     median = median_value(data.events.value)
     return None if math.isnan(median) else median
-
-
-@contextmanager
-def _kept_training(project: Project) -> Iterator[None]:
-    """Let what learns within the block keep checkpoints and curves in the project."""
-    with keep_training(project.folder / ".poise" / "training", project.config.fit.curves):
-        yield
 
 
 @contextmanager
@@ -327,13 +320,19 @@ def _new_run(runs: Path, now: datetime) -> Iterator[tuple[str, Path]]:
 
 
 def _choices(pipeline: Pipeline) -> dict[str, Any]:
-    """Return what the parts of a pipeline chose on validation, by the name of the part."""
-    from poise.models import Blend
+    """Return what the parts of a pipeline and the steps of its policy selected on validation, by their names."""
+    selected = {part.name: part.selection for part in _parts(pipeline)}
+    selected |= {step.name: step.selection for step in pipeline.policy}
+    return {name: choices for name, choices in selected.items() if choices}
 
-    parts: list[Recommender] = [pipeline.ranker, *pipeline.retrievers]
-    found: dict[str, Any] = {}
-    if isinstance(pipeline.ranker, Blend):
-        names = [member.name for member in pipeline.ranker.members]
-        found["weights"] = dict(zip(names, pipeline.ranker.shares.round(3).tolist(), strict=True))
-        parts = [*pipeline.ranker.members, *pipeline.retrievers]
-    return found | {one.name: one.selected for one in parts if one.selected}
+
+def _validation_metrics(pipeline: Pipeline) -> dict[str, dict[str, float]]:
+    """Return what the parts of a pipeline and the steps of its policy measured on validation, by their names."""
+    measured = {part.name: part.metrics for part in _parts(pipeline)}
+    measured |= {step.name: step.metrics for step in pipeline.policy}
+    return {name: metrics for name, metrics in measured.items() if metrics}
+
+
+def _parts(model: Recommender) -> list[Recommender]:
+    """Return a model and all that it is made of, the whole before its parts."""
+    return [model, *(inner for part in model.parts for inner in _parts(part))]

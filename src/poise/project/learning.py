@@ -92,7 +92,7 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
     holdout = splitting.since(data, start, hide_seen=project.config.policy.hide_seen)
     champion, challenger = (_grown(run, data) for _ in range(2))
     project.say(f"learning on from {run.name}")
-    challenger.update(holdout.train)
+    challenger.update(holdout.train, options=project.fit_options)
     project.say(f"comparing on the {len(holdout):,} newest requests")
     models = {run.name: champion, CHALLENGER: challenger}
     report = evaluate(models, holdout, k=cutoffs_for(project, data), seed=project.config.evaluation.seed)
@@ -124,7 +124,7 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
     )
 
     def learn_all() -> None:
-        challenger.update(data)
+        challenger.update(data, options=project.fit_options)
 
     return replace(found, run=write_run(project, data, result, learn_all, started=started))
 

@@ -13,6 +13,7 @@ from poise.config import Config, read_config
 from poise.data.dataset import Dataset
 from poise.data.storage import open_dataset, save_dataset
 from poise.errors import DataError, PoiseError, UsageError, suggest
+from poise.fit_options import FitOptions
 from poise.project.run import Run
 
 if TYPE_CHECKING:
@@ -47,6 +48,18 @@ class Project:
     def runs_folder(self) -> Path:
         """Where runs are kept."""
         return self.folder / "runs"
+
+    @property
+    def fit_options(self) -> FitOptions:
+        """How and where models are fitted: as ``[fit]`` says, with checkpoints and curves in the project."""
+        table = self.config.fit
+        return FitOptions(
+            device=table.device,
+            seed=table.seed,
+            threads=table.threads,
+            checkpoint_folder=self.folder / ".poise" / "training",
+            logger=table.curves,
+        )
 
     def open_store(self, location: str | None = None) -> Store:
         """Open the live log, a new and empty one where there is none.

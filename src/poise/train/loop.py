@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -15,10 +17,11 @@ from torch import Tensor, nn
 
 from poise.errors import PoiseError
 from poise.files import atomic_file
+from poise.fit_options import FitOptions
 from poise.train.device import Precision, autocast, working_type
 from poise.train.memory import kept_memory
 from poise.train.monitor import Monitor, open_curves
-from poise.train.session import kept, watcher
+from poise.train.optimiser_step import Optimisation, OptimiserStep
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -104,9 +107,11 @@ def train(
     loss: Callable[[Batch], Tensor],
     training: Training,
     *,
+    options: FitOptions = FitOptions(),
     validate: Callable[[], float] | None = None,
     name: str | None = None,
     label: str = "training",
+    optimiser_step: OptimiserStep | None = None,
 ) -> Progress:
     """Fit the weights of ``network``, which holds the best ones afterwards.
 
@@ -119,19 +124,21 @@ def train(
         loss: of one batch, a scalar.
         training: how to learn.
         validate: gives the figure to choose the epoch by, higher is better; the network is then in evaluation mode.
-        name: tells what is learnt from what: within :func:`~poise.train.session.keep_training` the state is kept by it,
-            written once a minute and after each epoch, read if it is there, removed at the end. None keeps nothing.
+        options: where to keep checkpoints and curves, and who is told how it goes.
+        name: tells what is learnt from what: in ``options.checkpoint_folder`` the state is kept by it, written once a
+            minute and after each epoch, read if it is there, removed at the end. None keeps nothing.
         label: what to call the run on the progress bar.
+        optimiser_step: how a batch moves the weights; None for along its gradient.
 
     Raises:
         PoiseError: the loss is no longer a number.
         UsageError: curves are asked for and what draws them is not installed.
     """
     steps = len(batches)
-    keeping = None if name is None else kept()
-    checkpoint = None if keeping is None else keeping.folder / f"{name}.pt"
-    curves = None if keeping is None else open_curves(keeping.folder / f"{name}", keeping.logger)
-    run = _Run(network, training, steps)
+    folder = None if name is None else options.checkpoint_folder
+    checkpoint = None if folder is None else folder / f"{name}.pt"
+    curves = None if folder is None else open_curves(folder / f"{name}", options.logger)
+    run = _Run(network, training, steps, optimiser_step or OptimiserStep())
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     progress = run.progress
@@ -141,13 +148,16 @@ def train(
     with (
         kept_memory(),
         torch.random.fork_rng(devices=cards),
-        Monitor(label, training.stop or training.epochs, steps, curves, progress.history) as monitor,
+        Monitor(
+            label, training.stop or training.epochs, steps, curves, progress.history, bar=options.progress
+        ) as monitor,
     ):
         last = min(training.epochs, training.stop or training.epochs)
         while progress.epoch < last and progress.epoch - progress.best_epoch < training.patience:
             network.train()
-            for batch in batches.epoch(progress.epoch, progress.step):
-                run.step(batch, loss)
+            coming = batches.epoch(progress.epoch, progress.step)
+            while some := list(islice(coming, run.optimiser_step.batches)):
+                run.step(some, loss)
                 monitor.step(progress.epoch, progress.step, progress.total)
                 if checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
                     run.save(checkpoint)
@@ -156,7 +166,8 @@ def train(
             run.end_epoch(validate)
             monitor.epoch(progress.history[-1])
             if validate is not None:
-                watcher()(progress.epoch, progress.history[-1]["metric"])
+                for callback in options.callbacks:
+                    callback.on_epoch(label, progress.epoch, progress.history[-1]["metric"])
             if checkpoint is not None:
                 run.save(checkpoint)
                 saved = time.monotonic()
@@ -181,10 +192,11 @@ def learning_rate(step: int, total: int, training: Training) -> float:
 class _Run:
     """All that a run changes."""
 
-    def __init__(self, network: nn.Module, training: Training, steps: int) -> None:
+    def __init__(self, network: nn.Module, training: Training, steps: int, optimiser_step: OptimiserStep) -> None:
         self.network = network
         self.training = training
         self.steps = steps
+        self.optimiser_step = optimiser_step
         self.parameters: list[Tensor] = [one for one in network.parameters() if one.requires_grad]
         self.device = self.parameters[0].device
         # AdamW: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019. Norms and biases are not decayed.
@@ -195,34 +207,36 @@ class _Run:
         self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
         self.dtype = working_type(self.device, training.precision)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+        self.optimisation = Optimisation(network, self.parameters, self.optimiser, self.scaler, training.max_grad_norm)
         self.ema = [parameter.detach().clone() for parameter in self.parameters]
         self.progress = Progress()
         self.best = _copy(network)
 
-    def step(self, batch: Batch, loss: Callable[[Batch], Tensor]) -> None:
+    def step(self, batches: list[Batch], loss: Callable[[Batch], Tensor]) -> None:
+        """Learn from as many batches as a step of the optimiser takes."""
         training, progress = self.training, self.progress
-        step = progress.epoch * self.steps + progress.step
+        steps = math.ceil(self.steps / self.optimiser_step.batches)  # of the optimiser, an epoch
+        step = progress.epoch * steps + progress.step // self.optimiser_step.batches
         torch.manual_seed(training.seed * 1_000_003 + step)
         for group in self.optimiser.param_groups:
-            group["lr"] = progress.slowed * learning_rate(step, training.epochs * self.steps, training)
-        with autocast(self.device, self.dtype):
-            value = loss(batch)
-        if not math.isfinite(value.item()):
-            raise PoiseError(
-                f"the loss is {value.item()} in step {step}: lower the learning rate, or look for wild values"
-            )
-        self.optimiser.zero_grad()
-        self.scaler.scale(value).backward()  # type: ignore[no-untyped-call]
-        self.scaler.unscale_(self.optimiser)
-        nn.utils.clip_grad_norm_(self.parameters, training.max_grad_norm)
-        self.scaler.step(self.optimiser)  # which leaves out a step with an overflow, and scales less from then on
-        self.scaler.update()
+            group["lr"] = progress.slowed * learning_rate(step, training.epochs * steps, training)
+
+        def loss_of(batch: Batch) -> Tensor:
+            with autocast(self.device, self.dtype):
+                value = loss(batch)
+            if not math.isfinite(value.item()):
+                raise PoiseError(
+                    f"the loss is {value.item()} in step {step}: lower the learning rate, or look for wild values"
+                )
+            return value
+
+        total = self.optimiser_step(self.optimisation, [partial(loss_of, batch) for batch in batches])
         if training.ema_decay:
             keep = min(training.ema_decay, (1 + step) / (10 + step))  # the first weights are forgotten soon
             with torch.no_grad():
                 torch._foreach_lerp_(self.ema, self.parameters, 1 - keep)
-        progress.total += value.item()
-        progress.step += 1
+        progress.total += total
+        progress.step += len(batches)
 
     def end_epoch(self, validate: Callable[[], float] | None) -> None:
         progress = self.progress

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from poise.errors import UsageError
-from poise.train.session import Logger
+from poise.fit_options import Logger
 
 
 class Monitor:
@@ -19,10 +19,18 @@ class Monitor:
         steps: of each epoch.
         curves: where figures are drawn; None for nowhere.
         history: the epochs that are done already.
+        bar: whether to show a bar on the terminal.
     """
 
     def __init__(
-        self, label: str, epochs: int, steps: int, curves: Curves | None, history: list[dict[str, float]]
+        self,
+        label: str,
+        epochs: int,
+        steps: int,
+        curves: Curves | None,
+        history: list[dict[str, float]],
+        *,
+        bar: bool = True,
     ) -> None:
         from tqdm import tqdm
 
@@ -30,7 +38,10 @@ class Monitor:
         self.metric = max((entry["metric"] for entry in history if "metric" in entry), default=None)
         self.done = len(history)
         self.curves = curves
-        self.bar = tqdm(total=epochs * steps, initial=self.done * steps, desc=label, delay=2, leave=False, disable=None)
+        hidden = None if bar else True  # None hides it where there is no terminal
+        self.bar = tqdm(
+            total=epochs * steps, initial=self.done * steps, desc=label, delay=2, leave=False, disable=hidden
+        )
 
     def step(self, epoch: int, step: int, total: float) -> None:
         """Show that a step is done; ``total`` is the sum of the epoch's losses so far."""

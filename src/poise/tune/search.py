@@ -8,19 +8,19 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
-from poise.config import Config, Space
+from poise.config import Config
 from poise.data.holdout import Split
 from poise.errors import PoiseError, UsageError, one_line
 from poise.models.validation import mean_ndcg, sample
-from poise.project.project import Say
+from poise.project.project import Project
 from poise.recommender import Recommender
-from poise.train.session import watch_epochs
+from poise.search_space import Space
 from poise.tune.space import grid_points, optuna_parameters, sample_options
 
 if TYPE_CHECKING:
@@ -100,11 +100,12 @@ class TuningStudy:
     outside the space (``l2`` that follows from the data) and would confuse a sampler.
     """
 
-    def __init__(self, say: Say, config: Config, split: Split, space: Space, path: Path, key: str) -> None:
+    def __init__(self, project: Project, config: Config, split: Split, space: Space, path: Path, key: str) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.say, self.config, self.split, self.space = say, config, split, space
+        self.say, self.config, self.split, self.space = project.say, config, split, space
+        self.fit_options = replace(project.fit_options, checkpoint_folder=None)  # trials are many, and each is short
         self.name, self.part = config.tuned_model(), sample(split.valid)
         configured = config.model(self.name)
         self.current_options: dict[str, Any] = {option: getattr(configured, option) for option in space}
@@ -252,15 +253,8 @@ class TuningStudy:
         Raises:
             TrialPruned: after an epoch, as the trial is worse than others.
         """
-        from optuna import TrialPruned
-
-        def after_epoch(epoch: int, metric: float) -> None:
-            trial.report(metric, epoch)
-            if options is not None and trial.should_prune():
-                raise TrialPruned
-
-        with watch_epochs(after_epoch):
-            model = self._make(options or {}).fit(self.split.train, self.split.valid)
+        told = replace(self.fit_options, callbacks=(_Pruner(trial, prune=options is not None),))
+        model = self._make(options or {}).fit(self.split.train, self.split.valid, told)
         return mean_ndcg(model, self.part)
 
     def _make(self, options: dict[str, Any]) -> Recommender:
@@ -300,6 +294,21 @@ class TuningStudy:
         total = sum(importances.values())
         shares = {option: importances.get(option, 0.0) / total for option in self.space} if total > 0 else {}
         return dict(sorted(shares.items(), key=lambda trial: -trial[1]))
+
+
+class _Pruner:
+    """Tells a trial of the epochs of its model, and ends it where it is bad."""
+
+    def __init__(self, trial: RunningTrial, *, prune: bool) -> None:
+        self.trial, self.prune = trial, prune
+
+    def on_epoch(self, label: str, epoch: int, metric: float) -> None:
+        """See :class:`poise.fit_options.Callback`."""
+        from optuna import TrialPruned
+
+        self.trial.report(metric, epoch)
+        if self.prune and self.trial.should_prune():
+            raise TrialPruned
 
 
 def complete_trial(trials: list[Trial], options: Mapping[str, Any]) -> Trial | None:

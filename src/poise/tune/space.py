@@ -1,4 +1,4 @@
-"""Search spaces: the default of each model, and how a trial or a grid takes values from a space."""
+"""Where tuning looks, as the model or the project says, and how a trial or a grid takes values from it."""
 
 from __future__ import annotations
 
@@ -9,41 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poise.config import FILE, Config, Range, Space
+from poise.config import FILE, Config
 from poise.errors import UsageError
+from poise.search_space import Range, Space
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-GRID_VALUES = 4  # that a grid tries of a range of the spaces below
+GRID_VALUES = 4  # that a grid tries of a range without steps
 MOST_POINTS = 10_000  # of a grid; one that has more is a mistake
 DIGITS = 4  # of sampled values: metrics do not depend on more, and people read them in a file
-
-_SEQUENCE: Space = {
-    "dim": [64, 128, 256],
-    "dropout": Range(low=0.1, high=0.6),
-    "learning_rate": Range(low=3e-4, high=5e-3, log=True),
-}
-_SPACES: dict[str, Space] = {
-    "Popularity": {"half_life": Range(low=1.0, high=1000.0, log=True)},
-    "ItemKNN": {
-        "neighbours": Range(low=20, high=1000, log=True),
-        "shrink": Range(low=0.5, high=200.0, log=True),
-    },
-    "EASE": {"l2": Range(low=5.0, high=5000.0, log=True)},
-    "ALS": {
-        "factors": [32, 64, 128, 256],
-        "confidence": Range(low=1.0, high=200.0, log=True),
-        "l2": Range(low=0.1, high=500.0, log=True),
-    },
-    "BPR": {
-        "factors": [32, 64, 128, 256],
-        "learning_rate": Range(low=0.01, high=0.2, log=True),
-        "l2": Range(low=1e-4, high=0.1, log=True),
-        "iterations": [50, 100, 200],
-    },
-    "SASRec": {**_SEQUENCE, "blocks": [1, 2]},
-}
 
 
 def search_space(config: Config) -> Space:
@@ -69,13 +44,11 @@ def search_space(config: Config) -> Space:
 
 def _default_space(name: str) -> Space:
     from poise import models
-    from poise.models.sequential.sequence_model import SequenceModel
 
-    if name in _SPACES:
-        return _SPACES[name]
     kind = getattr(models, name)
-    if issubclass(kind, SequenceModel):
-        return _SEQUENCE
+    if kind.search_space:
+        space: Space = kind.search_space
+        return space
     raise UsageError(
         f"{FILE}: tune.space: found nothing, and {name} has no space of its own; "
         f"allowed: choices or ranges of {', '.join(kind.__pydantic_fields__)}"

@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from poise._version import __version__
-from poise.config import MODEL_NAMES, Config, Space
+from poise.config import Config
 from poise.data import split as splitting
 from poise.data.dataset import Dataset
 from poise.errors import DataError, UsageError, suggest
+from poise.models import model_names
 from poise.project.fitting import first_protocol
 from poise.project.project import Project
+from poise.search_space import Space
 from poise.tune.search import Trial, TuningStudy, complete_trial, exclusive_folder
 from poise.tune.space import search_space
 
@@ -111,7 +113,7 @@ def tune(
     key = _key(config, data, protocol, space)
     with (
         exclusive_folder(project.folder / ".poise") as folder,
-        closing(TuningStudy(project.say, config, split, space, folder / "tune.db", key)) as study,
+        closing(TuningStudy(project, config, split, space, folder / "tune.db", key)) as study,
     ):
         interrupted = study.run(None if whole_grid else config.tune.trials)
         trials_done = study.finished_trials()
@@ -136,9 +138,9 @@ def _config(
 ) -> tuple[Config, bool]:
     """Return the project's configuration with the caller's options, and whether a grid is searched completely."""
     config = project.config
-    if model is not None and model not in MODEL_NAMES:
+    if model is not None and model not in model_names():
         raise UsageError(
-            f"there is no model {model!r}.{suggest(model, MODEL_NAMES)} Choose from {', '.join(MODEL_NAMES)}"
+            f"there is no model {model!r}.{suggest(model, model_names())} Choose from {', '.join(model_names())}"
         )
     given: dict[str, Any] = {"model": model, "search": search, "trials": trials}
     given = {key: value for key, value in given.items() if value is not None}

@@ -23,7 +23,7 @@ class Counting(Recommender):
         self.asked = 0
         self.given = score
 
-    def _fit(self, data, valid):
+    def _fit(self, data, valid, options):
         pass
 
     def score(self, queries):
@@ -134,7 +134,7 @@ def test_found_weights_rank_no_worse_than_equal_ones(films):
     model = Blend(members=members).fit(split.train, split.valid)
     equal = Blend(members=members, weights=[1, 1, 1, 1])
     assert mean_ndcg(model, split.valid) >= mean_ndcg(equal, split.valid)
-    assert model.selected["weights"] == model.shares.tolist()
+    assert model.selected.weights == model.shares.tolist()
 
 
 def test_refitting_keeps_weights_and_decays(films):

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from poise.models.nn.recurrent import Recurrent
 from poise.models.nn.sequence_network import SequenceNetwork
-from poise.models.nn.transformer import BidirectionalTransformer, Transformer
+from poise.models.sequential.bert4rec import BidirectionalTransformer
+from poise.models.sequential.gru4rec import Recurrent
+from poise.models.sequential.sasrec import Transformer
 from poise.train.batches.sequences import EventTensors
 
 

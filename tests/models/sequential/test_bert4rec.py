@@ -7,7 +7,8 @@ import torch
 from poise.data.dataset import Dataset
 from poise.errors import UsageError
 from poise.models import BERT4Rec
-from poise.models.nn.transformer import BidirectionalTransformer, Block
+from poise.models.nn.transformer_blocks import Block
+from poise.models.sequential.bert4rec import BidirectionalTransformer
 from poise.train.batches.sequences import MASKED, EventTensors
 
 

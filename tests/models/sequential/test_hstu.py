@@ -7,7 +7,7 @@ import torch
 from poise.errors import UsageError
 from poise.models import HSTU
 from poise.models.nn.event_embedding import GAPS
-from poise.models.nn.pointwise_transducer import PointwiseAttention, PointwiseTransducer, gaps
+from poise.models.sequential.hstu import PointwiseAttention, PointwiseTransducer, gaps
 from poise.train.batches.sequences import EventTensors
 from poise.types import Floats
 

@@ -13,12 +13,12 @@ from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.errors import DataError, UsageError
+from poise.fit_options import FitOptions
 from poise.models.content_projection import PCAWhitening
 from poise.models.sequential.sasrec import SASRec
 from poise.recommender import load
 from poise.train import loop
 from poise.train.loop import train
-from poise.train.session import keep_training
 
 N_ITEMS = 20
 SMALL: dict[str, Any] = {
@@ -94,7 +94,8 @@ def test_it_learns_what_comes_next(options: dict[str, Any]) -> None:
 def test_it_learns_with_meaning(items: str) -> None:
     parts = split.leave_last_out(_with_places(_circle()))
     model = SASRec(**SMALL, items=items).fit(parts.train, parts.valid)
-    assert model.selected["items"] == items
+    assert model.meaning.width
+    assert not model.notes
     assert _hit_rate(model, parts) > 0.9
 
 
@@ -149,7 +150,7 @@ def test_an_item_of_which_nothing_is_known_comes_last() -> None:
     data = _circle()
     train_data = _without(data, 12)
     model = SASRec(**SMALL).fit(train_data)
-    assert "new items cannot be ranked" in model.selected["note"]
+    assert "new items cannot be ranked" in model.notes[0]
     scores = model.score(_ask(model, [10, 11]))[0, 1:]
     assert scores[11] == scores.min()
     assert np.isfinite(scores).all()
@@ -192,8 +193,10 @@ def test_heads_must_divide_the_dimension() -> None:
 def test_refit_keeps_the_number_of_epochs() -> None:
     parts = split.leave_last_out(_with_places(_circle()))
     model = SASRec(**{**SMALL, "epochs": 5, "patience": 1}).fit(parts.train, parts.valid)
-    chosen = dict(model.selected)
-    assert 1 <= chosen["epochs"] < 5
+    chosen = model.selected
+    assert chosen.epochs is not None
+    assert 1 <= chosen.epochs < 5
+    assert 0 < model.metrics["NDCG@10"] <= 1
     model.refit(parts.train_and_valid)
     assert model.selected == chosen
     assert _hit_rate(model, parts) > 0.9
@@ -219,11 +222,11 @@ def test_a_fit_that_was_killed_goes_on_where_it_stood(tmp_path: Path, monkeypatc
         return train(given[0], given[1], counting, *given[3:], **options)
 
     monkeypatch.setattr(loop, "train", killed)
-    with keep_training(tmp_path):
-        with pytest.raises(KeyboardInterrupt):
-            SASRec(**options).fit(parts.train)
-        assert list(tmp_path.glob("*.pt"))
-        again = SASRec(**options).fit(parts.train).score(parts.test.queries)
+    kept = FitOptions(checkpoint_folder=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        SASRec(**options).fit(parts.train, options=kept)
+    assert list(tmp_path.glob("*.pt"))
+    again = SASRec(**options).fit(parts.train, options=kept).score(parts.test.queries)
     assert steps < 40 + 100
     assert np.array_equal(again, expected)
     assert not list(tmp_path.glob("*.pt"))

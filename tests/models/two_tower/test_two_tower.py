@@ -108,7 +108,7 @@ def test_what_was_never_met_does_no_harm(towns: TwoTower) -> None:
 def test_it_learns_from_histories_alone(loss: str) -> None:
     parts = split.leave_last_out(_towns(columns=False), hide_seen=False)
     model = TwoTower(**SMALL, loss=loss).fit(parts.train, parts.valid)  # type: ignore[arg-type]
-    assert 1 <= model.selected["epochs"] <= 2
+    assert 1 <= model.selected.epochs <= 2
     assert (_groups(model, parts.test.queries) == (parts.test.queries.user - 1)[:, None] % 3).mean() > 0.95
     nobody = _towns(columns=False).queries(["u120"])
     np.testing.assert_array_equal(model.score(nobody)[0], np.log1p(model.counts).astype(np.float32))

@@ -10,6 +10,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
+from poise.fit_options import FitOptions
 from poise.models.history_product_model import HistoryProductModel
 from poise.models.vectors import Products, unit, weighted_sums
 from poise.recommender import OPTIONS
@@ -34,7 +35,7 @@ class Content(HistoryProductModel):
 
     vectors: str = "text"
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         found = np.asarray(data.vectors[self.vectors], dtype=np.float32)
         self.mean: Floats | None = _mean(found)
         self._set_directions(_directions(found, self.mean))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,10 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.durations import DAY
+from poise.fit_options import FitOptions
 from poise.models.baselines.mean_values import mean_values
 from poise.recommender import OPTIONS, Recommender
+from poise.search_space import Range, Space
 from poise.slates import Reason
 from poise.types import Doubles, Floats, Indices, Offsets
 
@@ -35,6 +37,8 @@ class Popularity(Recommender):
     half_life: Annotated[float, Gt(0)] | None = None
     scenario: str | None = None
 
+    search_space: ClassVar[Space] = {"half_life": Range(low=1.0, high=1000.0, log=True)}
+
     @property
     def name(self) -> str:
         """``Popularity``, or what it counts by."""
@@ -47,7 +51,7 @@ class Popularity(Recommender):
         """See :attr:`Recommender.non_personalized`."""
         return self.scenario is None
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         log = data.events
         weight = None
         if self.half_life is not None:

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
+from poise.fit_options import FitOptions
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
 from poise.types import Floats, Indices
@@ -24,7 +25,7 @@ class Random(Recommender):
 
     seed: Annotated[int, Ge(0)] = 0
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         pass
 
     def _grow(self, data: Dataset) -> None:

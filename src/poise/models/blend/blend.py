@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -13,15 +14,28 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.errors import UsageError
+from poise.fit_options import FitOptions
 from poise.models.blend.standardise import standardise_candidates, standardise_scores
 from poise.models.blend.weights import choose_weights
 from poise.models.validation import sample
 from poise.recommender import OPTIONS, Recommender, weightiest
+from poise.selection import Selection
 from poise.slates import Reason, ReasonKind
 from poise.types import Doubles, Floats, Indices
 
 _TOGETHER = 2_000_000  # scores of all members, up to which they are brought to one scale in one go
 _LEAST_SHARE = 0.2  # of a score, below which a reason is not worth naming
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightSelection(Selection):
+    """What a blend selected.
+
+    Attributes:
+        weights: of the members, in order; they add up to 1.
+    """
+
+    weights: list[float] | None = None
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -41,6 +55,8 @@ class Blend(Recommender):
     members: Annotated[list[Recommender], Len(1)]
     weights: list[float] | None = None
 
+    selected = WeightSelection()
+
     def __post_init__(self) -> None:
         self.known: int | None = None  # items by which scores are standardised; all, until the catalogue grows
         if self.weights is None:
@@ -52,7 +68,7 @@ class Blend(Recommender):
     @property
     def shares(self) -> Doubles:
         """The weights in use, float64 ``[n_members]``; they add up to 1."""
-        weights = np.asarray(self.weights or self.selected.get("weights") or [1.0] * len(self.members))
+        weights = np.asarray(self.weights or self.selected.weights or [1.0] * len(self.members))
         return np.asarray(weights / weights.sum())
 
     @property
@@ -60,21 +76,21 @@ class Blend(Recommender):
         """See :attr:`Recommender.reads_users`."""
         return any(member.reads_users for member, share in zip(self.members, self.shares, strict=True) if share)
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for member in self.members:
-            member.fit_once(data, valid)
+            member.fit_once(data, valid, options)
         if self.weights is None and valid is not None and len(self.members) > 1:
-            self.selected["weights"] = choose_weights(self.members, sample(valid)).tolist()
+            self.selected = WeightSelection(choose_weights(self.members, sample(valid)).tolist())
         self.known = None
 
-    def _refit(self, data: Dataset) -> None:
+    def _refit(self, data: Dataset, options: FitOptions) -> None:
         for member in self.members:
-            member.refit(data)
+            member.refit(data, options)
         self.known = None
 
-    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+    def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for member in self.members:
-            member.update(data, valid)
+            member.update(data, valid, options)
         self.known = None
 
     def _grow(self, data: Dataset) -> None:
@@ -119,6 +135,12 @@ class Blend(Recommender):
     def _used(self) -> list[tuple[Recommender, float]]:
         """Return the members that count, each with its weight."""
         return [(member, float(share)) for member, share in zip(self.members, self.shares, strict=True) if share]
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """See :attr:`Recommender.selection`: the weights by the names of the members."""
+        names = [member.name for member in self.members]
+        return {"weights": dict(zip(names, self.shares.round(3).tolist(), strict=True))} if len(names) > 1 else {}
 
     @property
     def parts(self) -> list[Recommender]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,12 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
+from poise.fit_options import FitOptions
 from poise.models.history_product_model import HistoryProductModel
 from poise.models.history_sum_model import history_weights
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
+from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 
@@ -44,7 +46,13 @@ class ALS(HistoryProductModel):
     iterations: Annotated[int, Ge(1)] = 15
     seed: int = 0
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    search_space: ClassVar[Space] = {
+        "factors": [32, 64, 128, 256],
+        "confidence": Range(low=1.0, high=200.0, log=True),
+        "l2": Range(low=0.1, high=500.0, log=True),
+    }
+
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         from implicit.cpu.als import AlternatingLeastSquares
         from threadpoolctl import threadpool_limits
 
@@ -54,7 +62,8 @@ class ALS(HistoryProductModel):
                 regularization=self.l2,
                 alpha=1.0 + self.confidence,
                 iterations=self.iterations,
-                random_state=self.seed,
+                random_state=options.seed_or(self.seed),
+                num_threads=options.threads or 0,  # 0 takes all
             )
             model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)
         self._set_item_vectors(model.item_factors)  # [n_items + 1, factors]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,11 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
+from poise.fit_options import FitOptions
 from poise.models.history_product_model import HistoryProductModel
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
+from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 
@@ -44,7 +46,14 @@ class BPR(HistoryProductModel):
     iterations: Annotated[int, Ge(1)] = 200
     seed: int = 0
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    search_space: ClassVar[Space] = {
+        "factors": [32, 64, 128, 256],
+        "learning_rate": Range(low=0.01, high=0.2, log=True),
+        "l2": Range(low=1e-4, high=0.1, log=True),
+        "iterations": [50, 100, 200],
+    }
+
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         from implicit.cpu.bpr import BayesianPersonalizedRanking
 
         model = BayesianPersonalizedRanking(
@@ -52,7 +61,7 @@ class BPR(HistoryProductModel):
             learning_rate=self.learning_rate,
             regularization=self.l2,
             iterations=self.iterations,
-            random_state=self.seed,
+            random_state=options.seed_or(self.seed),
             num_threads=1,  # with more, threads race and no two runs are the same
         )
         model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,10 @@ from scipy import linalg, sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.errors import DataError
+from poise.fit_options import FitOptions
 from poise.models.linear.item_item_model import ItemItemModel
 from poise.recommender import OPTIONS
+from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 _BLOCK = 1_024  # rows that are worked on at once
@@ -47,7 +49,9 @@ class EASE(ItemItemModel):
     neighbours: Annotated[int, Ge(1)] = 1_000
     left_out: Annotated[float, Ge(0), Lt(1)] = 0.01
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    search_space: ClassVar[Space] = {"l2": Range(low=5.0, high=5000.0, log=True)}
+
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         x = data.queries().matrix()
         gram = (x.T @ x).toarray()  # [n_items + 1, n_items + 1]
         l2 = 50.0 * np.sqrt(data.n_events / data.n_items) if self.l2 is None else self.l2

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,11 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries, newest_entries
 from poise.data.ragged import Ragged
+from poise.fit_options import FitOptions
 from poise.models.baselines.mean_values import mean_values
 from poise.models.linear.item_item_model import ItemItemModel
 from poise.recommender import OPTIONS
+from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 _BLOCK = 1_000  # items whose similarities are held densely at once
@@ -39,7 +41,12 @@ class ItemKNN(ItemItemModel):
     neighbours: Annotated[int, Ge(1)] = 200
     shrink: Annotated[float, Ge(0)] = 10.0
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    search_space: ClassVar[Space] = {
+        "neighbours": Range(low=20, high=1000, log=True),
+        "shrink": Range(low=0.5, high=200.0, log=True),
+    }
+
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         x = data.queries().matrix()
         together = sparse.csr_array(x.T @ x)  # [n_items + 1, n_items + 1]
         norm = np.sqrt(np.maximum(together.diagonal(), 1)).astype(np.float32)

@@ -1,29 +1,58 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import torch
 from annotated_types import Ge, Gt, Lt
 from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
 
 from poise.data.dataset import Dataset
 from poise.errors import UsageError
+from poise.models.nn.dropout import Dropout
+from poise.models.nn.single_position import SinglePositionModule
+from poise.models.nn.transformer_blocks import BLOCKS, Block
 from poise.models.sequential.sequence_model import SequenceModel
 from poise.recommender import OPTIONS
 from poise.train.batches.augmentation import Augmentation
 from poise.train.batches.sequence_batches import SequenceBatch, SequenceBatches
-from poise.train.batches.sequences import MASKED, Sequences
+from poise.train.batches.sequences import MASKED, EventTensors, Sequences
 from poise.types import Mask
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from poise.models.nn.item_embedding import ItemEmbedding
-    from poise.models.nn.transformer import BidirectionalTransformer
     from poise.train.batches.negative_sampler import NegativeSampler
 
 UNTOLD = 0.1  # the share of sequences that are learnt without the times of what is to be guessed, as requests may come
+
+
+class BidirectionalTransformer(SinglePositionModule):
+    """Turns vectors of events, padded at the end, into what each would be, as told by all others of the same row.
+
+    Places are counted back from the newest event, where what is asked for stands.
+    """
+
+    def __init__(self, dim: int, blocks: int, heads: int, places: int, dropout: float, block: Block) -> None:
+        super().__init__()
+        self.masked = nn.Parameter(torch.randn(dim) * 0.02)
+        self.places = nn.Parameter(torch.randn(places, dim) * 0.02)
+        self.blocks = nn.ModuleList([BLOCKS[block](dim, heads, dropout) for _ in range(blocks)])
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
+        """Return ``[batch, time, dim]`` for ``x`` of the same shape, or ``[batch, 1, dim]``, at one place of each."""
+        from_first = torch.arange(x.shape[1], device=x.device)
+        back = (events.real.sum(dim=1, keepdim=True) - 1 - from_first).clamp(min=0)  # [batch, time]
+        x = x + self.masked * (events.items == MASKED)[:, :, None] + self.places[back]
+        x = self.dropout(x)  # [batch, time, dim]
+        seen = events.real[:, None, None]  # [batch, 1, 1, time]
+        *first, last = self.blocks
+        for block in first:
+            x = block(x, seen)  # [batch, time, dim]
+        return self.norm(last(x, seen, place))  # type: ignore[no-any-return]
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -48,7 +77,7 @@ class BERT4Rec(SequenceModel):
     """
 
     guess: Annotated[float, Gt(0), Lt(1)] = 0.2
-    block: Literal["ligr", "classic"] = "ligr"
+    block: Block = "ligr"
     blocks: Annotated[int, Ge(1)] | None = None
     heads: Annotated[int, Ge(1)] = 4
     epochs: Annotated[int, Ge(1)] = 100
@@ -64,26 +93,22 @@ class BERT4Rec(SequenceModel):
         return self.data_defaults.max_length + 1
 
     def _body(self) -> BidirectionalTransformer:
-        from poise.models.nn.transformer import BidirectionalTransformer
-
         return BidirectionalTransformer(
             self.dim, self.data_defaults.blocks, self.heads, self._places, self.data_defaults.dropout, self.block
         )
 
-    def _batches(self, data: Dataset, least_steps: int) -> SequenceBatches:
+    def _batches(self, data: Dataset, least_steps: int, seed: int) -> SequenceBatches:
         return SequenceBatches(
             data.events,
             batch_events=self.batch_events,
             max_length=self._places,
             augmentation=Augmentation(crop=self.crop),
-            seed=self.seed,
+            seed=seed,
             least_steps=least_steps,
             guess=self.guess,
         )
 
     def _loss(self, batch: SequenceBatch, table: ItemEmbedding, network: nn.Module, sampler: NegativeSampler) -> Tensor:
-        import torch
-
         told = torch.rand(len(batch.targets)).numpy() >= UNTOLD
         return super()._loss(replace(batch, sequences=self._dated(batch.sequences, told)), table, network, sampler)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from abc import abstractmethod
-from dataclasses import asdict, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,23 +17,24 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
-from poise.models.checkpoint_key import checkpoint_key
+from poise.fit_options import FitOptions
 from poise.models.content_projection import ContentProjection
 from poise.models.data_defaults import DataDefaults
-from poise.models.inner_product import InnerProduct, new_items, under
-from poise.models.validation import mean_ndcg, sample
+from poise.models.torch_model import EpochSelection, Learning, TorchModel
 from poise.recommender import OPTIONS
+from poise.search_space import Range, Space
 from poise.train.batches.augmentation import Augmentation
 from poise.train.batches.replay import new_and_replayed
 from poise.train.batches.sequence_batches import SequenceBatch, SequenceBatches
 from poise.train.batches.sequences import Sequences, rows
-from poise.types import Floats, Indices, Offsets
+from poise.types import Offsets
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from poise.models.nn.item_embedding import ItemEmbedding
     from poise.train.batches.negative_sampler import NegativeSampler
+    from poise.train.loop import Training
 
 UNVALIDATED_EPOCHS = 20  # without a validation part to say when to stop: about what it says on a shop and on films
 LEAST_STEPS = 50  # between two looks at validation
@@ -41,86 +43,84 @@ UPDATE_RATE = 0.5  # of the learning rate, so that what was learnt is not lost a
 EVENTS_AT_ONCE = 4_096  # that are scored together
 
 
+@dataclasses.dataclass(frozen=True)
+class SequenceSelection(EpochSelection):
+    """What a sequence model selected.
+
+    Attributes:
+        data_defaults: what suited the first log.
+    """
+
+    data_defaults: DataDefaults | None = None
+
+
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class SequenceModel(InnerProduct):
+class SequenceModel(TorchModel):
     """A network that reads what somebody did, in order, and says what is next.
 
     After each event the network expects a vector, and an item scores by its product with it; the same vectors of items
     are read and scored. With ``items="fused"`` such a vector is one that is learnt for the item plus a linear map of
     what its content means: the leading principal components, standardised, of an encoder's vectors. In each step some
     items are shown by their content alone, so that an item without any event is ranked among all others from the moment
-    that it stands in the catalogue.
+    that it stands in the catalogue. What is not listed here is of :class:`~poise.models.torch_model.TorchModel`.
 
     Args:
         items: what an item is: ``fused``; ``text``, its content alone; ``id``, a learnt vector alone. A data set
-            without vectors makes it ``id``, and :attr:`selected` says so.
-        vectors: which of the data set's vectors to use, by the names that the encoders gave them; one or more.
-        components: how many principal components of each to keep.
-        id_dropout: the share of items that each training step shows by their content alone.
+            without vectors makes it ``id``, and :attr:`notes` say so.
         time_features: whether the times of events are read: ``none``; ``history``, the intervals between events, their
             hours and days of the week; ``request``, also those of the moment when it is asked what comes next.
-        dim: the length of the vectors inside.
         max_length: how many events back it looks; None takes what suits the log, see
             :class:`~poise.models.data_defaults.DataDefaults`.
         dropout: the share of numbers that are dropped inside while it learns; None takes what suits the log.
         loss: what to punish it for, see :mod:`poise.train.losses.pointwise`.
-        negatives: items that are drawn for a batch, to be told apart from those that were chosen; where there are no
-            more than that, all are taken.
-        negative_sampling: how: ``uniform``, or by ``popularity``.
+        negative_sampling: how negatives are drawn: ``uniform``, or by ``popularity``.
         logq_correction: whether the sampled softmax is corrected for how likely each item was drawn.
         smoothing: label smoothing, for the full and the sampled softmax.
         crop: see :class:`~poise.train.batches.augmentation.Augmentation`.
         shuffle: the same.
         mask_prob: the same.
-        batch_events: events to predict a batch.
         epochs: passes over the events, at most; None takes what suits the log. Small logs are passed over several times
             an epoch. Validation chooses when to stop.
-        learning_rate: of AdamW, at its highest.
-        weight_decay: its L2 penalty.
         min_lr_ratio: what is left of the learning rate in the last step, as a share.
         lr_plateau_factor: see :class:`~poise.train.loop.Training`.
-        ema_decay: the same.
-        patience: epochs without a better validation figure after which to stop.
-        seed: of everything that chance decides.
-        device: where to compute: ``cpu``, ``cuda``, ``mps``; None takes the best there is.
         precision: see :class:`~poise.train.loop.Training`.
     """
 
     items: Literal["fused", "text", "id"] = "fused"
-    vectors: list[str] = field(default_factory=lambda: ["text"])
-    components: Annotated[int, Ge(1)] = 128
-    id_dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
     time_features: Literal["none", "history", "request"] = "none"
-    dim: Annotated[int, Ge(1)] = 128
     max_length: Annotated[int, Ge(1)] | None = None
     dropout: Annotated[float, Ge(0), Lt(1)] | None = None
     loss: Literal["sampled_softmax", "full_softmax", "bce", "gbce", "bpr", "in_batch"] = "sampled_softmax"
-    negatives: Annotated[int, Ge(1)] = 4096
     negative_sampling: Literal["uniform", "popularity"] = "uniform"
     logq_correction: bool = False
     smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
     crop: Annotated[float, Ge(0), Le(1)] = 0.0
     shuffle: Annotated[float, Ge(0), Le(1)] = 0.3
     mask_prob: Annotated[float, Ge(0), Lt(1)] = 0.0
-    batch_events: Annotated[int, Ge(1)] = 1024
     epochs: Annotated[int, Ge(1)] | None = None
-    learning_rate: Annotated[float, Gt(0)] = 2e-3
-    weight_decay: Annotated[float, Ge(0)] = 0.01
     min_lr_ratio: Annotated[float, Ge(0), Le(1)] = 0.05
     lr_plateau_factor: Annotated[float, Gt(0), Le(1)] = 1.0
-    ema_decay: Annotated[float, Ge(0), Lt(1)] = 0.99
-    patience: Annotated[int, Ge(1)] = 5
-    seed: Annotated[int, Ge(0)] = 0
-    device: str | None = None
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+
+    search_space: ClassVar[Space] = {
+        "dim": [64, 128, 256],
+        "dropout": Range(low=0.1, high=0.6),
+        "learning_rate": Range(low=3e-4, high=5e-3, log=True),
+    }
+    selected = SequenceSelection()
 
     @property
     def data_defaults(self) -> DataDefaults:
         """The options that are in use where none were given; what suited the first log is kept by a refit."""
-        used: dict[str, Any] = self.selected["data_defaults"]
-        return DataDefaults(
-            **{name: used[name] if getattr(self, name, None) is None else getattr(self, name) for name in used}
-        )
+        defaults = self.selected.data_defaults
+        assert defaults is not None  # they come first when it is fitted
+        given = {name: getattr(self, name, None) for name in asdict(defaults)}
+        return replace(defaults, **{name: option for name, option in given.items() if option is not None})
+
+    @property
+    def history_length(self) -> int:
+        """How many events back it looks: the option, else what suited the first log."""
+        return self.data_defaults.max_length
 
     @abstractmethod
     def _body(self) -> nn.Module:
@@ -137,14 +137,14 @@ class SequenceModel(InnerProduct):
             return None
         return "nobody has two events, so there is no order to learn; use Popularity or Content"
 
-    def _batches(self, data: Dataset, least_steps: int) -> SequenceBatches:
+    def _batches(self, data: Dataset, least_steps: int, seed: int) -> SequenceBatches:
         """Return what to learn from: by default, to say after each event what comes next."""
         return SequenceBatches(
             data.events,
             batch_events=self.batch_events,
-            max_length=self.data_defaults.max_length,
+            max_length=self.history_length,
             augmentation=Augmentation(self.crop, self.shuffle, self.mask_prob),
-            seed=self.seed,
+            seed=seed,
             least_steps=least_steps,
         )
 
@@ -152,102 +152,74 @@ class SequenceModel(InnerProduct):
         """Return what the network reads when it is asked what follows a history: by default, the history."""
         return sequences
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         import torch
 
-        self.selected.setdefault("data_defaults", asdict(DataDefaults.to(data)))
-        batches = self._batches(data, LEAST_STEPS)
+        if self.selected.data_defaults is None:
+            self.selected = replace(self.selected, data_defaults=DataDefaults.to(data))
+        seed = options.seed_or(self.seed)
+        batches = self._batches(data, LEAST_STEPS, seed)
         self.counts = data.item_counts
         self.n_behaviours = len(data.behaviour_ids)
         self.has_clock = data.events.has_time
         if self.time_features != "none" and not self.has_clock:
-            self.selected["time_features"] = "none: the log has no times"
+            self._note("the log has no times: time_features does nothing")
         with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
+            torch.manual_seed(seed)
             table, network = self._item_table(data), self._network()
-        stop = self.selected.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None)
-        name = checkpoint_key(self, data, valid)
-        self.selected["epochs"] = self._learn(
-            table, network, batches, valid, self.data_defaults.epochs, stop=stop, name=name
+        self._learn_anew(
+            self._learning(table, network, batches, options),
+            data,
+            valid,
+            options,
+            epochs=self.data_defaults.epochs,
+            unvalidated_epochs=UNVALIDATED_EPOCHS,
         )
         self.until = data.events.until
 
-    def _update(self, data: Dataset, valid: Holdout | None) -> None:
+    def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         """Learn on from where it stands: see :func:`~poise.train.batches.replay.new_and_replayed` for what from."""
-        chosen = data.select(new_and_replayed(data.events, self.until, self.data_defaults.max_length, seed=self.seed))
+        seed = options.seed_or(self.seed)
+        chosen = data.select(new_and_replayed(data.events, self.until, self.history_length, seed=seed))
         table, network = self._learnt_table(data), copy.deepcopy(self.network)
         self.counts = data.item_counts
         if self.unsupported_reason(chosen) is None:
-            self._learn(table, network, self._batches(chosen, 1), valid, UPDATE_PASSES, share=UPDATE_RATE)
+            training = self._training(options, UPDATE_PASSES, None)
+            training = replace(training, learning_rate=UPDATE_RATE * training.learning_rate)
+            learning = self._learning(table, network, self._batches(chosen, 1, seed), options)
+            self._learn(learning, training, valid, options)
         else:  # nobody did anything new that has an order
             self._keep(table, network)
         self.until = data.events.until
 
-    def _learn(
-        self,
-        table: ItemEmbedding,
-        network: nn.Module,
-        batches: SequenceBatches,
-        valid: Holdout | None,
-        epochs: int,
-        *,
-        stop: int | None = None,
-        share: float = 1.0,
-        name: str | None = None,
-    ) -> int:
-        """Fit a table of items and a network together, keep them, and return after how many epochs they were best.
+    def _training(self, options: FitOptions, epochs: int, stop: int | None) -> Training:
+        return replace(
+            super()._training(options, epochs, stop),
+            min_lr_ratio=self.min_lr_ratio,
+            lr_plateau_factor=self.lr_plateau_factor,
+            precision=self.precision,
+        )
 
-        Args:
-            table: of the items.
-            network: that reads their vectors.
-            batches: what to learn from.
-            valid: what to choose the epoch by.
-            epochs: as of :class:`~poise.train.loop.Training`.
-            stop: the same.
-            share: of the learning rate that is taken.
-            name: as of :func:`~poise.train.loop.train`.
-        """
+    def _learning(
+        self, table: ItemEmbedding, network: nn.Module, batches: SequenceBatches, options: FitOptions
+    ) -> Learning:
+        """Move a table of items and a network to the device, to be learnt together."""
         import torch
-        from torch import nn
 
         from poise.train.batches.negative_sampler import NegativeSampler
         from poise.train.device import pick_device
-        from poise.train.loop import Training, train
 
-        device = pick_device(self.device)
-        both = nn.ModuleList([table, network]).to(device)
+        device = pick_device(options.device)
+        table.to(device), network.to(device)
         # In a batch, the targets of others are met as often as they are popular, however negatives are drawn elsewhere.
         negative_sampling = "popularity" if self.loss == "in_batch" else self.negative_sampling
         sampler = NegativeSampler(torch.from_numpy(self.counts).to(device), negative_sampling)
-        part = None if valid is None else sample(valid)
-
-        def validate() -> float:
-            self._keep(table, network)
-            assert part is not None
-            return mean_ndcg(self, part)
-
-        progress = train(
-            both,
+        return Learning(
+            [table, network],
             batches,
             lambda batch: self._loss(batch, table, network, sampler),
-            Training(
-                epochs=epochs,
-                stop=stop,
-                learning_rate=share * self.learning_rate,
-                weight_decay=self.weight_decay,
-                min_lr_ratio=self.min_lr_ratio,
-                ema_decay=self.ema_decay,
-                patience=self.patience,
-                lr_plateau_factor=self.lr_plateau_factor,
-                precision=self.precision,
-                seed=self.seed,
-            ),
-            validate=None if part is None else validate,
-            name=name,
-            label=self.name,
+            lambda: self._keep(table, network),
         )
-        self._keep(table, network)
-        return progress.best_epoch
 
     def _item_table(self, data: Dataset) -> ItemEmbedding:
         self.meaning = ContentProjection.of(data, [] if self.items == "id" else self.vectors, self.components)
@@ -257,9 +229,8 @@ class SequenceModel(InnerProduct):
                 "encode the catalogue, by [encoder] in poise.toml or with TextEncoder().encode_items(data), "
                 "or choose items='id'"
             )
-        self.selected["items"] = self.items if self.meaning.width else "id"
         if not self.meaning.width and self.items == "fused":
-            self.selected["note"] = "the data has no vectors of its items: ids alone, so new items cannot be ranked"
+            self._note("the data has no vectors of its items: ids alone, so new items cannot be ranked")
         return self._new_table(data)
 
     def _new_table(self, data: Dataset) -> ItemEmbedding:
@@ -269,7 +240,7 @@ class SequenceModel(InnerProduct):
 
         meaning = torch.from_numpy(self.meaning.project(data)) if self.meaning.width else None
         return ItemEmbedding(
-            data.n_items, self.dim, meaning, id_embedding=self.selected["items"] != "text", id_dropout=self.id_dropout
+            data.n_items, self.dim, meaning, id_embedding=self.items != "text", id_dropout=self.id_dropout
         )
 
     def _learnt_table(self, data: Dataset) -> ItemEmbedding:
@@ -332,14 +303,10 @@ class SequenceModel(InnerProduct):
 
     def encode_queries(self, queries: Queries) -> Tensor:
         """Return the vectors of what is expected after each history, ``[n, dim]``; like lengths are read together."""
-        start = np.maximum(queries.start, queries.stop - self.data_defaults.max_length)
-        asked = np.zeros(len(queries), dtype=np.int64) if queries.time is None else queries.time
-        return self._encode_histories(queries, rows(start, queries.stop), asked)
-
-    def _encode_histories(self, queries: Queries, positions: Offsets, asked: Offsets) -> Tensor:
-        """Return what is expected, ``[n, dim]``, after the events at ``positions`` in the log, int64 ``[n, time]``."""
         import torch
 
+        positions = rows(np.maximum(queries.start, queries.stop - self.history_length), queries.stop)  # [n, time]
+        asked = np.zeros(len(queries), dtype=np.int64) if queries.time is None else queries.time
         lengths = (positions >= 0).sum(axis=1)
         expected: Tensor = self.table.new_zeros(len(positions), self.dim)
         order = np.argsort(lengths, kind="stable")
@@ -356,37 +323,12 @@ class SequenceModel(InnerProduct):
                 expected[torch.from_numpy(chosen)] = read[:, 0]
         return expected
 
-    def attributions(self, query: Queries, items: Indices) -> Floats:
-        """See :meth:`Recommender.attributions`: what a score loses when an event is left out of what is read.
-
-        The source is Li, Monroe and Jurafsky, *Understanding Neural Networks through Representation Erasure*, 2016.
-        """
+    def _encode_new_items(self, data: Dataset, items: Offsets) -> Tensor:
         import torch
 
-        length = int(query.lengths[0])
-        read = np.arange(query.start[0], query.stop[0])[-self.data_defaults.max_length :]
-        n = len(read)
-        variants = np.full((n + 1, n), -1, dtype=np.int64)
-        variants[0] = read
-        for at in range(n):
-            variants[at + 1, : n - 1] = np.delete(read, at)
-        asked = np.zeros(n + 1, dtype=np.int64) if query.time is None else np.repeat(query.time, n + 1)
-        with torch.inference_mode():
-            expected = self._encode_histories(query, variants, asked)
-            scores = (expected @ self.table[torch.from_numpy(items).to(self.table.device)].T).cpu().numpy()
-        lost = np.zeros((length, len(items)), dtype=np.float32)
-        lost[-n:] = scores[0] - (scores[1:] if n > 1 else 0)  # [n, k]
-        return lost
-
-    def _grow(self, data: Dataset) -> None:
-        import torch
-
-        old = self._old_indices(data)
-        new = new_items(old)
-        added = np.zeros((len(new), self.dim), dtype=np.float32)
-        if self.content_projection is not None:
-            added = self.meaning.project(data, new) @ self.content_projection.T
-        self._move_vectors(old, torch.from_numpy(added).to(self.table))
+        if self.content_projection is None:
+            return self.table.new_zeros(len(items), self.dim)
+        return torch.from_numpy(self.meaning.project(data, items) @ self.content_projection.T).to(self.table)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {
@@ -394,22 +336,10 @@ class SequenceModel(InnerProduct):
             "inputs": np.array([self.n_behaviours, self.has_clock]),
             "until": np.array([self.until]),
         }
-        arrays |= {f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()}
-        arrays |= self.meaning.to_arrays()
         return arrays if self.content_projection is None else {**arrays, "content_projection": self.content_projection}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        import torch
-
-        from poise.train.device import pick_device
-
-        device = pick_device(self.device)
         self.n_behaviours, self.has_clock = int(arrays["inputs"][0]), bool(arrays["inputs"][1])
-        self.until = int(arrays["until"][0]) if "until" in arrays else 0
-        self._restore_vectors(arrays, device)
+        self.until = int(arrays["until"][0])
         self.content_projection = arrays.get("content_projection")
-        self.meaning = ContentProjection.from_arrays(arrays)
-        self.network = self._network().to(device).eval()
-        self.network.load_state_dict(
-            {name: torch.from_numpy(array) for name, array in under("network.", arrays).items()}
-        )
+        super()._restore(arrays)

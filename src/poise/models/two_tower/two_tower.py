@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Lt
 from pydantic.dataclasses import dataclass
 from scipy import sparse
 
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.data.ragged import Ragged, gather_slices
+from poise.data.ragged import gather_slices
 from poise.data.vocabulary import Vocabulary
 from poise.features import ColumnFeatures
-from poise.models.checkpoint_key import checkpoint_key
+from poise.fit_options import FitOptions
 from poise.models.content_projection import ContentProjection
-from poise.models.inner_product import InnerProduct, new_items, under
-from poise.models.validation import mean_ndcg, sample
+from poise.models.torch_model import Learning, TorchModel
 from poise.recommender import OPTIONS
 from poise.train.batches.request_batches import RequestBatch, RequestBatches
-from poise.types import Floats, Indices, Mask, Offsets
+from poise.types import Indices, Mask, Offsets
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from poise.models.two_tower.towers import Towers
@@ -37,81 +37,64 @@ ITEMS_AT_ONCE = 65_536  # that are turned into vectors together
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class TwoTower(InnerProduct):
+class TwoTower(TorchModel):
     """Two networks that meet in one space: one reads an item, the other a request; an item scores by their product.
 
     The tower of items reads a vector that is learnt for the item, what its content means and what its columns say. The
     tower of requests reads the mean of what the person did, the newest weighing most, what the columns say of the
     person, and the context of the request. In each step some items are shown by content and columns alone, and some
     requests without their history, so that a new item is ranked and a new person is served from the first moment. Where
-    nothing at all is known of a request, items score by the number of their events.
+    nothing at all is known of a request, items score by the number of their events. What is not listed here is of
+    :class:`~poise.models.torch_model.TorchModel`.
 
     The sources are Covington, Adams and Sargin, *Deep Neural Networks for YouTube Recommendations*, 2016; Yi et al.,
     *Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations*, 2019; and for hiding what is known,
     Volkovs, Yu and Poutanen, *DropoutNet: Addressing Cold Start in Recommender Systems*, 2017.
 
     Args:
-        vectors: which of the data set's vectors of items to use, by the names that the encoders gave them.
-        components: how many principal components of each to keep.
         item_columns: the columns of the items to read; None for all with labels or numbers.
         user_columns: the columns of the users to read; None for all with labels or numbers.
         context_columns: the columns of the events to read: those alone that are known when a request is made, such as
             the device; never what comes of it, such as a rating.
         id_dropout: the share of items that each step shows by content and columns alone, and of requests without
             history.
-        dim: the length of the vectors.
         max_length: how many events back it looks.
         dropout: the share of numbers that are dropped inside while it learns.
         loss: what to punish it for: ``sampled_softmax``, against items that are drawn evenly, or ``in_batch``, against
             the other targets of the batch, corrected for how popular they are.
-        negatives: items that are drawn for a batch; where there are no more than that, all are taken.
-        batch_events: events to predict a batch.
         epochs: passes over the events, at most. Small logs are passed over several times an epoch. Validation chooses
             when to stop.
-        learning_rate: of AdamW, at its highest.
-        weight_decay: its L2 penalty.
-        ema_decay: see :class:`~poise.train.loop.Training`.
-        patience: epochs without a better validation figure after which to stop.
-        seed: of everything that chance decides.
-        device: where to compute: ``cpu``, ``cuda``, ``mps``; None takes the best there is.
     """
 
-    vectors: list[str] = field(default_factory=lambda: ["text"])
-    components: Annotated[int, Ge(1)] = 128
     item_columns: list[str] | None = None
     user_columns: list[str] | None = None
     context_columns: list[str] = field(default_factory=list)
-    id_dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
-    dim: Annotated[int, Ge(1)] = 128
     max_length: Annotated[int, Ge(1)] = 50
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.5
     loss: Literal["sampled_softmax", "in_batch"] = "sampled_softmax"
-    negatives: Annotated[int, Ge(1)] = 4096
-    batch_events: Annotated[int, Ge(1)] = 1024
     epochs: Annotated[int, Ge(1)] = 30
-    learning_rate: Annotated[float, Gt(0)] = 2e-3
-    weight_decay: Annotated[float, Ge(0)] = 0.01
-    ema_decay: Annotated[float, Ge(0), Lt(1)] = 0.99
     patience: Annotated[int, Ge(1)] = 3
-    seed: Annotated[int, Ge(0)] = 0
-    device: str | None = None
 
-    def _fit(self, data: Dataset, valid: Holdout | None) -> None:
+    @property
+    def history_length(self) -> int:
+        """How many events back it looks."""
+        return self.max_length
+
+    def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         import torch
         from torch import nn
 
         from poise.models.nn.item_embedding import DEVIATION
         from poise.train.batches.negative_sampler import NegativeSampler, NegativeSampling
         from poise.train.device import pick_device
-        from poise.train.loop import Training, train
 
-        counts = data.item_counts
-        device = pick_device(self.device)
+        counts, seed = data.item_counts, options.seed_or(self.seed)
+        device = pick_device(options.device)
         self._learn_inputs(data)
         inputs = _Inputs(
             data.events.item,
             data.events.user,
-            *self._content(data),
+            *self._content(data, device),
             users=_after_padding(self.user_features.matrix(data.users, data.n_users)),
             context=self.context_features.matrix(data.events.context, data.n_events),
         )
@@ -120,45 +103,26 @@ class TwoTower(InnerProduct):
             size=self.batch_events,
             max_length=self.max_length,
             first=inputs.tells_of_requests,
-            seed=self.seed,
+            seed=seed,
             least_steps=LEAST_STEPS,
         )
         with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            towers = self._towers()
+            torch.manual_seed(seed)
+            towers = self._network()
             own = nn.Embedding(data.item_ids.size, self.dim)
             nn.init.normal_(own.weight, std=DEVIATION)
-        both = nn.ModuleList([towers, own]).to(device)
+        towers.to(device), own.to(device)
         negative_sampling: NegativeSampling = (
             "popularity" if self.loss == "in_batch" else "uniform"
         )  # of targets, in_batch has to know the chance
         sampler = NegativeSampler(torch.from_numpy(counts).to(device), negative_sampling)
-        part = None if valid is None else sample(valid)
-
-        def validate() -> float:
-            self._keep(towers, own.weight, inputs, counts)
-            assert part is not None
-            return mean_ndcg(self, part)
-
-        progress = train(
-            both,
+        learning = Learning(
+            [towers, own],
             batches,
             lambda batch: self._loss(batch, towers, own, inputs, sampler),
-            Training(
-                epochs=self.epochs,
-                stop=self.selected.get("epochs") or (UNVALIDATED_EPOCHS if valid is None else None),
-                learning_rate=self.learning_rate,
-                weight_decay=self.weight_decay,
-                ema_decay=self.ema_decay,
-                patience=self.patience,
-                seed=self.seed,
-            ),
-            validate=None if part is None else validate,
-            name=checkpoint_key(self, data, valid),
-            label=self.name,
+            lambda: self._keep(towers, own.weight, inputs, counts),
         )
-        self.selected["epochs"] = progress.best_epoch
-        self._keep(towers, own.weight, inputs, counts)
+        self._learn_anew(learning, data, valid, options, epochs=self.epochs, unvalidated_epochs=UNVALIDATED_EPOCHS)
 
     def _learn_inputs(self, data: Dataset) -> None:
         """Find the subspaces of vectors and the features of columns, by what has events."""
@@ -177,16 +141,14 @@ class TwoTower(InnerProduct):
         )
         self.context_features = ColumnFeatures.fit(data.events.context, only=self.context_columns)
 
-    def _content(self, data: Dataset) -> tuple[Tensor, sparse.csr_array]:
+    def _content(self, data: Dataset, device: torch.device) -> tuple[Tensor, sparse.csr_array]:
         """Return what items mean, ``[n_items + 1, components]``, and what their columns say, sparse, as many rows."""
         import torch
 
-        from poise.train.device import pick_device
-
-        meaning = torch.from_numpy(self.meaning.project(data)).to(pick_device(self.device))
+        meaning = torch.from_numpy(self.meaning.project(data)).to(device)
         return meaning, _after_padding(self.item_features.matrix(data.items, data.n_items))
 
-    def _towers(self) -> Towers:
+    def _network(self) -> Towers:
         from poise.models.two_tower.towers import ItemTower, RequestTower, Towers
 
         users, context = self.user_features.width, self.context_features.width
@@ -229,7 +191,7 @@ class TwoTower(InnerProduct):
         touched = torch.from_numpy(counts > 0).to(data.meaning.device, torch.float32)[:, None]
         with torch.no_grad():
             self._set_vectors(_item_vectors(towers.items, own * touched, data.meaning, data.columns), counts)
-        self.towers = towers
+        self.network: Towers = towers
 
     def _known(self, queries: Queries) -> Mask:
         users, context = self._situations(queries)
@@ -248,68 +210,35 @@ class TwoTower(InnerProduct):
 
     def encode_queries(self, queries: Queries) -> Tensor:
         """See :meth:`InnerProduct.encode_queries`: the tower of requests."""
-        return self._encode_histories(queries.histories(self.max_length)[1], *self._situations(queries))
-
-    def _encode_histories(self, histories: Ragged, users: sparse.csr_array, context: sparse.csr_array) -> Tensor:
         import torch
 
+        histories = queries.histories(self.max_length)[1]
         items = torch.from_numpy(histories.values.astype(np.int64)).to(self.table.device)
-        expected: Tensor = self.towers.requests(self.table, items, histories.offsets, users, context)
+        expected: Tensor = self.network.requests(self.table, items, histories.offsets, *self._situations(queries))
         return expected
 
-    def attributions(self, query: Queries, items: Indices) -> Floats:
-        """See :meth:`Recommender.attributions`: what a score loses when an event is left out of what is read.
-
-        The source is Li, Monroe and Jurafsky, *Understanding Neural Networks through Representation Erasure*, 2016.
-        """
-        import torch
-
-        history = query.history(0)
-        read = history[-self.max_length :]
-        variants = Ragged.from_rows([read, *(np.delete(read, at) for at in range(len(read)))])
-        users, context = (sparse.vstack([one] * len(variants), format="csr") for one in self._situations(query))
-        with torch.inference_mode():
-            expected = self._encode_histories(variants, users, context)
-            scores = (expected @ self.table[torch.from_numpy(items).to(self.table.device)].T).cpu().numpy()
-        lost = np.zeros((len(history), len(items)), dtype=np.float32)
-        lost[-len(read) :] = scores[0] - scores[1:]  # [n_history, k]
-        return lost
-
-    def _grow(self, data: Dataset) -> None:
-        import torch
-
-        old = self._old_indices(data)
-        new = new_items(old)
+    def _encode_new_items(self, data: Dataset, items: Offsets) -> Tensor:
         added = replace(
             data,
-            item_ids=Vocabulary(data.item_ids.series.gather(new - 1)),
-            items=data.items[new - 1] if data.items.width else data.items,
-            vectors={name: vectors[np.append(0, new)] for name, vectors in data.vectors.items()},
+            item_ids=Vocabulary(data.item_ids.series.gather(items - 1)),
+            items=data.items[items - 1] if data.items.width else data.items,
+            vectors={name: vectors[np.append(0, items)] for name, vectors in data.vectors.items()},
         )
-        meaning, columns = self._content(added)
-        with torch.no_grad():
-            own = self.table.new_zeros(added.item_ids.size, self.dim)
-            self._move_vectors(old, _item_vectors(self.towers.items, own, meaning, columns)[1:])
+        meaning, columns = self._content(added, self.table.device)
+        own = self.table.new_zeros(added.item_ids.size, self.dim)
+        return _item_vectors(self.network.items, own, meaning, columns)[1:]
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = super()._arrays()
         features = [self.item_features, self.user_features, self.context_features]
         arrays["features"] = np.frombuffer(json.dumps([one.to_json() for one in features]).encode(), dtype=np.uint8)
-        arrays |= {f"towers.{name}": value.cpu().numpy() for name, value in self.towers.state_dict().items()}
-        return arrays | self.meaning.to_arrays()
+        return arrays
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        import torch
-
-        from poise.train.device import pick_device
-
-        self._restore_vectors(arrays, pick_device(self.device))
         self.item_features, self.user_features, self.context_features = (
             ColumnFeatures.from_json(text) for text in json.loads(arrays["features"].tobytes())
         )
-        self.meaning = ContentProjection.from_arrays(arrays)
-        self.towers = self._towers().to(self.table.device).eval()
-        self.towers.load_state_dict({name: torch.from_numpy(one) for name, one in under("towers.", arrays).items()})
+        super()._restore(arrays)
 
 
 @dataclass(frozen=True, config=OPTIONS)

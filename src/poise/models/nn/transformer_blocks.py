@@ -1,4 +1,4 @@
-"""Transformers over what a person did, oldest event first: a causal one, and one that looks both ways."""
+"""The blocks of transformers over what a person did, oldest event first."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from poise.models.nn.dropout import Dropout
-from poise.models.nn.single_position import SinglePositionModule, select_position
-from poise.train.batches.sequences import MASKED, EventTensors
+from poise.models.nn.single_position import select_position
 
 Block = Literal["ligr", "classic"]
 
@@ -118,53 +117,3 @@ class LigrBlock(nn.Module):
 
 
 BLOCKS: dict[Block, type[ClassicBlock] | type[LigrBlock]] = {"ligr": LigrBlock, "classic": ClassicBlock}
-
-
-class Transformer(SinglePositionModule):
-    """Turns vectors of events, padded at the end, into what is expected after each.
-
-    No event sees a later one, so padding at the end is never seen by a real event and needs no mask.
-    """
-
-    def __init__(self, dim: int, blocks: int, heads: int, max_length: int, dropout: float, block: Block) -> None:
-        super().__init__()
-        self.places = nn.Parameter(torch.randn(max_length, dim) * 0.02)
-        self.blocks = nn.ModuleList([BLOCKS[block](dim, heads, dropout) for _ in range(blocks)])
-        self.norm = nn.LayerNorm(dim)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, x: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
-        """Return ``[batch, time, dim]`` for ``x`` of the same shape, or ``[batch, 1, dim]``, at one place of each."""
-        x = self.dropout(x + self.places[: x.shape[1]])
-        before = None if place is None else torch.arange(x.shape[1], device=x.device) <= place[:, None, None, None]
-        *first, last = self.blocks
-        for block in first:
-            x = block(x)
-        return self.norm(last(x, before, place))  # type: ignore[no-any-return]
-
-
-class BidirectionalTransformer(SinglePositionModule):
-    """Turns vectors of events, padded at the end, into what each would be, as told by all others of the same row.
-
-    Places are counted back from the newest event, where what is asked for stands.
-    """
-
-    def __init__(self, dim: int, blocks: int, heads: int, places: int, dropout: float, block: Block) -> None:
-        super().__init__()
-        self.masked = nn.Parameter(torch.randn(dim) * 0.02)
-        self.places = nn.Parameter(torch.randn(places, dim) * 0.02)
-        self.blocks = nn.ModuleList([BLOCKS[block](dim, heads, dropout) for _ in range(blocks)])
-        self.norm = nn.LayerNorm(dim)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, x: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
-        """Return ``[batch, time, dim]`` for ``x`` of the same shape, or ``[batch, 1, dim]``, at one place of each."""
-        from_first = torch.arange(x.shape[1], device=x.device)
-        back = (events.real.sum(dim=1, keepdim=True) - 1 - from_first).clamp(min=0)  # [batch, time]
-        x = x + self.masked * (events.items == MASKED)[:, :, None] + self.places[back]
-        x = self.dropout(x)
-        seen = events.real[:, None, None]
-        *first, last = self.blocks
-        for block in first:
-            x = block(x, seen)
-        return self.norm(last(x, seen, place))  # type: ignore[no-any-return]
