@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from dataclasses import dataclass, field
 
 from poise.config import ServeTable
 from poise.errors import PoiseError
 from poise.project.project import Project
 from poise.serve.auth import KeyAuth
+from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.engine import Engine
+from poise.serve.state.decayed_popularity import DAY
 from poise.serve.state.serving_state import ServingState
 from poise.serve.state.store_writes import settled
 from poise.serve.telemetry.logs import log_error
@@ -34,6 +35,7 @@ class Tenant:
         engine: that answers.
         access: its keys.
         measures: what it counts.
+        clock: what the time is.
         searching: the threads that encode what is searched for.
     """
 
@@ -44,20 +46,38 @@ class Tenant:
     engine: Engine
     access: KeyAuth
     measures: ServerMetrics
+    clock: Clock
     searching: BoundedExecutor = field(default_factory=lambda: BoundedExecutor("searching", 2))
     _encoding: BoundedExecutor = field(default_factory=lambda: BoundedExecutor("encoding"))
     _at_work: asyncio.Task[None] | None = None
     _encoded: int = 0
 
     @classmethod
-    def open(cls, project: Project, store: Store, *, run: str | None = None, is_open: bool, shared: bool) -> Tenant:
+    def open(
+        cls,
+        project: Project,
+        store: Store,
+        *,
+        run: str | None = None,
+        is_open: bool,
+        shared: bool,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> Tenant:
         """Load a project's run and state. Takes its time: call it in a thread.
+
+        Args:
+            project: to serve.
+            store: its log.
+            run: the name of the run to serve; None for the promoted or the latest one.
+            is_open: whether no key is needed.
+            shared: whether other processes write to the same store.
+            clock: what the time is.
 
         Raises:
             PoiseError: it cannot be served.
         """
         options = project.config.serve
-        live = ServingState(project, store, options, run)
+        live = ServingState(project, store, options, run, clock)
         measures = ServerMetrics()
         return cls(
             project,
@@ -65,8 +85,9 @@ class Tenant:
             store,
             live,
             Engine(live, options, measures, shared=shared),
-            KeyAuth(store, is_open=is_open, rate=options.rate, origins=options.origins),
+            KeyAuth(store, is_open=is_open, rate=options.rate, origins=options.origins, clock=clock),
             measures,
+            clock,
         )
 
     async def keep_up(self, every: float) -> None:
@@ -97,11 +118,20 @@ class Tenant:
             if not isinstance(error, PoiseError | TimeoutError):
                 log_error(error)
 
-    async def forget_shown(self, every: float) -> None:
-        """Delete what was shown too long ago, for ever."""
+    async def forget_shown(self, every: float, look: float) -> None:
+        """Delete what was shown too long ago, for ever: after each ``every`` seconds of the clock.
+
+        Args:
+            every: seconds of the clock, which may be a simulated one.
+            look: real seconds after which the clock is looked at again.
+        """
+        done = self.clock.monotonic()
         while True:
-            await asyncio.sleep(every)
-            before = int((time.time() - self.options.impression_retention_days * 86_400) * 1000)
+            await asyncio.sleep(look)
+            if self.clock.monotonic() - done < every:
+                continue
+            done = self.clock.monotonic()
+            before = self.clock.milliseconds() - int(self.options.impression_retention_days * DAY)
             with contextlib.suppress(PoiseError):  # the store is away: the next time
                 while await settled(self.store.forget_shown(before)):
                     await asyncio.sleep(0.1)
@@ -153,7 +183,7 @@ class Tenant:
         measures.lag.set(self.store.pending)
         measures.items.set(int(live.served.catalogue.available.sum()))
         if live.newest_event:
-            measures.freshness.set(max(0.0, time.time() - live.newest_event / 1000))
+            measures.freshness.set(max(0.0, self.clock.time() - live.newest_event / 1000))
 
     async def close(self) -> None:
         """Write what waits to be written, and let go."""

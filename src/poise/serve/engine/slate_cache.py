@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from weakref import ref
 
@@ -27,12 +26,12 @@ class CachedSlate:
     at: float
 
     @classmethod
-    def of(cls, one: RankingRequest, stage: Stage, ranked: RankedItems) -> CachedSlate:
-        """Keep the answer to a question."""
+    def of(cls, one: RankingRequest, stage: Stage, ranked: RankedItems, now: float) -> CachedSlate:
+        """Keep the answer to a question, given at ``now`` in seconds of a clock that never goes back."""
         k = one.k if stage == "ranker" and not len(one.exclude) and not one.context else None
-        return cls(one.history, ref(one.served), ref(one.allowed), one.served.name, k, ranked, time.monotonic())
+        return cls(one.history, ref(one.served), ref(one.allowed), one.served.name, k, ranked, now)
 
-    def answers(self, one: RankingRequest) -> bool:
+    def answers(self, one: RankingRequest, now: float) -> bool:
         """Tell whether the ranker would answer the same: nothing happened since, and nothing else is asked."""
         return (
             self.history is one.history
@@ -41,5 +40,5 @@ class CachedSlate:
             and self.k == one.k
             and not len(one.exclude)
             and not one.context
-            and time.monotonic() - self.at < KEPT_FOR
+            and now - self.at < KEPT_FOR
         )

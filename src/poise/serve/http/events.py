@@ -48,7 +48,7 @@ async def take_in(tenant: Tenant, entries: list[tuple[int, EventIn]]) -> tuple[A
     Raises:
         StoreError: the store cannot be written, and nothing was added.
     """
-    events, late = _events(entries)
+    events, late = _events(entries, tenant.clock.milliseconds())
     return await _add(tenant, events), late
 
 
@@ -87,8 +87,7 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
     return as_json(Accepted(accepted, refused, duplicates))
 
 
-def _events(entries: list[tuple[int, EventIn]]) -> tuple[list[Event], list[Refusal]]:
-    now = int(time.time() * 1000)
+def _events(entries: list[tuple[int, EventIn]], now: int) -> tuple[list[Event], list[Refusal]]:
     events, refused = [], []
     for at, one in entries:
         try:

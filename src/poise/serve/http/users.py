@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -131,7 +130,7 @@ def _holding(tenant: Tenant, user_id: str) -> list[str]:
     history = tenant.store.history(user_id, MOST_EVENTS)
     if not history and tenant.store.user(user_id) is None:
         return []
-    first = history[0].time if history and history[0].time <= time.time() * 1000 else 0
+    first = history[0].time if history and history[0].time <= tenant.clock.milliseconds() else 0
     return [name for name in tenant.project.runs if _made(tenant, name) >= first]
 
 
