@@ -74,7 +74,7 @@ class Engine:
         self._reading = BoundedExecutor("reading", READERS)
         self.impressions = Impressions(live.store, measures)
         self._slates: OrderedDict[str, CachedSlate] = OrderedDict()
-        self.breaker = CircuitBreaker()
+        self.breaker = CircuitBreaker(live.clock.monotonic)
         self._rng = np.random.default_rng()
         live.when_erased.append(self._slates.clear)
         self._warm_up()
@@ -100,7 +100,7 @@ class Engine:
         if self.shared:
             await self._try_to_follow()
         served = served or self.live.served
-        now = int(time.time() * 1000)
+        now = self.live.clock.milliseconds()
         allowed = self._allowed(served, asked)
         history = await self._history(served, asked, now)
         pages = await self._shown_before(asked)
@@ -132,7 +132,7 @@ class Engine:
         if not len(one.history.items) and not one.history.user:  # nothing is known that a model goes by
             return self._simple(one, user_id)
         kept = self._slates.get(user_id) if user_id is not None else None
-        if kept is not None and kept.answers(one):
+        if kept is not None and kept.answers(one, self.live.clock.monotonic()):
             self.measures.kept.inc()
             return "ranker", kept.ranked, [1.0] * len(kept.ranked.items)
         stages: tuple[tuple[Stage, Any], ...] = (("ranker", self._ask_ranker), ("retrieval", self._ask_retriever))
@@ -184,7 +184,7 @@ class Engine:
     def _remember(self, user_id: str | None, one: RankingRequest, stage: Stage, ranked: RankedItems) -> None:
         """Keep the last slate of a person, and under no name the last one of all."""
         for name in {user_id or "", ""}:
-            self._slates[name] = CachedSlate.of(one, stage, ranked)
+            self._slates[name] = CachedSlate.of(one, stage, ranked, self.live.clock.monotonic())
             self._slates.move_to_end(name)
         while len(self._slates) > CACHED:
             self._slates.popitem(last=False)
