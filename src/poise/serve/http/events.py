@@ -33,7 +33,7 @@ async def post_events(request: Request, tenant: Tenant) -> Response:
     entries, refused, alone = _BATCH.read(body)
     added, late = await take_in(tenant, entries)
     if late and alone:
-        raise InvalidRequestError(late[0].reason)
+        raise InvalidRequestError(late[0].reason, "#/timestamp")
     refused = sorted([*refused, *late], key=lambda one: one.index)
     tenant.measures.events.labels("refused").inc(len(refused))
     return as_json(Accepted(added.accepted, refused, added.duplicates))

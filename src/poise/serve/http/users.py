@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 from msgspec import UNSET
@@ -38,7 +39,7 @@ async def post_users(request: Request, tenant: Tenant) -> Response:
 
 async def import_users(request: Request, tenant: Tenant) -> Response:
     """Put in users, one a line."""
-    return as_json(await import_lines(request, tenant, _USERS, _put_users))
+    return as_json(await import_lines(request, tenant.options.max_body_bytes, _USERS, partial(_put_users, tenant)))
 
 
 async def patch_user(request: Request, tenant: Tenant) -> Response:

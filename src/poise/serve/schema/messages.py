@@ -268,7 +268,7 @@ class Health(Struct, frozen=True):
 
 
 class FieldProblem(Struct, frozen=True):
-    """What is wrong with one field of a body, and where it stands, as a JSON pointer (RFC 6901)."""
+    """What is wrong with one field of a body, and where it stands, as a JSON pointer (RFC 6901) in a URI."""
 
     pointer: str
     detail: str
