@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from poise import models as models
     from poise.data import split as split
     from poise.data.dataset import Dataset as Dataset
+    from poise.data.impressions_frame import impressions_frame as impressions_frame
     from poise.data.ingest.build import load_files as load_files
     from poise.data.ingest.clean import Cleaning as Cleaning
     from poise.data.queries import Queries as Queries
@@ -38,6 +39,7 @@ _HOMES = {
     "cross_validate": "poise.evaluation:cross_validate",
     "encoders": "poise.encoders",
     "evaluate": "poise.evaluation:evaluate",
+    "impressions_frame": "poise.data.impressions_frame:impressions_frame",
     "load": "poise.datasets.registry:load",
     "load_files": "poise.data.ingest.build:load_files",
     "load_model": "poise.recommender:load",

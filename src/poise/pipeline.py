@@ -1,55 +1,74 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import field, replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Ge, Le
+import polars as pl
+from annotated_types import Ge
+from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
+from poise.candidates import Candidates, hide_unwanted
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
-from poise.policy.new_items import boosted, choose_boost, measure_boosts
-from poise.recommender import OPTIONS, Recommender
-from poise.slates import Reason
-from poise.types import Floats, Indices, Offsets
+from poise.policy.cold_start_boost import ColdStartBoost
+from poise.policy.hide_seen import HideSeen
+from poise.policy.step import PolicyRequest, PolicyStep, make_step
+from poise.recommender import OPTIONS, Recommender, without_repeats
+from poise.slates import Reason, Slates
+from poise.types import Codes, Floats, Indices, Mask
+
+Step = TypeVar("Step", bound=PolicyStep)
+
+
+NAMED = "request"
+"""The source of items that the request itself named."""
+
+
+def default_policy() -> list[PolicyStep]:
+    """Return the steps of a pipeline for which none are named: nothing that was seen, and room for new items."""
+    return [HideSeen(), ColdStartBoost()]
+
+
+def _steps(given: Any) -> Any:
+    """Make steps of what :meth:`Pipeline.save` wrote of them."""
+    if not isinstance(given, list):
+        return given
+    return [make_step(step["step"], step["options"]) if isinstance(step, dict) else step for step in given]
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
 class Pipeline(Recommender):
-    """Retrieve, rank, arrange: what is fitted, saved and served as one thing.
+    """Retrieve, rank, decide: what is fitted, saved and served as one thing.
 
-    Each retriever brings its best items to a request, and the ranker orders what they brought. Without retrievers the
-    ranker orders the whole catalogue, which is right as long as it is quick enough. Then items without events are given
-    room, see :mod:`poise.policy.new_items`.
+    Each retriever brings its best items to a request, the ranker scores what they brought and nothing else, and the
+    steps of the policy make slates of them. Without retrievers the ranker scores the whole catalogue, which is right as
+    long as it is quick enough.
 
     Args:
-        ranker: the model that decides the order.
+        ranker: the model that scores.
         retrievers: the models that bring candidates.
         candidates: how many items each retriever brings.
-        new_items: how far items without events are lifted: which share of the distance between the mean score and the
-            best one is added to theirs. None takes the most that costs at most 1 % of NDCG@10 on validation, and 0
-            without a validation part.
+        policy: the steps, in the order in which they decide.
     """
 
     ranker: Recommender
     retrievers: list[Recommender] = field(default_factory=list)
     candidates: Annotated[int, Ge(1)] = 200
-    new_items: Annotated[float, Ge(0), Le(1)] | None = None
-
-    @property
-    def cold_start_boost(self) -> float:
-        """How far new items are lifted: the option, else what was chosen on validation."""
-        return float(self.selected.get("new_items", 0.0)) if self.new_items is None else self.new_items
+    policy: Annotated[list[PolicyStep], BeforeValidator(_steps)] = field(default_factory=default_policy)
 
     @property
     def reads_users(self) -> bool:
         """See :attr:`Recommender.reads_users`."""
-        return any(part.reads_users for part in (*self.retrievers, self.ranker))
+        return any(part.reads_users for part in self.parts)
 
     @property
     def name(self) -> str:
@@ -57,95 +76,205 @@ class Pipeline(Recommender):
         brought = f" over {' + '.join(retriever.name for retriever in self.retrievers)}" if self.retrievers else ""
         return f"{self.ranker.name}{brought}"
 
+    @property
+    def parts(self) -> list[Recommender]:
+        """See :attr:`Recommender.parts`: the retrievers and the ranker."""
+        return [*self.retrievers, self.ranker]
+
+    @property
+    def policy_version(self) -> str:
+        """A short hash of the steps and their options: equal for policies that decide alike."""
+        told = json.dumps([[step.name, step.options] for step in self.policy], sort_keys=True, default=str)
+        return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
+
+    @property
+    def fast_fallback(self) -> Pipeline | None:
+        """See :attr:`Recommender.fast_fallback`: the same policy over the quickest part, scored over the catalogue."""
+        part = self.retrievers[0] if self.retrievers else self.ranker.fast_fallback
+        if part is None or part is self.ranker:
+            return None
+        quick = copy.copy(self)
+        quick.ranker, quick.retrievers = part, []
+        return quick
+
+    def step(self, kind: type[Step]) -> Step | None:
+        """Return the step of a kind; None if the policy has none."""
+        return next((step for step in self.policy if isinstance(step, kind)), None)
+
+    def with_policy(self, policy: Sequence[PolicyStep]) -> Self:
+        """Return the same fitted pipeline with other steps; of steps of the same kind, what was learnt goes over."""
+        changed = copy.copy(self)
+        changed.policy = list(policy)
+        for step in changed.policy:
+            fitted = self.step(type(step))
+            if fitted is not None and fitted.arrays():
+                step.restore(fitted.arrays())
+        return changed
+
     def _fit(self, data: Dataset, valid: Holdout | None) -> None:
-        for part in (*self.retrievers, self.ranker):
+        for part in self.parts:
             part.fit_once(data, valid)
-        self.new = _new_items(data)
-        if self.new_items is None and valid is not None and len(self.new):
-            figures = measure_boosts(self.ranker, valid, self.new)
-            self.selected["new_items"] = choose_boost(figures)
-            self.selected["NDCG@10 by new_items"] = {
-                str(cold_start_boost): round(figure, 5) for cold_start_boost, figure in figures.items()
-            }
+        self._ready_to_retrieve()
+        for step in self.policy:
+            step.fit(self.ranker, data, valid)
 
     def _refit(self, data: Dataset) -> None:
-        for part in (*self.retrievers, self.ranker):
+        for part in self.parts:
             part.refit(data)
-        self.new = _new_items(data)
+        self._ready_to_retrieve()
+        for step in self.policy:
+            step.refit(data)
 
     def _update(self, data: Dataset, valid: Holdout | None) -> None:
-        for part in (*self.retrievers, self.ranker):
+        for part in self.parts:
             part.update(data, valid)
-        self.new = _new_items(data)
+        self._ready_to_retrieve()
+        for step in self.policy:
+            step.refit(data)
+
+    def _ready_to_retrieve(self) -> None:
+        for retriever in self.retrievers:
+            retriever.index_items()
 
     def _grow(self, data: Dataset) -> None:
-        added = self._count_added(data)
-        self.new = np.append(self.new, _told(data, np.arange(data.item_ids.size - added, data.item_ids.size)))
+        n_added = self._count_added(data)
+        self.policy = [step.extend_catalogue(data, n_added) for step in self.policy]
         self.ranker = self.ranker.extend_catalogue(data)
         self.retrievers = [retriever.extend_catalogue(data) for retriever in self.retrievers]
 
     def touched(self, items: Indices) -> Self:
         """Return the same pipeline, in which ``items`` are no longer new: somebody has chosen them."""
         changed = copy.copy(self)
-        changed.new = np.setdiff1d(self.new, items).astype(np.int32)
+        changed.policy = [step.without(items) if isinstance(step, ColdStartBoost) else step for step in self.policy]
         return changed
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: minus infinity for items that no retriever brought."""
-        retrieved = self._retrieve(queries)
-        scores = self.ranker.score(retrieved)
-        if self.cold_start_boost:
-            scores[:, self.new] += boosted(scores, self.new, self.cold_start_boost)
-        if self.retrievers and retrieved.candidates is not None:
-            brought = np.zeros(scores.shape, dtype=np.bool_)
-            brought[retrieved.candidates.rows, retrieved.candidates.values] = True
-            scores[~brought] = -np.inf
-        return scores
+        candidates = self._scored(queries)
+        boost = self.step(ColdStartBoost)
+        if boost is not None:
+            candidates = boost.apply(candidates, PolicyRequest(queries, 1, self._is_personalized(queries)))
+        return candidates.dense(queries.item_ids.size)
+
+    def score_candidates(self, queries: Queries, candidates: Ragged) -> Floats:
+        """See :meth:`Recommender.score_candidates`: the ranker's scores, whoever may have brought the candidates."""
+        return self.ranker.score_candidates(queries, candidates)
 
     def predict(self, queries: Queries, items: Ragged) -> Floats | None:
         """See :meth:`Recommender.predict`."""
         return self.ranker.predict(queries, items)
 
-    def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
-        """See :meth:`Recommender.explain`: the ranker's reasons, and that an item is new where that lifts it."""
-        explained = self.ranker.explain(queries, items)
-        is_new = np.isin(items, self.new)  # [n, k]
-        if not self.cold_start_boost or not is_new.any():
-            return explained
-        scores = self.ranker.score(queries)
-        added = boosted(scores, self.new, self.cold_start_boost)[:, 0]  # [n]
-        own = np.maximum(np.take_along_axis(scores, items.astype(np.int64), axis=1), 0)
-        for row, at in zip(*np.nonzero(is_new & (added > 0)[:, None]), strict=True):
-            share = float(added[row] / (added[row] + own[row, at]))
-            rest = [replace(reason, share=reason.share * (1 - share)) for reason in explained[row][at]]
-            explained[row][at] = sorted([Reason("new", share=share), *rest], key=lambda reason: -reason.share)
-        return explained
+    def similarity(self, items: Indices) -> Floats | None:
+        """See :meth:`Recommender.similarity`: that of the ranker."""
+        return self.ranker.similarity(items)
 
-    def _similarity(self, items: Indices) -> Floats:
-        return self.ranker._similarity(items)
+    def rank(
+        self, queries: Queries, k: int, *, explain: bool = False, rng: np.random.Generator | None = None
+    ) -> tuple[Slates, Candidates]:
+        """See :meth:`Recommender.rank`; ``rng`` is the source of chance for steps that draw, None for none."""
+        slates, candidates = self.arrange(queries, self._scored(queries), k, self._is_personalized(queries), rng=rng)
+        return replace(slates, reasons=self.explain_slates(queries, slates)) if explain else slates, candidates
+
+    def arrange(
+        self,
+        queries: Queries,
+        candidates: Candidates,
+        k: int,
+        personalized: Mask,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Slates, Candidates]:
+        """Let the policy make slates of scored candidates, and return what they were chosen from.
+
+        What a request rules out, its excluded items and what its filters leave out, is hidden before any step decides.
+
+        Args:
+            queries: ``n`` requests.
+            candidates: what is to be arranged, such as what is popular where no model answered. It may be changed.
+            k: how many items a slate has, at most.
+            personalized: bool ``[n]``, whether the scores are each person's own.
+            rng: the source of chance for steps that draw; None for none.
+        """
+        hide_unwanted(candidates, queries, seen=False)
+        request = PolicyRequest(queries, k, personalized, rng)
+        for step in self.policy:
+            candidates = step.apply(candidates, request)
+        return Slates.of(candidates.top(k), self.item_ids), candidates
+
+    def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
+        """See :meth:`Recommender.explain`: the ranker's reasons, and those of the steps."""
+        scores = np.take_along_axis(self.score(queries), items.astype(np.int64), axis=1)
+        return self.explain_slates(queries, Slates(items, scores, np.ones_like(scores), self.item_ids))
+
+    def explain_slates(
+        self, queries: Queries, slates: Slates, *, personalized: bool = True
+    ) -> list[list[list[Reason]]]:
+        """Return for each request, for each item of its slate, why it is there.
+
+        Args:
+            queries: the requests.
+            slates: what was shown.
+            personalized: whether the ranker scored them; where it did not they are there because they are popular.
+        """
+        if personalized:
+            reasons = self.ranker.explain(queries, slates.items)
+        else:
+            reasons = [[[Reason("popular")] for _ in row] for row in slates.items]
+        for step in self.policy:
+            reasons = step.explain(reasons, slates, queries, self.ranker)
+        return reasons
+
+    def _answer(self, queries: Queries, k: int, *, explain: bool) -> Slates:
+        return self.rank(queries, k, explain=explain)[0]
+
+    def _is_personalized(self, queries: Queries) -> Mask:
+        """Tell of which requests something is known that the models go by, bool ``[n]``."""
+        known = queries.lengths > 0
+        if self.reads_users and queries.users is not None and queries.users.width:
+            known |= queries.users.select(pl.any_horizontal(pl.all().is_not_null())).to_series().to_numpy()
+        return known
+
+    def _scored(self, queries: Queries) -> Candidates:
+        """Return the ranker's scores of what was retrieved, of what the request names, or of the whole catalogue."""
+        if queries.candidates is not None:
+            named = without_repeats(queries.candidates)
+            scores, mean, _ = self.ranker.score_with_moments(queries, named)
+            return Candidates.of_lists(named, scores, mean, source_names=[NAMED])
+        if not self.retrievers:
+            return Candidates.of_catalogue(self.ranker.score(queries))
+        brought, sources = self._retrieve(queries)
+        scores, mean, _ = self.ranker.score_with_moments(queries, brought)
+        names = [retriever.name for retriever in self.retrievers]
+        return Candidates.of_lists(brought, scores, mean, sources=sources, source_names=names)
+
+    def _retrieve(self, queries: Queries) -> tuple[Ragged, Codes]:
+        """Return what the retrievers bring, each item once, and which of them brought it first, uint8 ``[total]``."""
+        if queries.hide_seen and self.step(HideSeen) is None:
+            queries = replace(queries, hide_seen=False)
+        depth = min(self.candidates, queries.n_items)
+        brought = np.hstack([retriever.retrieve(queries, depth).items for retriever in self.retrievers])
+        rows, codes = [], []
+        for row in brought:
+            items, first = np.unique(row, return_index=True)
+            rows.append(items[items > 0])
+            codes.append((first[items > 0] // depth).astype(np.uint8))
+        return Ragged.from_rows(rows), np.concatenate(codes)
+
+    def _option_to_json(self, name: str, value: Any) -> Any:
+        if name == "policy":
+            return [{"step": step.name, "options": step.options} for step in self.policy]
+        return value
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {"new": self.new}
+        return {
+            f"policy.{place}.{name}": array
+            for place, step in enumerate(self.policy)
+            for name, array in step.arrays().items()
+        }
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self.new = arrays["new"]
-
-    def _retrieve(self, queries: Queries) -> Queries:
-        if not self.retrievers:
-            return queries
-        depth = min(self.candidates, queries.n_items)
-        brought = np.concatenate([part.retrieve(queries, depth).items for part in self.retrievers], axis=1)
-        return replace(queries, candidates=Ragged.from_rows([np.unique(row[row > 0]) for row in brought]))
-
-
-def _new_items(data: Dataset) -> Indices:
-    """Return the items without events of which something is known: those with a vector."""
-    return _told(data, np.flatnonzero(data.item_counts == 0))
-
-
-def _told(data: Dataset, items: Offsets) -> Indices:
-    """Return those of ``items`` that have a vector."""
-    told = np.zeros(len(items), dtype=np.bool_)
-    for vectors in data.vectors.values():
-        told |= np.any(vectors[items], axis=1)
-    return items[told].astype(np.int32)
+        for place, step in enumerate(self.policy):
+            prefix = f"policy.{place}."
+            of_step = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            if of_step:
+                step.restore(of_step)

@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,6 +18,7 @@ from pydantic import ConfigDict
 
 from poise._version import __version__
 from poise.arrays import read_arrays
+from poise.candidates import Candidates, hide_unwanted
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
@@ -25,8 +27,7 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError, one_line
 from poise.files import atomic_directory, read_json, write_json
 from poise.slates import Reason, Slates
-from poise.top_k import top_k
-from poise.types import Floats, Indices
+from poise.types import Floats, Indices, Mask
 
 OPTIONS = ConfigDict(extra="forbid", arbitrary_types_allowed=True, validate_default=True)
 """How a recommender's options are checked: a name or a value that does not fit is an error."""
@@ -51,6 +52,7 @@ class Recommender(ABC):
     kinds: ClassVar[dict[str, type[Recommender]]] = {}
     item_ids: Vocabulary
     data_fingerprint: str
+    unscored: Indices = np.empty(0, dtype=np.int32)
     selected: dict[str, Any]
     _learnt_from: tuple[Dataset | None, Holdout | None] = (None, None)
 
@@ -186,13 +188,55 @@ class Recommender(ABC):
     @abstractmethod
     def _fit(self, data: Dataset, valid: Holdout | None) -> None: ...
 
-    @abstractmethod
     def score(self, queries: Queries) -> Floats:
         """Return how well each item fits each request, float32 ``[n, n_items + 1]``: a new array.
 
         Column 0 is padding and means nothing. Seen and excluded items are scored like all others; :meth:`rank` hides
-        them. The queries must be in the terms of :attr:`item_ids`.
+        them. The queries must be in the terms of :attr:`item_ids`. A model that only scores candidates scores all items
+        as such.
         """
+        if type(self).score_candidates is Recommender.score_candidates:
+            raise TypeError(f"{type(self).__name__} has neither score nor score_candidates: a model needs one of them")
+        n, size = len(queries), queries.item_ids.size
+        every = np.tile(np.arange(1, size, dtype=np.int32), n)
+        scores = np.zeros((n, size), dtype=np.float32)
+        scores[:, 1:] = self.score_candidates(queries, Ragged(every, np.arange(n + 1) * (size - 1))).reshape(n, -1)
+        return scores
+
+    def score_candidates(self, queries: Queries, candidates: Ragged) -> Floats:
+        """Return how well each request's candidates fit it, float32 ``[total]``: what :meth:`score` says of them.
+
+        Args:
+            queries: ``n`` requests, in the terms of :attr:`item_ids`.
+            candidates: ``n`` rows of item indices.
+
+        A model whose cost grows with the candidates, not with the catalogue, does so here; the others pick from
+        :meth:`score`.
+        """
+        return self.score(queries)[candidates.rows, candidates.values]
+
+    def score_with_moments(
+        self, queries: Queries, candidates: Ragged, n_items: int | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return the scores of candidates and how all items score, by which scores of several models can be compared.
+
+        Args:
+            queries: ``n`` requests.
+            candidates: ``n`` rows of item indices.
+            n_items: how many items of the catalogue, from the first on, the moments are taken over; None for all.
+
+        Returns:
+            scores float32 ``[total]``, and of each request the mean and the standard deviation of the scores of the
+            catalogue, float32 ``[n]`` each.
+        """
+        if type(self).score is Recommender.score:  # it scores candidates alone, and these stand for the catalogue
+            given = self.score_candidates(queries, candidates)
+            totals = (np.bincount(candidates.rows, power, len(queries)) for power in (given, given.astype(float) ** 2))
+            mean, square = (total / np.maximum(candidates.lengths, 1) for total in totals)
+            return given, mean.astype(np.float32), np.sqrt(np.maximum(square - mean**2, 0)).astype(np.float32)
+        scores = self.score(queries)
+        known = scores[:, 1:] if n_items is None else scores[:, 1 : n_items + 1]
+        return scores[candidates.rows, candidates.values], known.mean(axis=1), known.std(axis=1)
 
     def predict(self, queries: Queries, items: Ragged) -> Floats | None:
         """Return the predicted value (rating, say) of each query's items, float32 ``[total]``, on the scale of the log.
@@ -201,23 +245,31 @@ class Recommender(ABC):
         """
         return None
 
-    def rank(self, queries: Queries, k: int, *, explain: bool = False) -> tuple[Slates, Floats]:
-        """Return the slates for a batch of requests that fits into memory, and the scores they were chosen from.
+    def rank(self, queries: Queries, k: int, *, explain: bool = False) -> tuple[Slates, Candidates]:
+        """Return the slates for a batch of requests that fits into memory, and what they were chosen from.
 
-        The scores, float32 ``[n, n_items + 1]``, are minus infinity for what may not be returned.
+        Where a request names its candidates, these alone are scored.
         """
-        scores = self.score(queries)
-        hide(scores, queries)
-        items, values = top_k(scores, k)
-        reasons = self.explain(queries, items) if explain else None
-        return Slates(items, values, np.ones_like(values), self.item_ids, reasons), scores
+        if queries.candidates is None:
+            candidates = Candidates.of_catalogue(self.score(queries))
+        else:
+            named = without_repeats(queries.candidates)
+            scores, mean, _ = self.score_with_moments(queries, named)
+            candidates = Candidates.of_lists(named, scores, mean)
+        hide_unwanted(candidates, queries)
+        slates = Slates.of(candidates.top(k), queries.item_ids)
+        return replace(slates, reasons=self.explain(queries, slates.items)) if explain else slates, candidates
 
-    def retrieve(self, queries: Queries, k: int, *, explain: bool = False) -> Slates:
-        """Return the slates for a batch of requests that fits into memory.
+    def retrieve(self, queries: Queries, k: int) -> Slates:
+        """Return the best items, or nearly the best, for a batch of requests that fits into memory.
 
-        A model that finds the best items without scoring all of them, or nearly the best, does so here.
+        A model that finds them without scoring all items does so here.
         """
-        return self.rank(queries, k, explain=explain)[0]
+        return self.rank(queries, k)[0]
+
+    def index_items(self) -> None:
+        """Make :meth:`retrieve` quick, where there is a way; a pipeline asks it of its fitted retrievers."""
+        return
 
     def recommend(self, queries: Queries, k: int = 10, *, explain: bool = False) -> Slates:
         """Return the ``k`` best items for each request, best first.
@@ -234,21 +286,22 @@ class Recommender(ABC):
         self._require_fitted()
         check_k(k, len(self.item_ids))
         queries = queries.reindex(self.item_ids)
-        size = batch_size(self.item_ids.size)
-        parts = [self.retrieve(batch, k, explain=explain) for batch in queries.batches(size)]
-        if not parts:
-            empty = np.empty((0, k), dtype=np.float32)
-            return Slates(empty.astype(np.int32), empty, empty, self.item_ids, [] if explain else None)
-        return Slates(
-            items=np.concatenate([part.items for part in parts]),
-            scores=np.concatenate([part.scores for part in parts]),
-            probabilities=np.concatenate([part.probabilities for part in parts]),
-            item_ids=self.item_ids,
-            reasons=[row for part in parts for row in part.reasons or ()] if explain else None,
-        )
+        batches = queries.batches(batch_size(self.item_ids.size))
+        parts = [self._answer(batch, k, explain=explain) for batch in batches]
+        return Slates.end_to_end(parts, k, self.item_ids, explained=explain)
 
-    def similar(self, items: Sequence[str], k: int = 10) -> Slates:
+    def _answer(self, queries: Queries, k: int, *, explain: bool) -> Slates:
+        """Return the slates of :meth:`recommend` for one batch."""
+        slates = self.retrieve(queries, k)
+        return replace(slates, reasons=self.explain(queries, slates.items)) if explain else slates
+
+    def similar(self, items: Sequence[str], k: int = 10, *, allowed: Mask | None = None) -> Slates:
         """Return the ``k`` items that are most like each of ``items`` (outer ids), never the item itself.
+
+        Args:
+            items: outer ids.
+            k: how many.
+            allowed: bool ``[n_items + 1]``, what may be returned; None for all.
 
         Raises:
             UsageError: the model has no notion of similarity, or ``k`` is not in the catalogue's range.
@@ -261,15 +314,31 @@ class Recommender(ABC):
         index = self.item_ids.index(items)
         if (unknown := np.flatnonzero(index == 0)).size:
             raise UnknownIdError(f"item {items[unknown[0]]!r} is not in the catalogue of this {self.name}")
-        scores = self._similarity(index)
-        scores[:, 0] = -np.inf
-        scores[np.arange(len(index)), index] = -np.inf
-        found, values = top_k(scores, k)
-        return Slates(found, values, np.ones_like(values), self.item_ids)
+        scores = self.similarity(index)
+        if scores is None:
+            raise UsageError(f"{self.name} cannot tell which items are similar; ask ItemKNN, EASE, ALS, BPR or Content")
+        candidates = Candidates.of_catalogue(scores)
+        candidates.hide(Ragged(index, np.arange(len(index) + 1)))
+        if allowed is not None:
+            candidates.keep_only([allowed] * len(index))
+        return Slates.of(candidates.top(k), self.item_ids)
 
-    def _similarity(self, items: Indices) -> Floats:
-        """Return how like each item is to each of ``items``, float32 ``[n, n_items + 1]``, a new array."""
-        raise UsageError(f"{self.name} cannot tell which items are similar; ask ItemKNN, EASE, ALS, BPR or Content")
+    def similarity(self, items: Indices) -> Floats | None:
+        """Return how like each item is to each of ``items``, float32 ``[n, n_items + 1]``, a new array.
+
+        None where the model has no notion of similarity.
+        """
+        return None
+
+    @property
+    def parts(self) -> list[Recommender]:
+        """The models that it is made of; none for a single model."""
+        return []
+
+    @property
+    def fast_fallback(self) -> Recommender | None:
+        """The quickest part that goes by what somebody did, for when the whole is too slow; None if there is none."""
+        return next((part.fast_fallback for part in self.parts if part.fast_fallback is not None), None)
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """Return for each request, for each of its ``items`` (int32 ``[n, k]``), the reasons why it scored as it did.
@@ -278,13 +347,13 @@ class Recommender(ABC):
         """
         explained: list[list[list[Reason]]] = []
         for row in range(len(queries)):
-            one = queries.take([row])
-            history = one.history(0)
-            attributions = self.attributions(one, items[row]) if len(history) else None
+            query = queries.take([row])
+            history = query.history(0)
+            attributions = self.attributions(query, items[row]) if len(history) else None
             if attributions is None:
                 explained.append([[] for _ in items[row]])
             else:
-                explained.append([weightiest(history, attributions[:, at]) for at in range(items.shape[1])])
+                explained.append([weightiest(history, attributions[:, place]) for place in range(items.shape[1])])
         return explained
 
     def attributions(self, query: Queries, items: Indices) -> Floats | None:
@@ -321,7 +390,7 @@ class Recommender(ABC):
                 for part, part_name in zip(value, parts[option.name], strict=True):
                     _write_part(part, folder / part_name)
             else:
-                options[option.name] = value
+                options[option.name] = self._option_to_json(option.name, value)
         header = {
             "format": FORMAT,
             "poise": __version__,
@@ -336,6 +405,10 @@ class Recommender(ABC):
         save_file(
             {name: np.ascontiguousarray(array) for name, array in self._arrays().items()}, folder / "arrays.safetensors"
         )
+
+    def _option_to_json(self, name: str, value: Any) -> Any:
+        """Return an option as JSON can hold it, of which the constructor makes it again."""
+        return value
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what was learnt, by name."""
@@ -409,15 +482,9 @@ def _write_part(part: Recommender, folder: Path) -> None:
     part._write(folder)
 
 
-def hide(scores: Floats, queries: Queries) -> None:
-    """Set to minus infinity, in place, what may not be returned: padding, seen and excluded items, non-candidates."""
-    scores[:, 0] = -np.inf
-    seen = queries.seen()
-    scores[seen.rows, seen.values] = -np.inf
-    if queries.candidates is not None:
-        allowed = np.zeros(scores.shape, dtype=np.bool_)
-        allowed[queries.candidates.rows, queries.candidates.values] = True
-        scores[~allowed] = -np.inf
+def without_repeats(candidates: Ragged) -> Ragged:
+    """Return the same rows with each item once and without padding."""
+    return Ragged.from_rows([np.unique(row[row > 0]) for row in (candidates[row] for row in range(len(candidates)))])
 
 
 def begins_with(item_ids: Vocabulary, first: Vocabulary) -> bool:

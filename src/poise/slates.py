@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
+from poise.candidates import CATALOGUE, Candidates
 from poise.data.vocabulary import Vocabulary
-from poise.types import Floats, Indices
+from poise.types import Codes, Floats, Indices
 
 ReasonKind = Literal["history", "popular", "random", "new"]
 
@@ -55,12 +57,14 @@ class Slate:
         scores: the model's score of each; comparable within a slate only.
         reasons: why each item is there; empty unless asked for.
         probabilities: the probability with which each was shown: 1 unless a policy drew it.
+        sources: who brought each: a retriever's name, or ``catalogue`` where all items were scored.
     """
 
     items: list[str]
     scores: list[float]
     reasons: list[list[Reason]]
     probabilities: list[float]
+    sources: list[str]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -75,6 +79,8 @@ class Slates:
         scores: float32 ``[n, k]``; minus infinity where there is no item.
         probabilities: float32 ``[n, k]``, with which each item was shown.
         item_ids: the vocabulary that ``items`` are indices of.
+        sources: uint8 ``[n, k]``, who brought each item, as a place in ``source_names``; None for all the first.
+        source_names: what the sources are called.
         reasons: for each query, for each item, why it is there; None unless asked for.
     """
 
@@ -82,7 +88,38 @@ class Slates:
     scores: Floats
     probabilities: Floats
     item_ids: Vocabulary
+    sources: Codes | None = None
+    source_names: tuple[str, ...] = (CATALOGUE,)
     reasons: list[list[list[Reason]]] | None = None
+
+    @classmethod
+    def of(cls, slates: Candidates, item_ids: Vocabulary) -> Slates:
+        """Take what :meth:`poise.candidates.Candidates.top` gave."""
+        assert slates.items is not None
+        probabilities = np.ones_like(slates.scores) if slates.probabilities is None else slates.probabilities
+        return cls(slates.items, slates.scores, probabilities, item_ids, slates.sources, slates.source_names)
+
+    @classmethod
+    def end_to_end(cls, parts: Sequence[Slates], k: int, item_ids: Vocabulary, *, explained: bool) -> Slates:
+        """Return the slates of several batches as one; ``explained`` says whether they have reasons."""
+        if not parts:
+            empty = np.empty((0, k), dtype=np.float32)
+            return cls(empty.astype(np.int32), empty, empty, item_ids, reasons=[] if explained else None)
+        has_sources = any(part.sources is not None for part in parts)
+        return cls(
+            items=np.concatenate([part.items for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            probabilities=np.concatenate([part.probabilities for part in parts]),
+            item_ids=item_ids,
+            sources=np.concatenate([part.source_codes for part in parts]) if has_sources else None,
+            source_names=parts[0].source_names,
+            reasons=[row for part in parts for row in part.reasons or ()] if explained else None,
+        )
+
+    @property
+    def source_codes(self) -> Codes:
+        """Who brought each item, uint8 ``[n, k]``, as a place in :attr:`source_names`."""
+        return np.zeros(self.items.shape, dtype=np.uint8) if self.sources is None else self.sources
 
     def __len__(self) -> int:
         return len(self.items)
@@ -95,13 +132,14 @@ class Slates:
             scores=self.scores[row][real].tolist(),
             reasons=[[] for _ in range(n)] if self.reasons is None else self.reasons[row][:n],
             probabilities=self.probabilities[row][real].tolist(),
+            sources=[self.source_names[code] for code in self.source_codes[row][real].tolist()],
         )
 
     def __iter__(self) -> Iterator[Slate]:
         return (self[row] for row in range(len(self)))
 
     def to_frame(self) -> pl.DataFrame:
-        """Return a row an item shown: ``query`` from 0, ``rank`` from 1, ``item_id``, ``score``, ``probability``."""
+        """Return a row an item shown: ``query`` from 0, ``rank`` from 1, its id, score, probability and source."""
         slates = list(self)
         return pl.DataFrame(
             {
@@ -110,6 +148,7 @@ class Slates:
                 "item_id": [item for slate in slates for item in slate.items],
                 "score": [score for slate in slates for score in slate.scores],
                 "probability": [probability for slate in slates for probability in slate.probabilities],
+                "source": [source for slate in slates for source in slate.sources],
             },
             schema={
                 "query": pl.Int64,
@@ -117,5 +156,6 @@ class Slates:
                 "item_id": pl.String,
                 "score": pl.Float32,
                 "probability": pl.Float32,
+                "source": pl.String,
             },
         )

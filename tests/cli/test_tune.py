@@ -40,7 +40,7 @@ def test_a_table_of_trials_what_was_gained_and_the_lines_to_write(poise, tuned_s
 def test_json_is_all_that_goes_to_standard_output(poise, tuned_shop):
     found = json.loads(poise("tune", "-p", tuned_shop, "--search", "grid", "--trials", 3, "--json").out)
     assert len(found["trials"]) == 3
-    assert found["now"] == found["trials"][0]
+    assert found["current"] == found["trials"][0]
     assert found["best"] in found["trials"]
     assert found["space"] == {"l2": [1.0, 10.0, 100.0, 1000.0]}
     assert isinstance(found["toml"], str)

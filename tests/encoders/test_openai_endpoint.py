@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
+import openai
 import pytest
 
 from poise.encoders import openai_endpoint
@@ -61,7 +62,8 @@ def service() -> Iterator[Service]:
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(openai_endpoint.time, "sleep", slept.append)
+    monkeypatch.setattr(openai._base_client.time, "sleep", slept.append)
+    monkeypatch.setattr(openai._base_client, "random", lambda: 0.0)  # without it pauses differ by up to a quarter
     return slept
 
 
@@ -92,7 +94,7 @@ def test_waits_and_tries_again(service: Service, pauses: list[float]) -> None:
     service.failures = [(429, {"Retry-After": "7"}, b""), (503, {}, b""), (500, {}, b"")]
     service.failures += [(429, {"Retry-After": formatdate(0, usegmt=True)}, b"")]
     assert encoder(service).encode(["a"]).shape == (1, 2)
-    assert pauses == [7.0, 2.0, 4.0, 0.0]
+    assert pauses == [7.0, 1.0, 2.0, 4.0]
 
 
 def test_gives_up_with_the_services_own_words(service: Service, pauses: list[float]) -> None:
@@ -130,10 +132,16 @@ def test_a_changed_model_is_noticed(service: Service) -> None:
         encoder(service).encode(["a", "b"])
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(pauses: list[float]) -> None:
     with pytest.raises(PoiseError, match="cannot be reached"):
         TextEncoder(model="openai:small", url="http://127.0.0.1:9/v1").encode(["a"])
     with pytest.raises(UsageError, match="https"):
         TextEncoder(model="openai:small", url="file:///etc").encode(["a"])
     with pytest.raises(UsageError, match="names no model"):
         TextEncoder(model="openai:").encode(["a"])
+
+
+def test_the_client_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_endpoint, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'poise\[openai\]'"):
+        TextEncoder(model="openai:small").encode(["a"])

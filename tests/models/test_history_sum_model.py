@@ -34,7 +34,7 @@ def test_contributions_add_up_to_the_score(name, repeats, films):
     items = np.arange(1, 25, dtype=np.int32)
     attributions = model.attributions(queries, items)
     assert attributions.shape == (len(history), 24)
-    bias = model.bias[items] if isinstance(model, BPR) else 0
+    bias = model.item_vectors[items, -1] if isinstance(model, BPR) else 0
     np.testing.assert_allclose(attributions.sum(axis=0) + bias, model.score(queries)[0, 1:], rtol=2e-3, atol=2e-5)
     again = [item in history[at + 1 :] for at, item in enumerate(history)]
     assert not attributions[again].any()  # only the newest event on an item counts

@@ -90,7 +90,7 @@ def test_it_is_the_index_that_is_asked(indexed: Sums, queries: Queries, monkeypa
     asked = []
     search = HNSWIndex.search
     monkeypatch.setattr(HNSWIndex, "search", lambda self, query, k: asked.append(k) or search(self, query, k))
-    Pipeline(ranker=indexed, retrievers=[indexed], candidates=20, new_items=0.0).score(queries)
+    Pipeline(ranker=indexed, retrievers=[indexed], candidates=20).score(queries)
     assert len(asked) == 100
     asked.clear()
     indexed.recommend(queries, 1_001)

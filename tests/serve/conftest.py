@@ -189,7 +189,7 @@ class Running:
         """Return the value of a metric, summed over the labels that are not given."""
         total = 0.0
         for tenant in self.tenants:
-            for family in tenant.measures.registry.collect():
+            for family in tenant.metrics.registry.collect():
                 for sample in family.samples:
                     if sample.name == name and labels.items() <= sample.labels.items():
                         total += sample.value

@@ -56,7 +56,7 @@ def unreadable(*_, **__):
 
 def sabotage(server, *, ranker=None, retriever=None, popular=None, explain=None):
     """Have something done before each stage works: fail, or hang."""
-    served = server.tenant.live.served
+    served = server.tenant.state.serving_model
     pipeline = copy.copy(served.pipeline)
     pipeline.ranker = copy.copy(pipeline.ranker)
     if ranker is not None:
@@ -68,8 +68,8 @@ def sabotage(server, *, ranker=None, retriever=None, popular=None, explain=None)
         _before(found, "score", retriever)
         pipeline.ranker.members = [found if one is served.retriever else one for one in pipeline.ranker.members]
     if popular is not None:
-        _before(server.tenant.live.trends, "scores", popular)
-    server.tenant.live.served = replace(served, pipeline=pipeline)
+        _before(server.tenant.state.popularity, "scores", popular)
+    server.tenant.state.serving_model = replace(served, pipeline=pipeline)
 
 
 def _before(thing, name, fault):
@@ -143,9 +143,9 @@ def test_catalogues_and_models_that_are_past_are_let_go(server):
 
     def alive():
         gc.collect()
-        return sum(type(one) is ServingModel and one.finder is finder for one in gc.get_objects())
+        return sum(type(one) is ServingModel and one.item_search is finder for one in gc.get_objects())
 
-    finder = server.tenant.live.served.finder
+    finder = server.tenant.state.serving_model.item_search
     server.wait_for(lambda: alive() <= 3)
 
 
@@ -237,7 +237,7 @@ def test_what_was_shown_cannot_be_written_down_and_is_shown_all_the_same(server,
 def test_what_only_the_store_knows_is_not_waited_for_either(server, hang, monkeypatch):
     monkeypatch.setattr(engine, "READ_WITHIN", 0.2)
     request_id = server.recommend(user_id="u00")["request_id"]
-    for name in ("item", "user", "items", "users", "impression", "history"):
+    for name in ("item", "user", "items", "users", "impressions", "history"):
         monkeypatch.setattr(server.tenant.store, name, hang)
     start = time.perf_counter()
     for path in (
@@ -296,7 +296,7 @@ def test_an_event_that_is_kept_is_acknowledged_although_the_store_cannot_be_read
     assert server.client.delete("/v1/users/u05").status_code == 200
     assert server.recommend(user_id="u05")["stage"] == "popular"
     monkeypatch.undo()
-    server.wait_for(lambda: server.tenant.store.version() == server.tenant.live.follower.seen)
+    server.wait_for(lambda: server.tenant.store.version() == server.tenant.state.change_feed.seen)
     assert server.recommend(user_id="late")["stage"] == "ranker"
 
 
@@ -462,7 +462,7 @@ def test_that_the_store_is_away_and_back_is_told_once(server, monkeypatch, caplo
 
 
 def test_one_change_that_cannot_be_taken_in_does_not_stop_what_comes_after(server, monkeypatch):
-    real, broken = server.tenant.live.follower.take, []
+    real, broken = server.tenant.state.change_feed.take, []
 
     async def take(changes):
         if not broken:
@@ -470,7 +470,7 @@ def test_one_change_that_cannot_be_taken_in_does_not_stop_what_comes_after(serve
             raise RuntimeError("broken on purpose")
         await real(changes)
 
-    monkeypatch.setattr(server.tenant.live.follower, "take", take)
+    monkeypatch.setattr(server.tenant.state.change_feed, "take", take)
     server.add("first", "i02")
     assert broken
     server.add("second", "i04")

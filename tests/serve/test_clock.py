@@ -82,7 +82,7 @@ def test_what_was_shown_is_forgotten(server: Any, now: SimulatedTime) -> None:
 
 def test_a_cached_slate_expires(server: Any, now: SimulatedTime) -> None:
     def cached() -> float:
-        return float(server.metric("poise_kept_slates_total"))
+        return float(server.metric("poise_slate_cache_hits_total"))
 
     server.shown(user_id="u03", k=5)
     now.move(KEPT_FOR - 1)

@@ -139,7 +139,7 @@ def test_the_other_worker_forgets_too(copy_shop, start, monkeypatch):
     assert one.client.delete(f"/v1/users/{SECRET}").status_code == 200
     assert other.recommend(user_id=SECRET)["stage"] == "popular"
     assert other.client.get(f"/v1/users/{SECRET}/profile").status_code == 404
-    monkeypatch.setattr(other.tenant.live.trends, "scores", fail)
+    monkeypatch.setattr(other.tenant.state.popularity, "scores", fail)
     assert other.shown(user_id=SECRET) == []  # the slate that was kept is gone too
 
 
@@ -152,6 +152,6 @@ def test_what_another_worker_has_not_written_down_yet_is_not_written_any_more(co
     assert one.client.delete(f"/v1/users/{SECRET}").status_code == 200
     assert other.client.get(f"/v1/requests/{witness}").status_code == 200
     assert other.client.get(f"/v1/requests/{shown}").status_code == 404
-    assert not one.tenant.store.shown(SECRET)
+    assert not one.tenant.store.impressions_of(SECRET)
     later = other.recommend(user_id=SECRET)["request_id"]
     assert other.client.get(f"/v1/requests/{later}").status_code == 200

@@ -154,7 +154,7 @@ def test_what_is_at_work_is_finished_on_a_polite_stop(folder, launch):
         thread.join()
     assert kept(folder, [shop]) == shop.acknowledged
     with Store.open(folder / "live.sqlite", "shop") as store:
-        assert len(store.shown("polite")) == 1
+        assert len(store.impressions_of("polite")) == 1
 
 
 SLOW_BATCHES = """

@@ -32,7 +32,7 @@ def test_each_kind_of_change_is_told_once(store: Store, make_event: MakeEvent) -
 
 
 def test_what_followers_need_not_know_makes_no_version(store: Store) -> None:
-    store.add_impressions([Impression("r", 0, None, 1, None, "run", "ranker", [], [], [])]).result()
+    store.add_impressions([Impression("r", 0, None, 1, None, "run", "ranker", [], [], [], [])]).result()
     store.add_audit("me", "look", {}).result()
     store.create_key("name", ["read"])
     assert store.version() == 0

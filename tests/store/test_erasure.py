@@ -16,7 +16,10 @@ def fill(store: Store, make_event: MakeEvent, user: str) -> None:
     store.add_events([make_event(user="somebody else")]).result()
     store.put_users([User(user, {"city": "Bonn"}), User("somebody else", {})]).result()
     store.add_impressions(
-        [Impression(f"r{n}", 0, who, 1, None, "run-1", "ranker", [], [], []) for n, who in enumerate((user, "x", None))]
+        [
+            Impression(f"r{n}", 0, who, 1, None, "run-1", "ranker", [], [], [], [])
+            for n, who in enumerate((user, "x", None))
+        ]
     ).result()
 
 
@@ -28,10 +31,10 @@ def test_everything_of_the_user_goes_but_a_receipt(store: Store, make_event: Mak
     assert receipt.subject == store.subject("u") != store.subject("somebody else")
     assert store.history("u") == []
     assert store.user("u") is None
-    assert store.impression("r0") == []
+    assert store.impressions("r0") == []
     assert len(store.history("somebody else")) == 1
     assert store.user("somebody else") is not None
-    assert store.impression("r1")
+    assert store.impressions("r1")
     assert store.erasures() == [receipt]
     assert store.erase_user("nobody", [], "key 1").result().counts == {"events": 0, "users": 0, "impressions": 0}
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from poise.errors import PoiseError, UsageError
 from poise.store import Store, StoreError
-from poise.store.records import Event, Item
+from poise.store.records import Event, Impression, Item
 from poise.store.sql.tables import REVISION, metadata
 
 MakeEvent = Callable[..., Event]
@@ -51,6 +52,54 @@ def test_the_migrations_make_the_tables_that_are_used(open_store: Callable[[], S
     engine.dispose()
     scripts = ScriptDirectory(str(Path(sys.modules["poise.store.sql"].__file__ or "").parent / "migrations"))
     assert found == [REVISION] == scripts.get_heads()
+
+
+@pytest.fixture
+def first_tables(url: str) -> Iterator[tuple[str, sa.Engine]]:
+    """Return the URL of a database with the tables of revision 0001, and a way to write to it."""
+    from alembic import command
+    from alembic.config import Config
+
+    address = f"sqlite:///{url}"
+    if "://" in url:
+        server = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+        with server.connect() as connection:
+            connection.execute(sa.text("CREATE DATABASE first_tables"))
+        server.dispose()
+        url = f"{url.rpartition('/')[0]}/first_tables"
+        address = url.replace("postgresql://", "postgresql+psycopg://")
+    engine = sa.create_engine(address)
+    config = Config()
+    config.set_main_option("script_location", "poise.store.sql:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    yield url, engine
+    engine.dispose()
+
+
+def test_a_store_of_the_first_tables_is_carried_forward(first_tables: tuple[str, sa.Engine]) -> None:
+    url, engine = first_tables
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO poise_projects (id, name, version, salt) VALUES (1, 'p', 1, :salt)",
+            "INSERT INTO poise_events (project, version, user_id, item_id, behaviour, time, request_id)"
+            " VALUES (1, 1, 'u', 'a', 'click', 7, 'r1')",
+            "INSERT INTO poise_impressions"
+            ' (project, request_id, "offset", user_id, time, scenario, run, stage, shown, slate)'
+            " VALUES (1, 'r1', 0, 'u', 5, 'home', 'run-1', 'ranker', 2, :slate)",
+        ):
+            values = {"salt": b"0" * 32, "slate": '[["a","b"],[0.5,0.25],[1.0,1.0]]'}
+            used = {name: value for name, value in values.items() if f":{name}" in statement}
+            connection.execute(sa.text(statement), used)
+    engine.dispose()
+    old = Impression("r1", 0, "u", 5, "home", "run-1", "ranker", ["a", "b"], [0.5, 0.25], [1.0, 1.0], ["ranker"] * 2)
+    with Store.open(url, "p") as store:
+        assert store.impression("r1") == [old]
+        new = replace(old, request_id="r2", sources=["ranker", "new"], arm="b", n_eligible=9)
+        store.add_impressions([new]).result()
+        assert store.shown("u") == [new, old]
+        assert store.history("u") == [Event("u", "a", "click", None, 7, request_id="r1")]
 
 
 def test_tables_of_a_newer_version_are_left_alone(open_store: Callable[[], Store], url: str) -> None:

@@ -67,7 +67,7 @@ def act(store: Store, mirror: Mirror, who: int, what: str, one: str, two: str) -
         mirror.settings[one] = [who, two]
         store.set(one, [who, two]).result()
     elif what == "show":
-        impression = Impression(one, 0, two, LATER + who, None, f"run {who}", "ranker", ["x"], [1.0], [1.0])
+        impression = Impression(one, 0, two, LATER + who, None, f"run {who}", "ranker", ["x"], [1.0], [1.0], ["ranker"])
         store.add_impressions([impression]).result()
         mirror.shown.setdefault(one, impression)
     elif what == "key":
@@ -101,14 +101,14 @@ def test_two_projects_never_see_each_other(
         assert {item.item_id: item for item in store.all_items()} == mirror.items
         assert {user.user_id: user for user in store.users()} == mirror.users
         assert all(store.setting(name) == mirror.settings.get(name) for name in "abc")
-        assert all(store.impression(name) == ([mirror.shown[name]] if name in mirror.shown else []) for name in "abc")
+        assert all(store.impressions(name) == ([mirror.shown[name]] if name in mirror.shown else []) for name in "abc")
         assert all(
             sorted(one.event_id or "" for one in store.feedback(name))
             == sorted(key for key, one in mirror.events.items() if one.request_id == name)
             for name in "abc"
         )
         assert sum(row[3] for row in store.counts_by_day()) == len(mirror.events)
-        assert set(store.run_figures()) <= {f"run {who}"}
+        assert set(store.run_metrics()) <= {f"run {who}"}
         assert len(store.erasures()) == len(store.audit()) == mirror.erased
         known = store.keys()
         assert all(key.name.startswith(f"{who} ") for key in known)

@@ -48,7 +48,7 @@ def test_a_full_queue_refuses_at_once(open_store: Callable[..., Store], make_eve
     with pytest.raises(StoreFull, match=r"^100 rows wait .* no more than 100 may: send them again in a moment$"):
         store.add_events([make_event()])
     with pytest.raises(StoreFull):
-        store.add_impressions([Impression("r", 0, None, 1, None, "run", "ranker", [], [], [])])
+        store.add_impressions([Impression("r", 0, None, 1, None, "run", "ranker", [], [], [], [])])
     go_on.set()
     assert kept.result() == Added(99, 0)
     store.set("x", 1).result()

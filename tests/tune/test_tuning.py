@@ -19,7 +19,7 @@ from poise.models.validation import mean_ndcg, sample
 from poise.project import Project
 from poise.tune import search
 from poise.tune.report import report
-from poise.tune.space import space_of
+from poise.tune.space import search_space
 from poise.tune.toml_options import write_options
 from poise.tune.tuning import tune
 
@@ -70,11 +70,11 @@ def test_the_present_options_come_first_and_the_figure_is_that_of_validation(mak
     project = make(RANGE)
     split = leave_last_out(project.data())
     found = tune(project)
-    assert found.now.number == 0
-    assert found.now.options == {"l2": None}
+    assert found.current.number == 0
+    assert found.current.options == {"l2": None}
     assert len(found.trials) == 6
     assert found.best.metric == max(one.metric for one in found.trials)
-    for trial in (found.now, found.best):
+    for trial in (found.current, found.best):
         model = EASE(l2=trial.options["l2"]).fit(split.train, split.valid)
         assert trial.metric == pytest.approx(mean_ndcg(model, sample(split.valid)))
     assert all(0.5 <= one.options["l2"] <= 500 for one in found.trials[1:])
@@ -97,12 +97,12 @@ def test_a_grid_tries_each_point_once(make):
     found = tune(make(GRID))
     points = [(one.options["neighbours"], one.options["shrink"]) for one in found.trials if one.number]
     assert sorted(points) == [(n, shrink) for n in (2, 5, 8) for shrink in (0.0, 10.0)]
-    assert found.now.options == {"neighbours": 200, "shrink": 10.0}
+    assert found.current.options == {"neighbours": 200, "shrink": 10.0}
     assert told(tune(make(GRID))) == told(found)
     assert len(tune(make(GRID), trials=9).trials) == 7
     with_now = "[models.ItemKNN]\nneighbours = 5\n" + GRID
     again = tune(make(with_now))
-    assert again.now.options == {"neighbours": 5, "shrink": 10.0}
+    assert again.current.options == {"neighbours": 5, "shrink": 10.0}
     assert told(again) == told(found)  # it was a point of the grid, and is not tried again
 
 
@@ -111,7 +111,7 @@ def test_a_search_that_has_tried_all_of_a_small_space_ends(make):
     heard = []
     found = tune(make(lines, heard.append))
     assert sorted(one.options["neighbours"] for one in found.trials) == [2, 3, 200]
-    assert "the search comes back to what it has tried" in heard[-1]
+    assert "the search repeats options that were tried" in heard[-1]
 
 
 def test_importance_finds_the_option_that_matters(make, monkeypatch):
@@ -283,7 +283,7 @@ def test_the_spaces_of_poise_suit_their_models(search):
     for name in MODEL_NAMES:
         config = check_config({"data": FILES, "tune": {"model": name, "search": search}})
         try:
-            space = space_of(config)
+            space = search_space(config)
         except UsageError:
             continue
         known.append(name)
@@ -301,7 +301,7 @@ def test_a_grid_beyond_reason_is_refused():
     space = {"neighbours": {"low": 1, "high": 500, "step": 1}, "shrink": {"low": 0, "high": 100, "step": 1}}
     config = check_config({"data": FILES, "tune": {"model": "ItemKNN", "search": "grid", "space": space}})
     with pytest.raises(UsageError, match="found a grid of 50,500 points; allowed: at most 10,000"):
-        space_of(config)
+        search_space(config)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

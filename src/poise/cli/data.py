@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +12,7 @@ from poise.cli.common import json_option, pairs, print_json, print_table, projec
 from poise.errors import PoiseError, UsageError
 
 if TYPE_CHECKING:
+    from poise.data.dataset import Dataset
     from poise.data.schema.column_names import Table
     from poise.project import Project
 
@@ -23,7 +26,7 @@ _WORDS = {
 
 @click.group("data")
 def command() -> None:
-    """Data sets that Poise knows by name, and files into the live log."""
+    """Data sets that Poise knows by name, files into the live log, and what was shown."""
 
 
 @command.command("list")
@@ -119,6 +122,70 @@ def import_(
     for table, one in counts.items():
         told = (f"{one[name]:,} {words}" for name, words in _WORDS.items() if one[name])
         click.echo(", ".join([f"{table}: {one['read']:,} read", *told]))
+
+
+@command.command("impressions")
+@project_option
+@click.option("--store", help="The live log, if not the one that poise.toml names.")
+@click.option("--user", "-u", help="Only what this user was shown.")
+@click.option("--limit", default=5, show_default=True, type=click.IntRange(1), help="How many of the newest answers.")
+@json_option
+def impressions(folder: Path, store: str | None, user: str | None, limit: int, as_json: bool) -> None:
+    """Show the newest answers of the server: which items, why these, and what people did with them."""
+    from poise.project import Project
+
+    project = Project(folder, say=say)
+    with project.open_store(store) as opened:
+        data = project.live_data(opened)
+    rows = [] if data is None else _newest(data, user, limit)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        click.echo("nothing was shown yet: 'poise serve' writes it down as it answers")
+        return
+    columns = ("time", "user", "surface", "place", "item", "source", "score", "probability", "then")
+    print_table(columns, [_cells(row) for row in rows])
+
+
+def _newest(data: Dataset, user: str | None, limit: int) -> list[dict[str, Any]]:
+    """Return the items of the newest answers, as JSON; the newest answer first."""
+    from poise.data.impressions_frame import impressions_frame
+
+    log = data.impressions
+    if log is None:
+        return []
+    if user is not None:
+        (index,) = data.queries(users=[user]).user
+        log = log.select((log.user == index)[log.request])
+    log = log.select(log.request >= log.n_requests - limit)
+    frame = impressions_frame(replace(data, impressions=log))
+    titles = [data.titles[item] for item in log.item.tolist()]
+    rows = [{"title": title, **_as_json(row)} for title, row in zip(titles, frame.iter_rows(named=True), strict=True)]
+    newest_first = (log.n_requests - log.request).argsort(kind="stable")
+    return [rows[row] for row in newest_first.tolist()]
+
+
+def _as_json(row: dict[str, Any]) -> dict[str, Any]:
+    for name in ("filters", "features"):
+        row[name] = None if row[name] is None else json.loads(row[name])
+    row["time"] = row["time"].isoformat()
+    row["event_time"] = None if row["event_time"] is None else [moment.isoformat() for moment in row["event_time"]]
+    return row
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        f"{datetime.fromisoformat(row['time']):%Y-%m-%d %H:%M:%S}",
+        row["user_id"] or "–",
+        row["surface"] or "–",
+        str(row["position"] + 1),
+        f"{row['title']}\n{row['item_id']}",
+        row["source"],
+        f"{row['score']:.3f}",
+        f"{row['probability']:.3f}",
+        ", ".join(row["behaviour"] or ["–"]),
+    )
 
 
 def _require_other_events(project: Project, events: Path | None) -> None:

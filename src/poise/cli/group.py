@@ -23,7 +23,7 @@ _COMMANDS = {
     "keys": "API keys of the server: make, list, revoke.",
     "runs": "List, compare, promote and roll back runs.",
     "learn": "Learn from what has happened since, and serve it if it is no worse.",
-    "data": "Data sets that Poise knows by name; files into the live log.",
+    "data": "Data sets that Poise knows by name; files into the live log; what was shown.",
 }
 
 

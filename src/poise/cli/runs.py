@@ -84,7 +84,7 @@ def _rows(project: Project) -> list[dict[str, Any]]:
     from poise.project.promotion import served
 
     with project.open_store() as store:
-        metrics, receipts, champion = store.run_figures(), store.erasures(), served(project, store)
+        metrics, receipts, champion = store.run_metrics(), store.erasures(), served(project, store)
     rows = []
     for name in project.runs:
         metadata, live = project.run(name).metadata, metrics.get(name)

@@ -9,7 +9,7 @@ import click
 from poise.cli.common import json_option, print_json, print_table, project_option, report_option, say
 
 if TYPE_CHECKING:
-    from poise.tune.tuning import Search, Tuning
+    from poise.tune.tuning import SearchMethod, TuningResult
 
 _SHOWN = 10
 
@@ -25,16 +25,16 @@ _SHOWN = 10
 def command(
     folder: Path,
     model: str | None,
-    search: Search | None,
+    search: SearchMethod | None,
     trials: int | None,
     write: bool,
     report_path: Path | None,
     as_json: bool,
 ) -> None:
-    """Look for options with which a model ranks better on the validation part.
+    """Search for options with which a model ranks better on the validation part.
 
     Each trial fits the model and is kept once it is done: called again, after Ctrl-C or a kill too, the search goes on.
-    Models that learn by epochs are stopped early where they are bad. The test part is not touched.
+    Models that are trained by epochs are stopped early where they are bad. The test part is not touched.
     """
     from poise.project import Project
     from poise.tune.report import report, verdict
@@ -42,53 +42,53 @@ def command(
     from poise.tune.tuning import tune
 
     project = Project(folder, say=say)
-    found = tune(project, model=model, search=search, trials=trials)
-    better = found.gain > 0
+    result = tune(project, model=model, search=search, trials=trials)
+    better = result.gain > 0
     path = report_path or project.folder / "tuning.html"
-    report(found).write(path)
-    lines = toml_lines(found.model, found.best.options) if better else ""
+    report(result).write(path)
+    lines = toml_lines(result.model, result.best.options) if better else ""
     if as_json:
-        print_json({**found.to_dict(), "toml": lines})
+        print_json({**result.to_dict(), "toml": lines})
     else:
-        _print_trials(found)
-        if found.importance:
-            shares = ", ".join(f"{option} {share:.0%}" for option, share in found.importance.items())
+        _print_trials(result)
+        if result.importance:
+            shares = ", ".join(f"{option} {share:.0%}" for option, share in result.importance.items())
             click.echo(f"what tells good trials from others: {shares}")
-        click.echo(verdict(found))
+        click.echo(verdict(result))
         if better:
             click.echo(f"\n{lines}\n")
         click.echo(f"report: {path}")
-    if found.interrupted:
+    if result.interrupted:
         say("interrupted: what is done is kept, and the same command goes on from here")
         sys.exit(1)
     if better and write:
-        written = write_options(project.folder, found.model, found.best.options)
-        say(f"written to {written}; the figure has chosen them and flatters them: 'poise evaluate -m {found.model}'")
+        written = write_options(project.folder, result.model, result.best.options)
+        say(f"written to {written}; this metric selected them and flatters them: 'poise evaluate -m {result.model}'")
     elif better:
         say("to put these lines into poise.toml: the same command with --write")
 
 
-def _print_trials(found: Tuning) -> None:
-    from poise.tune.search import METRIC, in_words
+def _print_trials(result: TuningResult) -> None:
+    from poise.tune.search import METRIC, format_value
 
-    states = [one.state for one in found.trials]
+    states = [trial.state for trial in result.trials]
     aside = [f"{states.count('pruned')} stopped early"] if "pruned" in states else []
     aside += [f"{states.count('failed')} failed"] if "failed" in states else []
     click.echo(
-        f"{found.model}, {found.search} search: {len(states)} trials{''.join(f', {one}' for one in aside)}; "
-        f"{METRIC} on {found.requests:,} requests of the validation part ({found.protocol})"
+        f"{result.model}, {result.search} search: {len(states)} trials{''.join(f', {ending}' for ending in aside)}; "
+        f"{METRIC} on {result.requests:,} requests of the validation part ({result.protocol})"
     )
-    shown = found.ranked()[:_SHOWN]
-    if found.now not in shown:
-        shown.append(found.now)
+    shown = result.ranked()[:_SHOWN]
+    if result.current not in shown:
+        shown.append(result.current)
     rows = [
         [
-            f"{one.number}",
-            f"{one.metric or 0:.4f}",
-            f"{(one.metric or 0) - (found.now.metric or 0):+.4f}" if one != found.now else "poise.toml",
-            *(in_words({"": value}).strip() for value in one.options.values()),
-            f"{one.seconds:.1f}",
+            f"{trial.number}",
+            f"{trial.metric or 0:.4f}",
+            f"{(trial.metric or 0) - (result.current.metric or 0):+.4f}" if trial != result.current else "poise.toml",
+            *(format_value(value) for value in trial.options.values()),
+            f"{trial.seconds:.1f}",
         ]
-        for one in shown
+        for trial in shown
     ]
-    print_table(["trial", METRIC, "gain", *found.space, "seconds"], rows)
+    print_table(["trial", METRIC, "gain", *result.space, "seconds"], rows)

@@ -28,6 +28,8 @@ from poise.encoders.text import TextEncoder
 from poise.errors import DataError, UsageError, suggest
 from poise.models import MODULES
 from poise.pipeline import Pipeline
+from poise.policy import ColdStartBoost, ExploreUnknown, HideSeen, PolicyStep
+from poise.policy.step import make_step
 from poise.recommender import Recommender
 
 FILE = "poise.toml"
@@ -148,8 +150,26 @@ class Config(BaseModel):
             ranker=members[0] if len(members) == 1 else Blend(members=members),
             retrievers=[made.get(name) or self.model(name) for name in self.pipeline.retrievers if name not in without],
             candidates=self.pipeline.candidates,
-            new_items=self.policy.new_items,
+            policy=self.make_policy(),
         )
+
+    def make_policy(self) -> list[PolicyStep]:
+        """Return the steps of the policy, in the order in which they decide.
+
+        Raises:
+            UsageError: there is no such step, or it does not take the options.
+        """
+        table = self.policy
+        if unused := sorted(set(table.options) - set(table.steps)):
+            raise UsageError(f"{FILE}: policy.options.{unused[0]}: the step is not among policy.steps")
+        steps: list[PolicyStep] = [HideSeen()] if table.hide_seen else []
+        steps.append(ColdStartBoost(boost=table.cold_start_boost))
+        for name in table.steps:
+            try:
+                steps.append(make_step(name, table.options.get(name, {})))
+            except UsageError as error:
+                raise UsageError(f"{FILE}: policy.steps: {error}") from None
+        return [*steps, ExploreUnknown(rate=table.exploration_rate)]
 
 
 def read_config(folder: Path) -> Config:

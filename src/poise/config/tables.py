@@ -75,16 +75,23 @@ class EvaluationTable(BaseModel):
 
 
 class PolicyTable(BaseModel):
-    """``[policy]``: what may be shown.
+    """``[policy]``: how slates are made of what was scored.
 
     Attributes:
         hide_seen: whether items that the person already did something with are left out.
-        new_items: how far items without events are lifted, see :class:`~poise.pipeline.Pipeline`.
+        cold_start_boost: how far items without events are boosted, see :class:`~poise.policy.ColdStartBoost`.
+        exploration_rate: for people of whom nothing is known, the share of places that go to items drawn from the
+            catalogue, see :class:`~poise.policy.ExploreUnknown`.
+        steps: further steps, in their order, by the names under which installed packages declare them.
+        options: of these, by name.
     """
 
     model_config = _STRICT
     hide_seen: bool = True
-    new_items: Annotated[float, Ge(0), Le(1)] | None = None
+    cold_start_boost: Annotated[float, Ge(0), Le(1)] | None = None
+    exploration_rate: Annotated[float, Ge(0), Le(1)] = 0.2
+    steps: list[str] = []
+    options: dict[str, dict[str, Any]] = {}
 
 
 class FitTable(BaseModel):
@@ -155,8 +162,6 @@ class ServeTable(BaseModel):
         batch: requests that are scored together, at most.
         threads: batches that are scored at the same time.
         queue: requests that may wait to be scored; beyond, they are refused with 429.
-        exploration_rate: for people of whom nothing is known, the share of places that go to items drawn from the
-            catalogue.
         half_life: days after which an event counts half for what is popular.
         max_body_bytes: bytes of a body, at most.
         rate: requests a second that one key, or one address where there are no keys, may make on average; 0 for no
@@ -172,7 +177,6 @@ class ServeTable(BaseModel):
     batch: Annotated[int, Ge(1)] = 32
     threads: Annotated[int, Ge(1)] = 1
     queue: Annotated[int, Ge(1)] = 256
-    exploration_rate: Annotated[float, Ge(0), Le(1)] = 0.2
     half_life: Annotated[float, Gt(0)] = 7.0
     max_body_bytes: Annotated[int, Ge(1_000)] = 16_000_000
     rate: Annotated[float, Ge(0)] = 0.0

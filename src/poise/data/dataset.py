@@ -12,6 +12,7 @@ import polars as pl
 
 from poise.data.event_log import EventLog
 from poise.data.find_items import find_items
+from poise.data.impressions import ImpressionLog
 from poise.data.queries import Queries
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, UnknownIdError, UsageError
@@ -44,6 +45,7 @@ class Dataset:
         vectors: by name of the encoder, float ``[n_items + 1, dim]``: what the items mean; row 0 is zero.
         title_column: the column of ``items`` that people know an item by; None if there is none.
         name: what to call the data set in reports.
+        impressions: what was shown, and which of the events followed it; None where that is not known.
         quarantine: the rows that were refused when the data was read; None for data made otherwise.
     """
 
@@ -58,6 +60,7 @@ class Dataset:
     vectors: Mapping[str, Floats] = field(default_factory=dict)
     title_column: str | None = None
     name: str = "data"
+    impressions: ImpressionLog | None = None
     quarantine: Quarantine | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -153,8 +156,17 @@ class Dataset:
         return self.users[users - 1] if self.users.width else None
 
     def select(self, keep: Mask) -> Dataset:
-        """Return the data set with the events for which ``keep``, bool ``[n_events]``, is true; indices stay."""
-        return replace(self, events=self.events.select(keep))
+        """Return the data set with the events for which ``keep``, bool ``[n_events]``, is true; indices stay.
+
+        Impressions stay too, but what is left out is no longer an outcome of them.
+        """
+        impressions = None if self.impressions is None else self.impressions.select_events(keep)
+        return replace(self, events=self.events.select(keep), impressions=impressions)
+
+    def before(self, moment: int) -> Dataset:
+        """Return the data set as it was at a moment, in milliseconds since 1970: events and impressions before it."""
+        data = self.select(self.events.timestamp < moment)
+        return data if data.impressions is None else replace(data, impressions=data.impressions.before(moment))
 
     def with_vectors(self, name: str, vectors: Floats) -> Dataset:
         """Return the data set with what its items mean added to it.
@@ -186,14 +198,21 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the events, the vocabularies and the tables: equal for equal data, on any machine."""
+        """A hash of the events, the vocabularies, the tables and the impressions: equal for equal data, anywhere."""
         digest = hashlib.blake2b(digest_size=16)
         log = self.events
-        for array in (log.user, log.item, log.behaviour, log.value, log.timestamp):
+        arrays = [log.user, log.item, log.behaviour, log.value, log.timestamp]
+        vocabularies = [self.item_ids, self.user_ids, self.behaviour_ids]
+        tables = [self.items, self.users, log.context]
+        if (shown := self.impressions) is not None:
+            arrays += [array for _, array in shown.arrays()]
+            vocabularies.append(shown.sources)
+            tables += [shown.requests, shown.context]
+        for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
-        for vocabulary in (self.item_ids, self.user_ids, self.behaviour_ids):
+        for vocabulary in vocabularies:
             digest.update(vocabulary.fingerprint.encode())
-        for table in (self.items, self.users, log.context):
+        for table in tables:
             for column in table.columns:
                 digest.update(column.encode())
                 for start in range(0, table.height, 65_536):  # JSON is the same in all versions of polars

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from poise.data.event_log import EventLog
 from poise.data.ragged import Ragged, gather_slices
 from poise.data.vocabulary import Vocabulary
 from poise.errors import UsageError
-from poise.types import Floats, Indices, Offsets
+from poise.types import Floats, Indices, Mask, Offsets
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Queries:
         users: one row a request, what is known of who asks, as in the data set's users; None if nothing is known.
         exclude: items that must not be returned, besides the history; None for none.
         candidates: the items that alone may be returned; None for the whole catalogue.
+        allowed: for each request a mask, bool ``[n_items + 1]``, of what may be returned, such as what filters leave;
+            requests may share one; None for no filter.
         hide_seen: whether items of the history must not be returned.
     """
 
@@ -46,6 +49,7 @@ class Queries:
     users: pl.DataFrame | None = None
     exclude: Ragged | None = None
     candidates: Ragged | None = None
+    allowed: Sequence[Mask] | None = None
     hide_seen: bool = True
 
     @classmethod
@@ -132,6 +136,7 @@ class Queries:
             users=None if self.users is None else self.users[positions],
             exclude=None if self.exclude is None else self.exclude.take(positions),
             candidates=None if self.candidates is None else self.candidates.take(positions),
+            allowed=None if self.allowed is None else [self.allowed[row] for row in positions.tolist()],
         )
 
     def batches(self, size: int) -> Iterator[Queries]:
@@ -178,6 +183,14 @@ class Queries:
         age = self._ages
         weights = np.power(np.float32(decay), age.data, dtype=np.float32)
         return sparse.csr_array((weights, age.indices, age.indptr), shape=age.shape)
+
+    @cached_property
+    def encodings(self) -> dict[int, tuple[Any, Any]]:
+        """What models made of the requests, by the ``id`` of the model: what it was made with, and what was made.
+
+        A retriever and a ranker may be the same model, and need not read the histories twice.
+        """
+        return {}
 
     @cached_property
     def _ages(self) -> sparse.csr_array:
@@ -229,6 +242,14 @@ class Queries:
                 return None
             return Ragged.from_rows([found[found > 0] for found in (table[rows[row]] for row in range(len(rows)))])
 
+        allowed = None
+        if self.allowed is not None:
+            translated = {}
+            for mask in self.allowed:
+                if id(mask) not in translated:
+                    translated[id(mask)] = np.zeros(item_ids.size, dtype=np.bool_)
+                    translated[id(mask)][table[np.flatnonzero(mask)]] = True
+            allowed = [translated[id(mask)] for mask in self.allowed]
         return replace(
             self,
             events=events,
@@ -237,6 +258,7 @@ class Queries:
             item_ids=item_ids,
             exclude=translate(self.exclude),
             candidates=translate(self.candidates),
+            allowed=allowed,
         )
 
 

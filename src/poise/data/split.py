@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from poise.data.dataset import Dataset
@@ -39,11 +41,15 @@ def _leave_last(data: Dataset, n: int, hide_seen: bool, name: str) -> Split:
         raise DataError(f"{name}: no user has {2 * n + 1} events or more; hold out fewer, or split by time")
     to_end = np.repeat(end, end - start) - np.arange(len(log))  # 1 for a user's last event
     long_enough = np.repeat(end - start >= 2 * n + 1, end - start)
-    train = data.select(~(long_enough & (to_end <= 2 * n)))
     stop = end[users]
+    until = np.full(data.user_ids.size, np.iinfo(np.int64).max)
+    until[users] = log.timestamp[stop - 2 * n]
+    train = _part(data, ~(long_enough & (to_end <= 2 * n)), until=until)
+    until[users] = log.timestamp[stop - n]
+    both = _part(data, ~(long_enough & (to_end <= n)), until=until)
     valid = _slices(data, train, "valid", users, stop - 2 * n, stop - 2 * n, stop - n, hide_seen)
     test = _slices(data, train, "test", users, stop - n, stop - n, stop, hide_seen)
-    return Split(name, train, valid, test, data.select(~(long_enough & (to_end <= n))))
+    return Split(name, train, valid, test, both)
 
 
 def global_time(data: Dataset, *, test: float | int = 0.1, valid: float | int = 0.1, hide_seen: bool = True) -> Split:
@@ -73,10 +79,10 @@ def global_time(data: Dataset, *, test: float | int = 0.1, valid: float | int = 
         raise DataError(
             "global_time: a part would be without events: too many events share one time, or a wrong moment"
         )
-    train = data.select(train_mask)
+    train = data.before(valid_from)
     valid_part = _between(data, train, "valid", valid_from, test_from, hide_seen)
     test_part = _between(data, train, "test", test_from, int(ordered[-1]) + 1, hide_seen)
-    return Split("global time", train, valid_part, test_part, data.select(train_mask | in_valid))
+    return Split("global time", train, valid_part, test_part, data.before(test_from))
 
 
 def since(data: Dataset, moment: int, *, hide_seen: bool = True) -> Holdout:
@@ -93,7 +99,7 @@ def since(data: Dataset, moment: int, *, hide_seen: bool = True) -> Holdout:
     before = data.events.timestamp < moment
     if not data.events.has_time or before.all() or not before.any():
         raise DataError(f"{data.name!r} has no events from {moment} on, or none before, by which to part them")
-    return _between(data, data.select(before), "test", moment, data.events.until + 1, hide_seen)
+    return _between(data, data.before(moment), "test", moment, data.events.until + 1, hide_seen)
 
 
 def _between(data: Dataset, train: Dataset, name: str, first: int, past: int, hide_seen: bool) -> Holdout:
@@ -117,8 +123,8 @@ def k_fold(data: Dataset, folds: int = 5, *, seed: int = 0, hide_seen: bool = Tr
     for test_fold in range(folds):
         valid_fold = (test_fold + 1) % folds
         train_mask = (fold != test_fold) & (fold != valid_fold)
-        train = data.select(train_mask)
-        both = data.select(fold != test_fold)
+        train = _part(data, train_mask)
+        both = _part(data, fold != test_fold)
         valid = _masked(data, train, train, "valid", fold == valid_fold, hide_seen)
         test = _masked(data, train, both, "test", fold == test_fold, hide_seen)
         splits.append(Split(f"fold {test_fold + 1} of {folds}", train, valid, test, both))
@@ -156,9 +162,9 @@ def cold_users(
     groups = {"test": np.sort(drawn[:n_test]), "valid": np.sort(drawn[n_test : 2 * n_test])}
     held_out = np.zeros(data.user_ids.size, dtype=np.bool_)
     held_out[groups["test"]] = True
-    both = data.select(~held_out[log.user])
+    both = _part(data, ~held_out[log.user], users=held_out)
     held_out[groups["valid"]] = True
-    train = data.select(~held_out[log.user])
+    train = _part(data, ~held_out[log.user], users=held_out)
     parts = {}
     for name, group in groups.items():
         start = log.offsets[group]
@@ -185,11 +191,45 @@ def cold_items(data: Dataset, *, share: float = 0.1, seed: int = 0, hide_seen: b
     part[drawn[:n_test]] = 1
     part[drawn[n_test : 2 * n_test]] = 2
     of_event = part[log.item]
-    train = data.select(of_event == 0)
-    both = data.select(of_event != 1)
+    train = _part(data, of_event == 0, items=part > 0)
+    both = _part(data, of_event != 1, items=part == 1)
     valid = _masked(data, train, train, "valid", of_event == 2, hide_seen, before=of_event == 0)
     test = _masked(data, train, both, "test", of_event == 1, hide_seen, before=of_event != 1)
     return Split("cold items", train, valid, test, both)
+
+
+def _part(
+    data: Dataset,
+    keep: Mask,
+    *,
+    until: Offsets | None = None,
+    users: Mask | None = None,
+    items: Mask | None = None,
+) -> Dataset:
+    """Return the data set with the events that are not held out, and the impressions that tell nothing of the others.
+
+    A request that a held-out event followed is left out whole: it would say that nobody wanted the target.
+
+    Args:
+        data: the data to part.
+        keep: bool ``[n_events]``.
+        until: int64 ``[n_users + 1]``, the moment by user from which on impressions are held out too.
+        users: bool ``[n_users + 1]``, whose impressions are held out.
+        items: bool ``[n_items + 1]``, of which impressions are held out.
+    """
+    part, log = data.select(keep), data.impressions
+    if log is None or part.impressions is None:
+        return part
+    held_out = np.zeros(len(log), dtype=np.bool_)
+    held_out[log.outcome_shown[~keep[log.outcome_event]]] = True
+    shown = ~log.in_same_request(held_out)
+    if until is not None:
+        shown &= (log.time < until[log.user])[log.request]
+    if users is not None:
+        shown &= ~users[log.user][log.request]
+    if items is not None:
+        shown &= ~items[log.item]
+    return replace(part, impressions=part.impressions.select(shown))
 
 
 def _moment(ordered: Offsets, wanted: float | int, total: int) -> int:

@@ -11,6 +11,7 @@ import polars as pl
 
 from poise.data.dataset import Dataset
 from poise.data.event_log import EventLog
+from poise.data.impressions import ImpressionLog
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, PoiseError, one_line
 from poise.files import atomic_directory, read_json
@@ -18,6 +19,7 @@ from poise.files import atomic_directory, read_json
 FORMAT = 1
 _COLUMNS = ("user", "item", "behaviour", "value", "timestamp", "offsets")
 _TABLES = ("items", "users")
+_IMPRESSION_TABLES = ("requests", "context")
 _VOCABULARIES = ("item_ids", "user_ids", "behaviour_ids")
 
 
@@ -33,6 +35,11 @@ def save_dataset(data: Dataset, path: Path) -> None:
             _write_table(getattr(data, name).series.to_frame(), folder / f"{name}.arrow")
         for at, vectors in enumerate(data.vectors.values()):  # by number: the name of an encoder may hold a slash
             np.save(folder / f"vectors.{at}.npy", vectors)
+        if (impressions := data.impressions) is not None:
+            for name, array in impressions.arrays():
+                np.save(folder / f"impressions.{name}.npy", array)
+            for name in _IMPRESSION_TABLES:
+                _write_table(getattr(impressions, name), folder / f"impressions.{name}.arrow")
         header = {
             "format": FORMAT,
             "name": data.name,
@@ -43,6 +50,7 @@ def save_dataset(data: Dataset, path: Path) -> None:
             "user_kinds": dict(data.user_kinds),
             "title_column": data.title_column,
             "vectors": list(data.vectors),
+            "impressions": None if impressions is None else _impression_header(impressions),
             "vocabularies": {name: getattr(data, name).fingerprint for name in _VOCABULARIES},
         }
         (folder / "dataset.json").write_text(json.dumps(header, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -79,6 +87,7 @@ def _open(path: Path, header: dict[str, Any]) -> Dataset:
     for name in _VOCABULARIES:
         vocabularies[name] = Vocabulary._trusted(tables[name]["id"])
         vocabularies[name].__dict__["fingerprint"] = header["vocabularies"][name]
+    impressions = None if header["impressions"] is None else _open_impressions(path, header["impressions"])
     data = Dataset(
         events=EventLog(**arrays, context=tables["context"], has_time=header["has_time"]),
         item_ids=vocabularies["item_ids"],
@@ -91,9 +100,27 @@ def _open(path: Path, header: dict[str, Any]) -> Dataset:
         vectors=vectors,
         title_column=header["title_column"],
         name=header["name"],
+        impressions=impressions,
     )
     data.__dict__["fingerprint"] = header["fingerprint"]
     return data
+
+
+def _impression_header(impressions: ImpressionLog) -> dict[str, Any]:
+    return {
+        "sources": impressions.sources.series.to_list(),
+        "lengths": {name: len(array) for name, array in impressions.arrays()},
+    }
+
+
+def _open_impressions(path: Path, header: dict[str, Any]) -> ImpressionLog:
+    arrays = {name: np.load(path / f"impressions.{name}.npy", mmap_mode="r") for name in header["lengths"]}
+    if any(len(array) != header["lengths"][name] for name, array in arrays.items()):
+        raise DataError(
+            f"the data set in {path} is damaged: impressions are missing; delete the folder and make it anew"
+        )
+    requests, context = (_read_table(path / f"impressions.{name}.arrow") for name in _IMPRESSION_TABLES)
+    return ImpressionLog(**arrays, requests=requests, context=context, sources=Vocabulary(header["sources"]))
 
 
 def _write_table(table: pl.DataFrame, path: Path) -> None:

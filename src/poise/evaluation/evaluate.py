@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from poise.candidates import Candidates, hide_unwanted
 from poise.data.holdout import Holdout
 from poise.data.ragged import Ragged
 from poise.errors import PoiseError, UsageError
@@ -17,7 +18,7 @@ from poise.evaluation.ratings import errors
 from poise.evaluation.report import Protocol, Report
 from poise.evaluation.significance import RESAMPLES, Estimate, Measured
 from poise.progress import track
-from poise.recommender import Recommender, batch_size, check_k, hide
+from poise.recommender import Recommender, batch_size, check_k
 from poise.types import Doubles, Floats, Indices, Mask
 
 Models = Recommender | Sequence[Recommender] | Mapping[str, Recommender]
@@ -122,9 +123,9 @@ class _Batch:
             axis=1,
         ).astype(np.int32)
         if names & {"AUC", "Serendipity"}:
-            mask = np.zeros(self.targets.shape, dtype=np.float32)
-            hide(mask, queries)
-            self.allowed = mask == 0
+            everything = Candidates.of_catalogue(np.zeros(self.targets.shape, dtype=np.float32))
+            hide_unwanted(everything, queries)
+            self.allowed = everything.scores == 0
         if "Serendipity" in names:
             self.popular_reach = {k: beyond_accuracy.popular_reach(self.allowed, statistics, k) for k in cutoffs}
         if "Calibration" in names:
@@ -149,9 +150,9 @@ class _Run:
     def add(self, batch: _Batch) -> None:
         holdout = batch.holdout
         started = time.perf_counter()
-        slates, scores = self.model.rank(holdout.queries, self.cutoffs[-1])
+        slates, ranked = self.model.rank(holdout.queries, self.cutoffs[-1])
         self.seconds += time.perf_counter() - started
-        if np.isnan(scores[:, 1:]).any():
+        if np.isnan(ranked.scores[:, 1:]).any():
             raise PoiseError(f"{self.model.name} gave scores that are no numbers: it was fitted badly, or is broken")
         items = slates.items
         hits = ranking.hit_matrix(items, batch.targets)
@@ -162,7 +163,9 @@ class _Run:
                 if values is not None:
                     self._columns[f"{metric.name}@{cutoff}"].append(values)
             if metric.name == "AUC":
-                self._columns["AUC"].append(ranking.auc(scores, holdout.targets, batch.allowed))
+                self._columns["AUC"].append(
+                    ranking.auc(ranked.dense(holdout.queries.item_ids.size), holdout.targets, batch.allowed)
+                )
         for cutoff in self.cutoffs:
             groups = recall_by_item_group(hits, items, batch.target_groups, self.statistics, cutoff)
             for group, found in groups.items():

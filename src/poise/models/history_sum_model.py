@@ -34,6 +34,11 @@ class HistorySumModel(Recommender):
         """The decay in use: the option, else what was chosen on validation."""
         return float(self.selected.get("decay", DEFAULT_DECAY)) if self.decay is None else self.decay
 
+    @property
+    def fast_fallback(self) -> Recommender:
+        """See :attr:`Recommender.fast_fallback`: itself, as it only adds up."""
+        return self
+
     def _choose_decay(self, valid: Holdout | None) -> None:
         """Keep the decay that ranks best on validation. To be called when the arrays are learnt."""
         if self.decay is not None or valid is None:

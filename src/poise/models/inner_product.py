@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Self
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,9 @@ from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
+from poise.data.ragged import Ragged
 from poise.models.hnsw_index import HNSWIndex
+from poise.models.product_moments import ProductMoments, products_of
 from poise.models.vectors import Products, cosine_scores
 from poise.recommender import OPTIONS, Recommender, begins_with
 from poise.slates import Reason, Slates
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 INDEXED_FROM = 200_000  # items, from which a walk along an index is so much quicker that building one is worth it
+RETRIEVED_FROM = 20_000  # the same for a model that only brings candidates for another one
 DEEPEST = 1_000  # items that are asked of an index at most; beyond, all products are as quick
 _MARGIN = 32  # items more than are needed, since half precision puts some a little too low
 
@@ -48,9 +52,14 @@ class InnerProduct(Recommender):
 
         self.table = table
         self.counts = counts
-        untouched = np.flatnonzero(counts == 0)
+        untouched = np.flatnonzero(counts[1:] == 0) + 1
         blank = ~table[torch.from_numpy(untouched).to(table.device)].any(dim=1)
-        self.unknown = untouched[blank.cpu().numpy()]
+        self.unscored = untouched[blank.cpu().numpy()]
+        self._is_unscored = np.zeros(len(counts), dtype=np.bool_)
+        self._is_unscored[self.unscored] = True
+        vectors = table.cpu().numpy()
+        self._moments = ProductMoments(vectors)
+        self._longest = float(np.linalg.norm(vectors, axis=1).max())
         self.neighbours: HNSWIndex | None = None
         self._products = Products(table, before)
 
@@ -59,14 +68,18 @@ class InnerProduct(Recommender):
         if neighbours is not None:
             covered = np.zeros(len(self.counts), dtype=np.bool_)
             covered[neighbours.items] = True
-            covered[self.unknown] = True
+            covered[self.unscored] = True
+            covered[0] = True
             self.uncovered = np.flatnonzero(~covered).astype(np.int32)
 
     def _fitted(self, data: Dataset) -> Self:
         if data.n_items >= INDEXED_FROM:
-            items = np.delete(np.arange(len(self.counts), dtype=np.int32), self.unknown)
-            self._set_neighbours(HNSWIndex.build(self.table.cpu().numpy()[items], items))
+            self._build_index()
         return super()._fitted(data)
+
+    def _build_index(self) -> None:
+        items = np.delete(np.arange(len(self.counts), dtype=np.int32), np.append(0, self.unscored))
+        self._set_neighbours(HNSWIndex.build(self.table.cpu().numpy()[items], items))
 
     def _old_indices(self, data: Dataset) -> Offsets:
         """Return the index that each item of another catalogue has in this one, int64 ``[n_items + 1]``; 0 for none."""
@@ -97,6 +110,18 @@ class InnerProduct(Recommender):
             moved[0] = 0
             self._set_neighbours(neighbours.moved(moved[neighbours.items]))
 
+    def _encoded(self, queries: Queries) -> Tensor:
+        """Return :meth:`encode_queries`, which a retriever and a ranker of the same requests share."""
+        import torch
+
+        learnt, encoded = queries.encodings.get(id(self), (None, None))
+        if learnt is None or learnt() is not self._products:  # while it learns, its vectors change
+            with torch.inference_mode():
+                encoded = self.encode_queries(queries)
+            queries.encodings[id(self)] = ref(self._products), encoded
+        vectors: Tensor = encoded
+        return vectors
+
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: products of what is expected and the items.
 
@@ -106,17 +131,54 @@ class InnerProduct(Recommender):
         import torch
 
         known = self._known(queries)
-        if known.all():
-            with torch.inference_mode():
-                scores: Floats = self._products.of(self.encode_queries(queries)).cpu().numpy()
-        else:
+        if not known.all():
             scores = np.empty((len(queries), len(self.counts)), dtype=np.float32)
             scores[~known] = np.log1p(self.counts)
             if known.any():
                 scores[known] = self.score(queries.take(known))
-        if len(self.unknown) > 1:  # padding is one
-            scores[:, self.unknown] = scores.min(axis=1, keepdims=True)
+            return scores
+        with torch.inference_mode():
+            encoded = self._encoded(queries)
+            scores = self._products.of(encoded).cpu().numpy()
+        if len(self.unscored):
+            scores[:, self.unscored] = self._least(encoded)[:, None]
         return scores
+
+    def score_candidates(self, queries: Queries, candidates: Ragged) -> Floats:
+        """See :meth:`Recommender.score_candidates`."""
+        known = self._known(queries)
+        if not known.all():
+            scores = np.log1p(self.counts[candidates.values]).astype(np.float32)
+            if known.any():
+                of_known = candidates.take(np.flatnonzero(known))
+                scores[known[candidates.rows]] = self.score_candidates(queries.take(known), of_known)
+            return scores
+        encoded = self._encoded(queries)
+        scores = products_of(encoded.cpu().numpy(), self._moments.vectors, candidates)
+        if len(self.unscored):
+            blank = self._is_unscored[candidates.values]
+            scores[blank] = self._least(encoded)[candidates.rows[blank]]
+        return scores
+
+    def score_with_moments(
+        self, queries: Queries, candidates: Ragged, n_items: int | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        """See :meth:`Recommender.score_with_moments`; the items of :attr:`unscored` do not count."""
+        count = n_items or queries.n_items
+        known = self._known(queries)
+        counted = np.log1p(self.counts[1 : count + 1][~self._is_unscored[1 : count + 1]]).astype(np.float32)
+        mean = np.full(len(queries), counted.mean() if len(counted) else 0, dtype=np.float32)
+        deviation = np.full(len(queries), counted.std() if len(counted) else 0, dtype=np.float32)
+        if known.any():
+            n_blank = int(self._is_unscored[1 : count + 1].sum())
+            asked = queries if known.all() else queries.take(known)
+            mean[known], deviation[known] = self._moments.of(self._encoded(asked).cpu().numpy(), count, n_blank)
+        return self.score_candidates(queries, candidates), mean, deviation
+
+    def _least(self, encoded: Tensor) -> Floats:
+        """Return a score below those of all items, float32 ``[n]``: no product exceeds the two lengths."""
+        least: Floats = -self._longest * np.linalg.norm(encoded.cpu().numpy(), axis=1)
+        return least
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """See :meth:`Recommender.explain`: that items are popular, where nothing is known to go by."""
@@ -125,35 +187,52 @@ class InnerProduct(Recommender):
             explained[row] = [[Reason("popular")] for _ in items[row]]
         return explained
 
-    def retrieve(self, queries: Queries, k: int, *, explain: bool = False) -> Slates:
-        """See :meth:`Recommender.retrieve`: of a large catalogue, what the index brings, scored exactly."""
-        import torch
+    def index_items(self) -> None:
+        """See :meth:`Recommender.index_items`: an index of neighbours, from :data:`RETRIEVED_FROM` items on."""
+        if self.neighbours is None and len(self.item_ids) >= RETRIEVED_FROM:
+            self._build_index()
 
+    def retrieve(self, queries: Queries, k: int) -> Slates:
+        """See :meth:`Recommender.retrieve`: of a large catalogue, what the index brings, scored exactly."""
         if self.neighbours is None or queries.candidates is not None:
-            return super().retrieve(queries, k, explain=explain)
+            return super().retrieve(queries, k)
         items = np.zeros((len(queries), k), dtype=np.int32)
         values = np.full((len(queries), k), -np.inf, dtype=np.float32)
-        seen = queries.seen()
-        asked = np.flatnonzero(self._known(queries) & (k + seen.lengths <= DEEPEST))
-        found = np.zeros(len(queries), dtype=np.bool_)
-        with torch.inference_mode():
-            expected = self.encode_queries(queries.take(asked)) if len(asked) else self.table[:0]
-            for vector, row in zip(expected, asked.tolist(), strict=True):
-                brought = self.neighbours.search(vector.cpu().numpy(), k + len(seen[row]) + _MARGIN)
-                brought = np.setdiff1d(np.concatenate([brought, self.uncovered]), seen[row])
-                brought = np.concatenate([[0], brought[brought > 0]])
-                scores = (self.table[torch.from_numpy(brought).to(self.table.device)] @ vector).cpu().numpy()
-                scores[0] = -np.inf
-                places, values[row : row + 1] = top_k(scores[None], k)
-                items[row] = brought[places[0]]
-                found[row] = len(brought) > k
-        if not found.all():  # nothing is known of who asks, or nearly all is hidden
-            rest = super().retrieve(queries.take(~found), k)
-            items[~found], values[~found] = rest.items, rest.scores
-        reasons = self.explain(queries, items) if explain else None
-        return Slates(items, values, np.ones_like(values), self.item_ids, reasons)
+        depth = self._depth(queries, k)
+        asked = np.flatnonzero(self._known(queries) & (depth <= DEEPEST))
+        answered = np.zeros(len(queries), dtype=np.bool_)
+        if len(asked):
+            some = queries if len(asked) == len(queries) else queries.take(asked)
+            encoded = self._encoded(some).cpu().numpy()
+            seen = some.seen()
+            for place, row in enumerate(asked.tolist()):
+                near = self.neighbours.search(encoded[place], int(depth[row]))
+                near = np.setdiff1d(np.concatenate([near, self.uncovered]), seen[place])
+                if some.allowed is not None:
+                    near = near[some.allowed[place][near]]
+                near = near[near > 0]
+                answered[row] = len(near) >= k
+                if answered[row]:
+                    scores = self._moments.vectors[near] @ encoded[place]
+                    places, values[row : row + 1] = top_k(scores[None], k)
+                    items[row] = near[places[0]]
+        if not answered.all():  # nothing is known of who asks, or nearly all is hidden
+            rest = super().retrieve(queries.take(~answered), k)
+            items[~answered], values[~answered] = rest.items, rest.scores
+        return Slates(items, values, np.ones_like(values), self.item_ids)
 
-    def _similarity(self, items: Indices) -> Floats:
+    def _depth(self, queries: Queries, k: int) -> Offsets:
+        """Return how many neighbours to ask for, int64 ``[n]``, so that ``k`` are left when the unwanted are gone."""
+        depth = k + queries.seen().lengths + _MARGIN
+        if queries.allowed is None:
+            return depth
+        shares = {id(mask): max(float(mask.mean()), 1e-9) for mask in queries.allowed}
+        share = np.array([shares[id(mask)] for mask in queries.allowed])
+        within: Offsets = np.minimum(depth / share, DEEPEST + 1).astype(np.int64)
+        return within
+
+    def similarity(self, items: Indices) -> Floats:
+        """See :meth:`Recommender.similarity`."""
         return cosine_scores(self.table.cpu().numpy(), items)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -6,8 +6,7 @@ import numpy as np
 
 from poise.data.holdout import Holdout
 from poise.evaluation import ranking
-from poise.recommender import Recommender, batch_size, hide
-from poise.top_k import top_k
+from poise.recommender import Recommender, batch_size
 
 K = 10
 SAMPLE = 3_000  # requests: the standard error of NDCG@10 is then about .005
@@ -26,9 +25,7 @@ def mean_ndcg(model: Recommender, holdout: Holdout) -> float:
     size = batch_size(holdout.queries.item_ids.size)
     for first in range(0, len(holdout), size):
         batch = holdout.take(np.arange(first, min(first + size, len(holdout))))
-        scores = model.score(batch.queries)
-        hide(scores, batch.queries)
-        items, _ = top_k(scores, min(K, scores.shape[1]))
-        hits = ranking.hit_matrix(items, ranking.target_mask(batch.targets, scores.shape[1]))
+        slates, _ = model.rank(batch.queries, min(K, batch.queries.item_ids.size))
+        hits = ranking.hit_matrix(slates.items, ranking.target_mask(batch.targets, batch.queries.item_ids.size))
         total += float(ranking.ndcg(hits, batch.targets.lengths, K).sum())
     return total / len(holdout)

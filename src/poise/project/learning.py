@@ -186,6 +186,7 @@ def _with_items_first(data: Dataset, first: Vocabulary) -> Dataset:
     return replace(
         data,
         events=replace(data.events, item=place[data.events.item]),
+        impressions=None if data.impressions is None else data.impressions.with_items(place),
         item_ids=Vocabulary(pl.concat([first.series, data.item_ids.series.gather(added - 1)])),
         items=items,
         vectors={name: vectors[np.append(0, order)] for name, vectors in data.vectors.items()},

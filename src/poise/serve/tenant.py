@@ -31,10 +31,10 @@ class Tenant:
         project: its folder.
         options: of serving.
         store: its log.
-        live: its state.
+        state: its state.
         engine: that answers.
-        access: its keys.
-        measures: what it counts.
+        auth: its keys.
+        metrics: what it counts.
         clock: what the time is.
         searching: the threads that encode what is searched for.
     """
@@ -42,10 +42,10 @@ class Tenant:
     project: Project
     options: ServeTable
     store: Store
-    live: ServingState
+    state: ServingState
     engine: Engine
-    access: KeyAuth
-    measures: ServerMetrics
+    auth: KeyAuth
+    metrics: ServerMetrics
     clock: Clock
     searching: BoundedExecutor = field(default_factory=lambda: BoundedExecutor("searching", 2))
     _encoding: BoundedExecutor = field(default_factory=lambda: BoundedExecutor("encoding"))
@@ -77,16 +77,16 @@ class Tenant:
             PoiseError: it cannot be served.
         """
         options = project.config.serve
-        live = ServingState(project, store, options, run, clock)
-        measures = ServerMetrics()
+        state = ServingState(project, store, options, run, clock)
+        metrics = ServerMetrics()
         return cls(
             project,
             options,
             store,
-            live,
-            Engine(live, options, measures, shared=shared),
+            state,
+            Engine(state, options, metrics, shared=shared),
             KeyAuth(store, is_open=is_open, rate=options.rate, origins=options.origins, clock=clock),
-            measures,
+            metrics,
             clock,
         )
 
@@ -95,7 +95,7 @@ class Tenant:
         fails = False
         while True:
             try:
-                await self.live.follow()
+                await self.state.follow()
                 await self.encode_new(None)
                 if fails:
                     self.project.say("the store and the encoder are back")
@@ -112,13 +112,13 @@ class Tenant:
         """Take in what was just written. It is kept: if it cannot be read now, it is when the store can be."""
         try:
             async with asyncio.timeout(CAUGHT_UP_WITHIN):
-                await self.live.follow()
+                await self.state.follow()
         except Exception as error:
-            self.measures.fallbacks.labels("store", type(error).__name__).inc()
+            self.metrics.fallbacks.labels("store", type(error).__name__).inc()
             if not isinstance(error, PoiseError | TimeoutError):
                 log_error(error)
 
-    async def forget_shown(self, every: float, look: float) -> None:
+    async def forget_impressions(self, every: float, look: float) -> None:
         """Delete what was shown too long ago, for ever: after each ``every`` seconds of the clock.
 
         Args:
@@ -133,23 +133,23 @@ class Tenant:
             done = self.clock.monotonic()
             before = self.clock.milliseconds() - int(self.options.impression_retention_days * DAY)
             with contextlib.suppress(PoiseError):  # the store is away: the next time
-                while await settled(self.store.forget_shown(before)):
+                while await settled(self.store.forget_impressions(before)):
                     await asyncio.sleep(0.1)
 
     async def prepare_search(self, every: float) -> None:
         """Encode the catalogue for searching by meaning, and again for each run that comes to be served, for ever."""
         prepared = None
-        if not self.live.counted:
+        if not self.state.counted:
             try:
-                await asyncio.to_thread(self.live.count)
+                await asyncio.to_thread(self.state.count)
             except Exception as error:  # what is popular is by the run, then
                 log_error(error)
         while True:
-            finder = self.live.served.finder
-            if finder is not prepared:
-                prepared = finder
+            item_search = self.state.serving_model.item_search
+            if item_search is not prepared:
+                prepared = item_search
                 try:
-                    await asyncio.to_thread(self.live.encode_all)
+                    await asyncio.to_thread(self.state.encode_all)
                 except PoiseError as error:
                     self.project.say(f"searching by words alone: {error}")
                 except Exception as error:
@@ -162,7 +162,7 @@ class Tenant:
         Raises:
             PoiseError: the encoder cannot be had.
         """
-        if self.live.news == self._encoded:
+        if self.state.news == self._encoded:
             return
         if self._at_work is None or self._at_work.done():
             self._at_work = asyncio.ensure_future(self._encode())
@@ -171,19 +171,19 @@ class Tenant:
             self._at_work.result()
 
     async def _encode(self) -> None:
-        while self._encoded != self.live.news:
-            news = self.live.news
-            await self._encoding.run(None, self.live.encode_new)
+        while self._encoded != self.state.news:
+            news = self.state.news
+            await self._encoding.run(None, self.state.encode_new)
             self._encoded = news
 
     def note_state(self) -> None:
         """Bring the gauges up to date."""
-        measures, live = self.measures, self.live
-        measures.waiting.set(len(self.engine.ranker))
-        measures.lag.set(self.store.pending)
-        measures.items.set(int(live.served.catalogue.available.sum()))
-        if live.newest_event:
-            measures.freshness.set(max(0.0, self.clock.time() - live.newest_event / 1000))
+        metrics, state = self.metrics, self.state
+        metrics.waiting.set(len(self.engine.ranker))
+        metrics.lag.set(self.store.pending)
+        metrics.items.set(int(state.serving_model.catalogue.available.sum()))
+        if state.newest_event:
+            metrics.freshness.set(max(0.0, self.clock.time() - state.newest_event / 1000))
 
     async def close(self) -> None:
         """Write what waits to be written, and let go."""

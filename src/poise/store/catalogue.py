@@ -27,7 +27,7 @@ _PAGE = 2_000
 
 
 def put_items(transaction: Transaction, batch: Sequence[Item]) -> int:
-    """Insert items, or replace those that are known; one that was deleted is there again, at its old place."""
+    """Insert items, or replace those that exist; one that was deleted is restored at its old place."""
     last = {item.item_id: item for item in batch}
     rows = [from_item(item, transaction.project, transaction.version) for item in last.values()]
     INSERT_ITEMS.run(transaction.connection, rows)
@@ -35,7 +35,7 @@ def put_items(transaction: Transaction, batch: Sequence[Item]) -> int:
 
 
 def put_users(transaction: Transaction, batch: Sequence[User]) -> int:
-    """Insert users, or replace those that are known."""
+    """Insert users, or replace those that exist."""
     last = {user.user_id: user for user in batch}
     rows = [from_user(user, transaction.project, transaction.version) for user in last.values()]
     INSERT_USERS.run(transaction.connection, rows)
@@ -45,31 +45,31 @@ def put_users(transaction: Transaction, batch: Sequence[User]) -> int:
 def patch_item(
     transaction: Transaction, item_id: str, content: Mapping[str, Any] | None, available: bool | None
 ) -> Item | None:
-    """Merge ``content`` into what is known of an item, a null removing its key; None if there is no such item."""
-    known = item(transaction.connection, transaction.project, item_id)
-    if known is None:
+    """Merge ``content`` into an item's, a null removing its key; None if there is no such item."""
+    old = item(transaction.connection, transaction.project, item_id)
+    if old is None:
         return None
     new = Item(
         item_id,
-        without_nulls({**known.content, **(content or {})}),
-        known.available if available is None else available,
+        without_nulls({**old.content, **(content or {})}),
+        old.available if available is None else available,
     )
     put_items(transaction, [new])
     return new
 
 
 def patch_user(transaction: Transaction, user_id: str, content: Mapping[str, Any]) -> User | None:
-    """Merge ``content`` into what is known of a user, a null removing its key; None if there is no such user."""
-    known = user(transaction.connection, transaction.project, user_id)
-    if known is None:
+    """Merge ``content`` into a user's, a null removing its key; None if there is no such user."""
+    old = user(transaction.connection, transaction.project, user_id)
+    if old is None:
         return None
-    new = User(user_id, without_nulls({**known.content, **content}))
+    new = User(user_id, without_nulls({**old.content, **content}))
     put_users(transaction, [new])
     return new
 
 
 def delete_item(transaction: Transaction, item_id: str) -> bool:
-    """Mark an item as deleted; its events stay, and what they mean with it. False if there is no such item."""
+    """Mark an item as deleted; its events and content stay. False if there is no such item."""
     deleted = transaction.connection.execute(
         update(items)
         .where(items.c.project == transaction.project, items.c.item_id == item_id, items.c.deleted.is_(False))
@@ -80,15 +80,15 @@ def delete_item(transaction: Transaction, item_id: str) -> bool:
 
 def item(connection: Connection, project: int, item_id: str) -> Item | None:
     """Return an item that is not deleted."""
-    one = select(*ITEM_COLUMNS).where(
+    query = select(*ITEM_COLUMNS).where(
         items.c.project == project, items.c.item_id == item_id, items.c.deleted.is_(False)
     )
-    row = connection.execute(one).one_or_none()
+    row = connection.execute(query).one_or_none()
     return None if row is None else to_item(row)
 
 
 def user(connection: Connection, project: int, user_id: str) -> User | None:
-    """Return what is known of a user."""
+    """Return a user; None if there is none."""
     row = connection.execute(
         select(*USER_COLUMNS).where(users.c.project == project, users.c.user_id == user_id)
     ).one_or_none()

@@ -1,4 +1,4 @@
-"""How a worker keeps up: what is newer than what it has seen."""
+"""What is newer than the version that a worker has seen."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ def _last_whole(connection: Connection, table: Table, project: int, since: int, 
         .offset(limit)
         .limit(1)
     )
-    found = connection.execute(beyond).scalar()
-    return newest if found is None else found - 1
+    first_beyond = connection.execute(beyond).scalar()
+    return newest if first_beyond is None else first_beyond - 1

@@ -14,7 +14,7 @@ _INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt
 KNOWN: dict[str, Any] = {
     str(dtype): dtype for dtype in (pl.String, pl.Boolean, pl.Float32, pl.Float64, _LABELS, *_INTEGERS)
 }
-"""The types of columns that are remembered, by name."""
+"""The column types that the store knows, by name."""
 
 
 def frame(rows: Sequence[Mapping[str, Any] | None], remembered: Mapping[str, str]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What can go wrong with a database, in one line that says what to do."""
+"""Errors of the database, in one line that says what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class StoreError(PoiseError):
 
 
 class StoreFull(StoreError):  # noqa: N818
-    """More waits to be written than the store holds in memory: send it again in a moment."""
+    """More rows are waiting to be written than the store holds in memory: send them again in a moment."""
 
 
 _SQLITE = {
@@ -41,14 +41,14 @@ _POSTGRESQL = {
 
 @contextmanager
 def explained(label: str) -> Iterator[None]:
-    """Raise in one line what a database raises in the block. See :func:`explain`."""
+    """Replace what a database raises in the block by an error of one line. See :func:`explain`."""
     try:
         yield
     except Exception as error:
-        told = explain(error, label)
-        if told is error:
+        explained_error = explain(error, label)
+        if explained_error is error:
             raise
-        raise told from error
+        raise explained_error from error
 
 
 def explain(error: Exception, label: str) -> Exception:
@@ -56,11 +56,11 @@ def explain(error: Exception, label: str) -> Exception:
 
     Args:
         error: from SQLAlchemy or the driver.
-        label: the database as people know it, without a password.
+        label: the name of the database for messages, without a password.
 
     Returns:
-        a :class:`poise.errors.DataError` if the values cannot be kept by any database, else a :class:`StoreError`; what
-        no database raised as it is.
+        a :class:`poise.errors.DataError` if no database accepts the values, else a :class:`StoreError`; an error that
+        does not come from a database as it is.
     """
     home = type(error).__module__.partition(".")[0]
     if home not in ("sqlalchemy", "sqlite3", "psycopg") and not isinstance(error, OverflowError | UnicodeError):
@@ -79,7 +79,7 @@ def explain(error: Exception, label: str) -> Exception:
 
 
 def is_gone(error: Exception) -> bool:
-    """Tell whether the connection to a server broke or could not be made, so that a new one may do."""
+    """Return whether the connection to a server broke or could not be made, so that a new one may help."""
     if not isinstance(error, DBAPIError):
         return False
     unreachable = ("OperationalError", "ConnectionTimeout", "AdminShutdown", "CannotConnectNow", "CrashShutdown")
@@ -89,12 +89,12 @@ def is_gone(error: Exception) -> bool:
 
 
 def is_locked(error: Exception) -> bool:
-    """Tell whether another program kept the database locked for longer than we wait."""
+    """Return whether another program kept the database locked for longer than we wait."""
     return isinstance(error, DBAPIError) and "is locked" in str(error.orig)
 
 
 def _is_wrong_value(error: Exception, cause: object) -> bool:
-    """Tell a value that no database takes: a NUL, half a surrogate pair, a number beyond 64 bits."""
+    """Return whether a value is one that no database takes: a NUL, half a surrogate pair, a number over 64 bits."""
     if isinstance(cause, OverflowError | ValueError | TypeError):
         return True
     if not isinstance(error, DBAPIError):

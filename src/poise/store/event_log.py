@@ -1,4 +1,4 @@
-"""Events: added once each, and read as histories, as feedback and as counts."""
+"""Events: each is added once; read as histories, as feedback and as counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HISTORY = (  # made once: to make a statement takes longer than to run it
 
 
 def add(transaction: Transaction, batch: Sequence[Event]) -> Added:
-    """Insert events whose ``event_id`` is not known, nor stands twice in ``batch``."""
+    """Insert events whose ``event_id`` is neither stored yet nor twice in ``batch``."""
     rows = [from_event(event, transaction.project, transaction.version) for event in batch]
     accepted = INSERT_EVENTS.run(transaction.connection, rows)
     return Added(accepted, len(batch) - accepted)
@@ -32,9 +32,9 @@ def add(transaction: Transaction, batch: Sequence[Event]) -> Added:
 def history(connection: Connection, project: int, user_id: str, limit: int) -> list[Event]:
     """Return the newest ``limit`` events of a user, the oldest first."""
     rows = connection.execute(_HISTORY, {"project": project, "user_id": user_id, "limit": limit}).all()
-    found = [to_event(row) for row in rows]
-    found.reverse()
-    return found
+    newest = [to_event(row) for row in rows]
+    newest.reverse()
+    return newest
 
 
 def feedback(connection: Connection, project: int, request_id: str) -> list[Event]:
@@ -44,7 +44,7 @@ def feedback(connection: Connection, project: int, request_id: str) -> list[Even
 
 
 def latest_users(connection: Connection, project: int, limit: int) -> list[str]:
-    """Return whose events arrived last, the latest first, of the newest few thousand events."""
+    """Return the users whose events arrived last, the latest first, among the newest few thousand events."""
     newest = (
         select(events.c.user_id, events.c.id)
         .where(events.c.project == project)
@@ -52,8 +52,8 @@ def latest_users(connection: Connection, project: int, limit: int) -> list[str]:
         .limit(_NEWEST)
         .subquery()
     )
-    found = select(newest.c.user_id).group_by(newest.c.user_id).order_by(func.max(newest.c.id).desc())
-    return list(connection.scalars(found.limit(limit)))
+    latest = select(newest.c.user_id).group_by(newest.c.user_id).order_by(func.max(newest.c.id).desc())
+    return list(connection.scalars(latest.limit(limit)))
 
 
 def counts_by_day(connection: Connection, project: int, since: int) -> list[tuple[str, str, int, int]]:

@@ -1,4 +1,4 @@
-"""API keys: a token that is shown once, and its hash."""
+"""API keys: the token is shown once, and only its hash is stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from poise.store.notes import now
+from poise.store.clock import now
 from poise.store.records import Key
 from poise.store.sql.rows import dump
 from poise.store.sql.tables import keys
@@ -24,9 +24,9 @@ _NOBODY = secrets.token_bytes(32)  # compared with where there is no such key, s
 
 
 def create(transaction: Transaction, name: str, scopes: Sequence[str], key_id: str, secret: str) -> Key:
-    """Keep the hash of a new secret.
+    """Store the hash of a new secret.
 
-    The secret has 256 bits by chance, so that no slow hash is needed to keep it from being guessed.
+    The secret has 256 random bits, so that no slow hash is needed against guessing.
     """
     key = Key(key_id, name, tuple(scopes), now())
     transaction.connection.execute(
@@ -44,7 +44,7 @@ def create(transaction: Transaction, name: str, scopes: Sequence[str], key_id: s
 
 
 def revoke(transaction: Transaction, key_id: str) -> bool:
-    """Make a key invalid from now on; False if there is no valid key of this id."""
+    """Revoke a key from now on; False if there is no valid key with this id."""
     revoked = transaction.connection.execute(
         update(keys)
         .where(keys.c.project == transaction.project, keys.c.key_id == key_id, keys.c.revoked.is_(None))
@@ -55,12 +55,12 @@ def revoke(transaction: Transaction, key_id: str) -> bool:
 
 def every(connection: Connection, project: int) -> list[Key]:
     """Return all keys, the oldest first."""
-    found = select(*_COLUMNS).where(keys.c.project == project).order_by(keys.c.created, keys.c.key_id)
-    return [_key(row) for row in connection.execute(found)]
+    oldest_first = select(*_COLUMNS).where(keys.c.project == project).order_by(keys.c.created, keys.c.key_id)
+    return [_key(row) for row in connection.execute(oldest_first)]
 
 
 def check(connection: Connection, project: int, token: str) -> Key | None:
-    """Return the valid key that ``token`` belongs to, else None, in a time that tells nothing of the secret."""
+    """Return the valid key that ``token`` belongs to, else None, in a time that does not depend on the secret."""
     prefix, _, rest = token.replace("\0", "").partition("_")
     key_id, _, secret = rest.partition("_")
     row = connection.execute(_CHECK, {"project": project, "key_id": key_id}).one_or_none()

@@ -1,4 +1,4 @@
-"""A data set into the store, whole or not at all."""
+"""Loading a data set into the store, in one transaction."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from poise.progress import track
 from poise.store.catalogue import put_items, put_users
 from poise.store.coerce import KNOWN
 from poise.store.errors import StoreError
-from poise.store.notes import put_setting, setting
 from poise.store.records import Item, User
+from poise.store.settings import put_setting, setting
 from poise.store.sql.rows import INSERT_EVENTS, dump, without_nulls
 from poise.store.writer import Transaction
 
-CATALOGUE = "catalogue"  # the setting that remembers what cannot be told from the rows
+CATALOGUE = "catalogue"  # the setting that holds what cannot be told from the rows
 
 _ROWS = 10_000  # in one version, so that a follower can take them in parts
 
@@ -39,18 +39,18 @@ def load(transaction: Transaction, data: Dataset) -> int:
     context = _storable(data.events.context)
     put_setting(transaction, CATALOGUE, _catalogue(data, items, users, context))
     shown = may_be_shown(items).to_list() if items.width else [True] * data.n_items
-    for at, (ids, contents) in enumerate(_parts(data.item_ids.series, items)):
+    for part_number, (ids, contents) in enumerate(_parts(data.item_ids.series, items)):
         transaction.bump_version()
-        may = shown[at * _ROWS : (at + 1) * _ROWS]
+        may = shown[part_number * _ROWS : (part_number + 1) * _ROWS]
         put_items(transaction, [Item(*three) for three in zip(ids, contents, may, strict=True)])
     for ids, contents in _parts(data.user_ids.series, users):
         transaction.bump_version()
         put_users(transaction, [User(*pair) for pair in zip(ids, contents, strict=True)])
-    known = _event_ids(data)
+    event_ids = _event_ids(data)
     for start in track(range(0, data.n_events, _ROWS), "loading", unit="0,000 events"):
         transaction.bump_version()
         part = slice(start, start + _ROWS)
-        rows = _event_rows(transaction, data, context, known[part], part)
+        rows = _event_rows(transaction, data, context, event_ids[part], part)
         INSERT_EVENTS.run(transaction.connection, rows)
     return data.n_events
 
@@ -73,7 +73,7 @@ def _catalogue(data: Dataset, items: pl.DataFrame, users: pl.DataFrame, context:
 
 
 def _storable(table: pl.DataFrame) -> pl.DataFrame:
-    """Bring columns to types that JSON can hold and that are remembered; NaN becomes null."""
+    """Cast columns to types that JSON can hold and whose names are stored; NaN becomes null."""
     columns = []
     for column in table.get_columns():
         if str(column.dtype) not in KNOWN:
@@ -91,7 +91,7 @@ def _parts(ids: pl.Series, table: pl.DataFrame) -> Iterator[tuple[list[str], lis
 
 
 def _event_rows(
-    transaction: Transaction, data: Dataset, context: pl.DataFrame, known: list[str], part: slice
+    transaction: Transaction, data: Dataset, context: pl.DataFrame, event_ids: list[str], part: slice
 ) -> list[tuple[Any, ...]]:
     log = data.events
     users, items, behaviours = (
@@ -107,12 +107,12 @@ def _event_rows(
     times = log.timestamp[part].tolist()
     size = len(times)
     nothing = [None] * size
-    own = [transaction.project] * size, [transaction.version] * size
-    return list(zip(*own, users, items, behaviours, values, times, known, contexts, nothing, strict=True))
+    constants = [transaction.project] * size, [transaction.version] * size
+    return list(zip(*constants, users, items, behaviours, values, times, event_ids, contexts, nothing, strict=True))
 
 
 def _event_ids(data: Dataset) -> list[str]:
-    """Return ids by which the same events are known when a later file has them again."""
+    """Return ids by which the same events are recognised in a later file."""
     log = data.events
     frame = pl.DataFrame(
         {

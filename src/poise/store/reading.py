@@ -1,84 +1,101 @@
-"""The store as a data set, to learn from."""
+"""Read the store as a data set, to fit models on."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
 
 from poise.data.dataset import Dataset, Kind
 from poise.data.ingest.indexing import RESERVED, index
+from poise.data.outcomes import join_outcomes
 from poise.data.schema import column_types as kinds_of
 from poise.data.vocabulary import Vocabulary
 from poise.store import coerce
 from poise.store.changes import version
+from poise.store.impression_log import read_log
 from poise.store.loading import CATALOGUE
-from poise.store.notes import setting
+from poise.store.settings import setting
 from poise.store.sql.database import Database
+from poise.store.sql.stream import stream_rows
 from poise.store.sql.tables import events, items, users
 
-_AT_ONCE = 50_000  # rows
-
+_REQUEST = "\0request_id"  # a column that no context can have
 _EVENTS = {
     "user_id": pl.String,
     "item_id": pl.String,
     "behaviour": pl.String,
     "value": pl.Float32,
     "timestamp": pl.Int64,
+    _REQUEST: pl.String,
 }
 
 
 def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
-    """Read the events, items and users of one moment, and the version of it.
+    """Read the events, items, users and impressions of one moment, and the version of it.
 
     A data set that was loaded comes out as it went in. Items and users that were put later follow in order of arrival,
-    then those that only the events speak of, sorted; deleted items are there as long as events speak of them. Columns
-    that the loaded data had keep their kinds, and a value that does not fit is null. What other columns hold is
-    guessed.
+    then those that only events mention, sorted; deleted items are included as long as events mention them. Columns of
+    the loaded data keep their kinds, and a value that does not fit is null. The kinds of other columns are guessed.
+    Impressions come with the events that followed them, by :func:`poise.data.outcomes.join_outcomes`.
 
     Raises:
         DataError: there are no events.
         StoreError: the database cannot be read.
     """
     with database.snapshot() as connection:
-        upto = version(connection, project)
-        known = setting(connection, project, CATALOGUE) or {}
-        log = _events(connection, project, known)
-        item_rows = _tuples(
+        newest_version = version(connection, project)
+        catalogue = setting(connection, project, CATALOGUE) or {}
+        log = _events(connection, project, catalogue)
+        item_rows = stream_rows(
             connection,
             select(items.c.item_id, items.c.content, items.c.deleted)
             .where(items.c.project == project)
             .order_by(items.c.id),
         )
-        user_rows = _tuples(
+        user_rows = stream_rows(
             connection,
             select(users.c.user_id, users.c.content).where(users.c.project == project).order_by(users.c.id),
         )
         used = set(log["item_id"].unique()) if log.height else set()
         item_table, item_kinds = _table(
-            "items", ((row[0], row[1]) for part in item_rows for row in part if not row[2] or row[0] in used), known
+            "items", ((row[0], row[1]) for part in item_rows for row in part if not row[2] or row[0] in used), catalogue
         )
-        user_table, user_kinds = _table("users", (row for part in user_rows for row in part), known)
-    data = index(
-        log,
-        item_table,
-        user_table,
-        item_kinds=item_kinds,
-        user_kinds=user_kinds,
-        title_column=_title_column(item_table.columns, known),
-        name=known.get("name", "live"),
-    )
-    return _as_loaded(data, known.get("behaviours", [])), upto
+        user_table, user_kinds = _table("users", (row for part in user_rows for row in part), catalogue)
+        data = index(
+            log,
+            item_table,
+            user_table,
+            item_kinds=item_kinds,
+            user_kinds=user_kinds,
+            title_column=_title_column(item_table.columns, catalogue),
+            name=catalogue.get("name", "live"),
+        )
+        impressions = read_log(
+            connection, project, data.item_ids, data.user_ids, context_types=catalogue.get("context_columns", {})
+        )
+    data, request_ids = _without_request_ids(_as_loaded(data, catalogue.get("behaviours", [])))
+    if impressions is not None:
+        data = replace(data, impressions=join_outcomes(impressions, data.events, request_ids))
+    return data, newest_version
 
 
-def _events(connection: Connection, project: int, known: Mapping[str, Any]) -> pl.DataFrame:
-    rows = _tuples(
+def _without_request_ids(data: Dataset) -> tuple[Dataset, pl.Series | None]:
+    """Take the requests that events name out of their context; they stood there to be put in order with the events."""
+    context = data.events.context
+    if _REQUEST not in context.columns:
+        return data, None
+    rest = context.drop(_REQUEST) if context.width > 1 else pl.DataFrame()
+    return replace(data, events=replace(data.events, context=rest)), context[_REQUEST]
+
+
+def _events(connection: Connection, project: int, catalogue: Mapping[str, Any]) -> pl.DataFrame:
+    rows = stream_rows(
         connection,
         select(
             events.c.user_id,
@@ -86,6 +103,7 @@ def _events(connection: Connection, project: int, known: Mapping[str, Any]) -> p
             events.c.behaviour,
             events.c.value,
             events.c.time,
+            events.c.request_id,
             events.c.context,
         )
         .where(events.c.project == project)
@@ -104,28 +122,32 @@ def _events(connection: Connection, project: int, known: Mapping[str, Any]) -> p
         )
         contexts.append(context)
     log = pl.concat(parts) if parts else pl.DataFrame(schema=_EVENTS)
-    if not known.get("has_time", True):
+    if log[_REQUEST].null_count() == log.height:
+        log = log.drop(_REQUEST)
+    if not catalogue.get("has_time", True):
         log = log.drop("timestamp")
-    remembered = known.get("context_columns", {})
-    if not remembered and all(one is None for part in contexts for one in part):
+    remembered = catalogue.get("context_columns", {})
+    if not remembered and all(text is None for part in contexts for text in part):
         return log
-    texts = [one for part in contexts for one in part]
-    objects = {one: None if one is None else json.loads(one) for one in set(texts)}  # many are the same
-    table = coerce.frame([objects[one] for one in texts], remembered)
+    texts = [text for part in contexts for text in part]
+    objects = {text: None if text is None else json.loads(text) for text in set(texts)}  # many are the same
+    table = coerce.frame([objects[text] for text in texts], remembered)
     return pl.concat(
         [log, table.rename({name: f"context_{name}" for name in RESERVED if name in table.columns})], how="horizontal"
     )
 
 
-def _table(table: str, rows: Iterator[Sequence[Any]], known: Mapping[str, Any]) -> tuple[pl.DataFrame, dict[str, Kind]]:
+def _table(
+    table: str, rows: Iterator[Sequence[Any]], catalogue: Mapping[str, Any]
+) -> tuple[pl.DataFrame, dict[str, Kind]]:
     """Make the items or the users, with their columns in the form of their kinds, and the kinds."""
     key = "item_id" if table == "items" else "user_id"
     ids, contents = [], []
     for outer, content in rows:
         ids.append(outer)
         contents.append(json.loads(content))
-    remembered = known.get(f"{key[:-3]}_columns", {})
-    kinds: dict[str, Kind] = dict(known.get(f"{key[:-3]}_kinds", {}))
+    remembered = catalogue.get(f"{key[:-3]}_columns", {})
+    kinds: dict[str, Kind] = dict(catalogue.get(f"{key[:-3]}_kinds", {}))
     columns = coerce.frame(contents, remembered).drop(key, strict=False)
     new = columns.drop(list(remembered))
     if new.width:
@@ -135,35 +157,24 @@ def _table(table: str, rows: Iterator[Sequence[Any]], known: Mapping[str, Any]) 
     return pl.DataFrame([pl.Series(key, ids, dtype=pl.String), *columns.get_columns()]), kinds
 
 
-def _title_column(columns: Sequence[str], known: Mapping[str, Any]) -> str | None:
-    if known.get("title_column") is None and "title" in columns and "title" not in known.get("item_columns", {}):
+def _title_column(columns: Sequence[str], catalogue: Mapping[str, Any]) -> str | None:
+    if (
+        catalogue.get("title_column") is None
+        and "title" in columns
+        and "title" not in catalogue.get("item_columns", {})
+    ):
         return "title"
-    return known.get("title_column")
+    return catalogue.get("title_column")
 
 
 def _as_loaded(data: Dataset, behaviours: Sequence[str]) -> Dataset:
     """Give behaviours the codes that they had when they were loaded, and new ones those behind."""
-    found = data.behaviour_ids.series.to_list()
-    names = [*behaviours, *(name for name in found if name not in behaviours)]
+    present = data.behaviour_ids.series.to_list()
+    names = [*behaviours, *(name for name in present if name not in behaviours)]
     items, users = (table if table.width else pl.DataFrame() for table in (data.items, data.users))
     data = replace(data, items=items, users=users)
-    if names == found or len(names) > 255:
+    if names == present or len(names) > 255:
         return data
     ids = Vocabulary(names)
-    code = np.concatenate([[0], ids.index(found)]).astype(np.uint8)
+    code = np.concatenate([[0], ids.index(present)]).astype(np.uint8)
     return replace(data, behaviour_ids=ids, events=replace(data.events, behaviour=code[data.events.behaviour]))
-
-
-def _tuples(connection: Connection, question: Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
-    """Yield rows as the driver gives them, many at a time, without an object for each."""
-    compiled = question.compile(connection)
-    values = compiled.params
-    driver: Any = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite":
-        cursor, parameters = driver.cursor(), [values[name] for name in compiled.positiontup or ()]
-    else:  # a cursor with a name stays with the server and hands over only what is fetched
-        cursor, parameters = driver.cursor("poise_rows"), values
-    with closing(cursor):
-        cursor.execute(str(compiled), parameters)
-        while part := cursor.fetchmany(_AT_ONCE):
-            yield part

@@ -1,8 +1,8 @@
-"""What goes into the store and comes out of it. Times are milliseconds since 1970 in UTC."""
+"""The records of the store. Times are milliseconds since 1970 in UTC."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,14 +12,14 @@ class Event:
     """Somebody did something with an item.
 
     Attributes:
-        user_id: who.
-        item_id: with what.
+        user_id: who acted.
+        item_id: the item.
         behaviour: what they did, such as ``view``.
-        value: how much, such as a rating; None if nothing was said.
-        time: when.
-        event_id: by which it is known when it is sent again; None for an event that cannot be told from another.
+        value: such as a rating; None if there is none.
+        time: of the event.
+        event_id: recognises the event when it is sent again; None for an event that cannot be told from another.
         context: where and how it happened: strings, numbers and booleans by name.
-        request_id: of the recommendation that it answers.
+        request_id: the recommendation that it answers.
     """
 
     user_id: str
@@ -43,7 +43,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """What is known of a user: columns by name."""
+    """A user: columns by name."""
 
     user_id: str
     content: Mapping[str, Any]
@@ -58,12 +58,19 @@ class Impression:
         offset: how many items of the request were shown on pages before.
         user_id: to whom; None for a history without a name.
         time: when.
-        scenario: where it was shown, such as ``home``.
+        scenario: the surface that it was shown on, such as ``home``.
         run: which fitted pipeline answered.
         stage: how far it came: ``ranker``, ``retrieval``, ``popular`` or ``cached``.
         items: the ids that were shown, the best first.
         scores: of each.
         probabilities: with which each was shown.
+        sources: the retriever or the stage that brought each.
+        policy_version: a short hash of the policy's options; empty where it is not known.
+        arm: of the experiment that the request was in; None outside of one.
+        context: where and how it was asked: strings, numbers and booleans by name.
+        filters: that the request set, as JSON.
+        features: that the ranker saw, as JSON; None where it saw none.
+        n_eligible: how many items could have been shown; None where it is not known.
     """
 
     request_id: str
@@ -76,11 +83,18 @@ class Impression:
     items: list[str]
     scores: list[float]
     probabilities: list[float]
+    sources: list[str]
+    policy_version: str = ""
+    arm: str | None = None
+    context: Mapping[str, Any] | None = None
+    filters: Sequence[Any] | None = None
+    features: Any = None
+    n_eligible: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many events of a batch are now durable for the first time, and how many were known."""
+    """How many events of a batch are newly stored, and how many were stored before."""
 
     accepted: int
     duplicates: int
@@ -91,11 +105,11 @@ class Erasure:
     """The receipt of an erasure.
 
     Attributes:
-        receipt_id: what to call it by.
-        subject: a salted hash of the user's id, so that who knows the id can find the receipt, and nobody else the id.
-        time: when.
+        receipt_id: identifies the receipt.
+        subject: a salted hash of the user's id: with the id one finds the receipt, but not the id from the receipt.
+        time: of the erasure.
         counts: how many rows of each kind were erased.
-        runs: the fitted pipelines that still hold what was learnt from the user.
+        runs: the fitted pipelines that were trained on the user's events.
     """
 
     receipt_id: str
@@ -113,8 +127,8 @@ class Key:
         key_id: the part of the token that may be shown.
         name: what people call it.
         scopes: what it allows.
-        created: when.
-        revoked: since when it is not valid; None for a valid one.
+        created: the time it was made.
+        revoked: the time from which it is not valid; None for a valid one.
     """
 
     key_id: str
@@ -125,8 +139,8 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """A line of the audit log: who did what, and when."""
+class AuditEntry:
+    """An entry of the audit log: who did what, and when."""
 
     time: int
     actor: str
@@ -135,8 +149,8 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class RunFigures:
-    """What became of what a run has shown.
+class RunMetrics:
+    """How many items a run has shown, and how much feedback came.
 
     Attributes:
         requests: how many it answered; further pages of one do not count.

@@ -10,17 +10,28 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, select
 
 from poise.data.dataset import Dataset
-from poise.store import catalogue, changes, erasure, event_log, impression_log, keys, loading, notes, reading
+from poise.store import (
+    audit_log,
+    catalogue,
+    changes,
+    erasure,
+    event_log,
+    impression_log,
+    keys,
+    loading,
+    reading,
+    settings,
+)
 from poise.store.records import (
-    Act,
     Added,
+    AuditEntry,
     Changes,
     Erasure,
     Event,
     Impression,
     Item,
     Key,
-    RunFigures,
+    RunMetrics,
     User,
 )
 from poise.store.sql.database import Database
@@ -32,14 +43,15 @@ Answer = TypeVar("Answer")
 
 
 class Store:
-    """The live log of one project: events, items, users, what was shown, settings, keys, receipts of erasures.
+    """The live log of one project: events, items, users, impressions, settings, keys and receipts of erasures.
 
-    What writes returns a future: when it is done, the data is on the disk. All writes go through one thread, which
-    commits together what waits; callbacks of the futures run in it and must be quick. What reads does so at once, from
-    any thread. Several stores, in several processes too, may be open on one database; projects do not see each other.
+    Methods that write return a future: when it is done, the data is on the disk. All writes go through one thread,
+    which commits waiting writes together; callbacks of the futures run in that thread and must be quick. Methods that
+    read do so at once, in the calling thread. Several stores, also in several processes, may be open on one database;
+    projects do not see each other.
 
     A future that fails holds a :class:`poise.store.StoreError` (the database cannot be written to now) or a
-    :class:`poise.errors.DataError` (the values are such as no database takes); every method that reads may raise a
+    :class:`poise.errors.DataError` (no database accepts these values); every method that reads may raise a
     ``StoreError``. Make one with :meth:`open`.
     """
 
@@ -51,7 +63,7 @@ class Store:
 
     @classmethod
     def open(cls, url: str | Path, project: str = "default", *, capacity: int = 200_000) -> Store:
-        """Open a store; the database file, its tables and the project are made if they are not there.
+        """Open a store; the database file, its tables and the project are created if they do not exist.
 
         Args:
             url: the path of a SQLite file, or ``postgresql://user:password@host/database``.
@@ -60,7 +72,7 @@ class Store:
 
         Raises:
             StoreError: the database cannot be opened, or a newer version wrote it.
-            UsageError: it is another kind of URL.
+            UsageError: the URL is of another kind.
         """
         database = Database(url)
         try:
@@ -72,7 +84,7 @@ class Store:
         return cls(database, number, salt, capacity=capacity)
 
     def close(self) -> None:
-        """Write what waits, and close the database."""
+        """Write what is still waiting, and close the database."""
         self._writer.close()
         self._database.close()
 
@@ -88,33 +100,33 @@ class Store:
 
     @property
     def pending(self) -> int:
-        """How many rows wait to be written."""
+        """How many rows are waiting to be written."""
         return self._writer.pending
 
     def add_events(self, events: Sequence[Event]) -> Future[Added]:
-        """Add events, each once: one whose ``event_id`` is known, or stands twice here, is counted as a duplicate.
+        """Add events, each once: one whose ``event_id`` was stored before, or occurs twice here, counts as a duplicate.
 
         Raises:
-            StoreFull: too many rows wait to be written.
+            StoreFull: too many rows are waiting to be written.
         """
         return self._writer.submit(lambda transaction: event_log.add(transaction, events), len(events))
 
     def put_items(self, items: Sequence[Item]) -> Future[int]:
-        """Insert items or replace those that are known; gives how many."""
+        """Insert items, or replace those that exist; gives how many."""
         return self._writer.submit(lambda transaction: catalogue.put_items(transaction, items), len(items))
 
     def put_users(self, users: Sequence[User]) -> Future[int]:
-        """Insert users or replace those that are known; gives how many."""
+        """Insert users, or replace those that exist; gives how many."""
         return self._writer.submit(lambda transaction: catalogue.put_users(transaction, users), len(users))
 
     def patch_item(
         self, item_id: str, content: Mapping[str, Any] | None = None, available: bool | None = None
     ) -> Future[Item | None]:
-        """Merge ``content`` into an item's, a null removing its key; gives the item, None if it is not known."""
+        """Merge ``content`` into an item's, a null removing its key; gives the item, None if there is none."""
         return self._writer.submit(lambda transaction: catalogue.patch_item(transaction, item_id, content, available))
 
     def patch_user(self, user_id: str, content: Mapping[str, Any]) -> Future[User | None]:
-        """Merge ``content`` into a user's, a null removing its key; gives the user, None if it is not known."""
+        """Merge ``content`` into a user's, a null removing its key; gives the user, None if there is none."""
         return self._writer.submit(lambda transaction: catalogue.patch_user(transaction, user_id, content))
 
     def delete_item(self, item_id: str) -> Future[bool]:
@@ -125,7 +137,7 @@ class Store:
         """Write down what was shown, within some hundredths of a second; gives how many pages were new.
 
         Raises:
-            StoreFull: too many rows wait to be written.
+            StoreFull: too many rows are waiting to be written.
         """
         return self._writer.submit(
             lambda transaction: impression_log.add_impressions(transaction, impressions, self._salt),
@@ -134,36 +146,37 @@ class Store:
             waits=True,
         )
 
-    def forget_shown(self, before: int) -> Future[int]:
+    def forget_impressions(self, before: int) -> Future[int]:
         """Delete some of what was shown before a time, the oldest first; gives how much: 0 when there is no more."""
         return self._writer.submit(
-            lambda transaction: impression_log.forget_shown(transaction, before), versioned=False
+            lambda transaction: impression_log.forget_impressions(transaction, before), versioned=False
         )
 
     def erase_user(self, user_id: str, runs: Sequence[str], actor: str) -> Future[Erasure]:
-        """Delete all that is known of a user but a receipt. See :func:`poise.store.erasure.erase`.
+        """Delete everything about a user except a receipt. See :func:`poise.store.erasure.erase`.
 
         Args:
-            user_id: whom to forget.
+            user_id: the user to erase.
             runs: the runs that were fitted with the user's events, for the receipt.
-            actor: who wants it, for the audit log.
+            actor: who asked for it, for the audit log.
         """
         return self._writer.submit(lambda transaction: erasure.erase(transaction, user_id, self._salt, runs, actor))
 
     def set(self, name: str, value: Any) -> Future[None]:
-        """Keep a JSON value under a name; followers hear of it."""
-        return self._writer.submit(lambda transaction: notes.put_setting(transaction, name, value))
+        """Store a JSON value under a name; it is part of the changes that other processes read."""
+        return self._writer.submit(lambda transaction: settings.put_setting(transaction, name, value))
 
     def add_audit(self, actor: str, act: str, detail: Mapping[str, Any]) -> Future[None]:
-        """Write down what somebody did. A user should stand in ``detail`` as :meth:`subject` calls them."""
+        """Add an entry to the audit log. Users should appear in ``detail`` as :meth:`subject` calls them."""
         return self._writer.submit(
-            lambda transaction: notes.write_audit(transaction, actor, act, dict(detail)), versioned=False
+            lambda transaction: audit_log.write_audit(transaction, actor, act, dict(detail)), versioned=False
         )
 
     def load(self, data: Dataset) -> int:
-        """Take over a data set: all of it or, if anything goes wrong, nothing. Returns the number of events.
+        """Load a data set: all of it or, if anything goes wrong, nothing. Returns the number of events.
 
-        Vectors are not kept: encoders have a cache of their own. Others' writes wait until it is done.
+        Vectors are not kept, as encoders have a cache of their own, nor are impressions. Others' writes wait until it
+        is done.
 
         Raises:
             StoreError: a data set was loaded before, or the database cannot be written to.
@@ -173,7 +186,7 @@ class Store:
     # Reading
 
     def version(self) -> int:
-        """Return the version: it is raised with every write that followers must hear of."""
+        """Return the version: it grows with every write that other processes must hear of."""
         return self._read(changes.version)
 
     def changes(self, since: int, limit: int = 10_000) -> Changes:
@@ -202,7 +215,7 @@ class Store:
         return self._read(event_log.counts_by_day, since)
 
     def item(self, item_id: str) -> Item | None:
-        """Return an item; None if it is not known, or was deleted."""
+        """Return an item; None if there is none, or it was deleted."""
         return self._read(catalogue.item, item_id)
 
     def items(self, after: str | None = None, limit: int = 100) -> list[Item]:
@@ -218,32 +231,32 @@ class Store:
         return self._read(catalogue.deleted_items)
 
     def user(self, user_id: str) -> User | None:
-        """Return what is known of a user; None if that is nothing."""
+        """Return a user; None if nothing is known about them."""
         return self._read(catalogue.user, user_id)
 
     def users(self, after: str | None = None, limit: int = 100) -> list[User]:
         """Return users in the order of their ids, from the one behind ``after`` on."""
         return self._read(catalogue.users_page, after, limit)
 
-    def impression(self, request_id: str) -> list[Impression]:
+    def impressions(self, request_id: str) -> list[Impression]:
         """Return the pages of a request, in order."""
         return self._read(impression_log.pages, request_id)
 
-    def shown(self, user_id: str, limit: int = 20) -> list[Impression]:
+    def impressions_of(self, user_id: str, limit: int = 20) -> list[Impression]:
         """Return the newest ``limit`` pages that a user was shown, the newest first."""
-        return self._read(impression_log.shown_to, user_id, limit)
+        return self._read(impression_log.impressions_of, user_id, limit)
 
-    def run_figures(self) -> dict[str, RunFigures]:
-        """Return by run what it has shown, and how often that was answered."""
-        return self._read(impression_log.run_figures)
+    def run_metrics(self) -> dict[str, RunMetrics]:
+        """Return by run how many items it has shown, and how much feedback came."""
+        return self._read(impression_log.run_metrics)
 
     def setting(self, name: str) -> Any | None:
         """Return the value that was set last; None if none was."""
-        return self._read(notes.setting, name)
+        return self._read(settings.setting, name)
 
-    def audit(self, limit: int = 100) -> list[Act]:
-        """Return the newest lines of the audit log, the newest first."""
-        return self._read(notes.read_audit, limit)
+    def audit(self, limit: int = 100) -> list[AuditEntry]:
+        """Return the newest entries of the audit log, the newest first."""
+        return self._read(audit_log.read_audit, limit)
 
     def erasures(self) -> list[Erasure]:
         """Return the receipts of all erasures, the oldest first."""
@@ -262,7 +275,7 @@ class Store:
         return self.snapshot()[0]
 
     def snapshot(self) -> tuple[Dataset, int]:
-        """Return everything as a data set, and the version up to which it goes."""
+        """Return everything as a data set, and its version."""
         return reading.read_dataset(self._database, self._project)
 
     # Keys
@@ -272,7 +285,7 @@ class Store:
         return self._read(keys.every)
 
     def create_key(self, name: str, scopes: Sequence[str]) -> tuple[Key, str]:
-        """Make an API key; returns it with its token, which is shown now and never again."""
+        """Create an API key; returns it with its token, which is shown now and never again."""
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         key = self._writer.submit(
             lambda transaction: keys.create(transaction, name, scopes, key_id, secret), versioned=False
@@ -280,11 +293,11 @@ class Store:
         return key, keys.token(key_id, secret)
 
     def revoke_key(self, key_id: str) -> bool:
-        """Make an API key invalid; False if there is no valid one of this id."""
+        """Revoke an API key; False if there is no valid key with this id."""
         return self._writer.submit(lambda transaction: keys.revoke(transaction, key_id), versioned=False).result()
 
     def check_key(self, token: str) -> Key | None:
-        """Return the valid key that a token belongs to, else None, in a time that tells nothing of the secret."""
+        """Return the valid key that a token belongs to, else None, in a time that does not depend on the secret."""
         return self._read(keys.check, token)
 
     def _read(self, question: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -292,19 +305,19 @@ class Store:
 
 
 def _project(database: Database, name: str) -> tuple[int, bytes]:
-    """Return the number and the salt of a project, which is made if it is not there."""
+    """Return the number and the salt of a project, which is created if it does not exist."""
 
     def find(connection: Connection) -> tuple[int, bytes] | None:
         row = connection.execute(select(projects.c.id, projects.c.salt).where(projects.c.name == name)).one_or_none()
         return None if row is None else (row[0], bytes(row[1]))
 
-    found = database.read(find)
-    if found is None:
+    known_project = database.read(find)
+    if known_project is None:
         with database.transaction() as connection:
             connection.execute(
                 database.insert(projects).on_conflict_do_nothing(),
                 {"name": name, "version": 0, "salt": secrets.token_bytes(32)},
             )
-            found = find(connection)
-    assert found is not None
-    return found
+            known_project = find(connection)
+    assert known_project is not None
+    return known_project

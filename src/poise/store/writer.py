@@ -1,4 +1,4 @@
-"""One thread that writes: whatever waits is committed together."""
+"""One thread that writes: all waiting jobs are committed together."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class _UnknownOutcomeError(StoreError):
 
 @dataclass
 class Transaction:
-    """What a job writes with.
+    """The transaction that a job writes in.
 
     Attributes:
         connection: in a transaction.
-        database: whose connection it is.
+        database: that the connection belongs to.
         project: the number of the project.
-        version: that the rows of this transaction carry; 0 where no job of it makes a version.
+        version: of the rows of this transaction; 0 where none of its jobs makes a version.
     """
 
     connection: Connection
@@ -63,9 +63,9 @@ class Transaction:
     truncate: bool = False  # whether what it overwrote must leave SQLite's write-ahead log too
 
     def bump_version(self) -> None:
-        """Go on to the next version.
+        """Begin the next version.
 
-        The row stays locked until the commit, so that versions become visible in their order and without a gap.
+        The row stays locked until the commit, so that versions become visible in order and without gaps.
         """
         self.version = self.connection.execute(_RAISE, {"project": self.project}).scalar_one()
 
@@ -106,7 +106,7 @@ class Writer:
 
     @property
     def pending(self) -> int:
-        """How many rows wait, those included that are just being written."""
+        """How many rows are waiting or being written."""
         return self._pending
 
     def submit(
@@ -118,18 +118,18 @@ class Writer:
         waits: bool = False,
         alone: bool = False,
     ) -> Future[Answer]:
-        """Have ``run`` called in a transaction of the writer.
+        """Queue a job: ``run`` is called in a transaction of the writer.
 
         Args:
-            run: writes, and returns what the future gives once that is durable. It may be called a second time, if the
-                first transaction failed.
+            run: writes, and returns the result of the future, given once the write is durable. It may be called a
+                second time, if the first transaction failed.
             rows: about how many rows it writes.
-            versioned: whether followers must hear of it.
-            waits: whether it may wait for others a little, since nobody waits for it.
-            alone: whether it must have a transaction of its own.
+            versioned: whether other processes must hear of it.
+            waits: whether it may be delayed a little to join other jobs, since nobody waits for its result.
+            alone: whether it needs a transaction of its own.
 
         Raises:
-            StoreFull: too much waits already.
+            StoreFull: too many rows are waiting already.
             StoreError: the store was closed.
         """
         job = _Job(run, max(rows, 1), versioned, waits, alone)
@@ -148,7 +148,7 @@ class Writer:
         return job.future
 
     def close(self) -> None:
-        """Write what waits, and end the thread."""
+        """Write what is still waiting, and end the thread."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -171,7 +171,7 @@ class Writer:
         self._sign_off()
 
     def _take(self) -> list[_Job[Any]]:
-        """Wait for jobs and return those that go into the next transaction; none if it is time for something else."""
+        """Wait for jobs and return those of the next transaction; none if the writer closes or a checkpoint is due."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closing, timeout=_AGAIN if self._truncate else None)
             if self._jobs and not self._urgent and not self._closing:
@@ -200,23 +200,23 @@ class Writer:
                 job.future.set_result(answer)
 
     def _one_by_one(self, jobs: Sequence[_Job[Any]]) -> None:
-        for at, job in enumerate(jobs):
+        for index, job in enumerate(jobs):
             try:
                 answers = self._transact([job])
             except Exception as error:
                 self._fail([job], error)
                 if is_gone(error) or is_locked(error):  # the rest would wait as long, each, and in vain
-                    self._fail(jobs[at + 1 :], error)
+                    self._fail(jobs[index + 1 :], error)
                     return
             else:
                 job.future.set_result(answers[0])
 
     def _fail(self, jobs: Sequence[_Job[Any]], error: Exception) -> None:
         for job in jobs:
-            told = explain(error, self._database.label)
-            if told is not error:
-                told.__cause__ = error
-            job.future.set_exception(told)
+            explained = explain(error, self._database.label)
+            if explained is not error:
+                explained.__cause__ = error
+            job.future.set_exception(explained)
 
     def _transact(self, jobs: Sequence[_Job[Any]]) -> list[Any]:
         """Run jobs in one transaction, on a new connection if the old one was found broken."""
@@ -229,12 +229,12 @@ class Writer:
             return self._attempt(jobs)
 
     def _attempt(self, jobs: Sequence[_Job[Any]]) -> list[Any]:
-        with self._database.turn:
-            transaction, answers = self._attempt_in_turn(jobs)
+        with self._database.write_lock:
+            transaction, answers = self._attempt_locked(jobs)
         self._truncate |= transaction.truncate
         return answers
 
-    def _attempt_in_turn(self, jobs: Sequence[_Job[Any]]) -> tuple[Transaction, list[Any]]:
+    def _attempt_locked(self, jobs: Sequence[_Job[Any]]) -> tuple[Transaction, list[Any]]:
         try:
             if self._connection is None:
                 self._connection = self._database.connect_to_write()
@@ -262,14 +262,14 @@ class Writer:
         transaction.connection.execute(_SIGN, mine)
 
     def _sign_off(self) -> None:
-        """Leave nothing behind of this writer but what it wrote."""
+        """Delete the row by which this writer recognises its own commits."""
         if not self._database.is_sqlite:
             mine = delete(writers).where(writers.c.project == self._project, writers.c.writer == self._name)
             with suppress(StoreError), self._database.transaction() as connection:
                 connection.execute(mine)
 
     def _has_signed(self, version: int) -> bool:
-        """Tell whether the transaction that made ``version`` was committed."""
+        """Return whether the transaction that made ``version`` was committed."""
         mine = select(writers.c.version).where(writers.c.project == self._project, writers.c.writer == self._name)
         lock = select(projects.c.id).where(projects.c.id == self._project).with_for_update()
         try:
@@ -283,10 +283,7 @@ class Writer:
             ) from error
 
     def _checkpoint(self) -> None:
-        """Move the write-ahead log into the file and cut it to nothing.
-
-        Where readers stand in the way, it is tried again soon.
-        """
+        """Move the write-ahead log into the file and truncate it; where readers prevent that, try again soon."""
         try:
             if self._connection is not None:
                 driver: Any = self._connection.connection.driver_connection  # SQLAlchemy would begin a transaction

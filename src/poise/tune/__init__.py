@@ -1,1 +1,1 @@
-"""Better options of a model: what ``poise tune`` does."""
+"""Hyperparameter optimisation: what ``poise tune`` does."""

@@ -1,4 +1,4 @@
-"""The search behind ``poise tune``: what is tried next, how it is measured, where it is kept."""
+"""The study behind ``poise tune``: which options are tried next, how they are measured, where trials are kept."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from poise.models.validation import mean_ndcg, sample
 from poise.project.project import Say
 from poise.recommender import Recommender
 from poise.train.session import watch_epochs
-from poise.tune.space import as_parameters, draw, points
+from poise.tune.space import grid_points, optuna_parameters, sample_options
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.study import Study
     from optuna.trial import FrozenTrial
-    from optuna.trial import Trial as Asked
+    from optuna.trial import Trial as RunningTrial
 
 METRIC = "NDCG@10"
-UNPRUNED_TRIALS = 4  # before which there is no telling what is bad
+UNPRUNED_TRIALS = 4  # before which no trial is stopped early
 UNPRUNED_EPOCHS = 2  # in which a trial with a low learning rate may still look bad
-REDRAWN = 30  # times, where the search comes back to what it has tried
+REDRAWN = 30  # times, where the sampler repeats options
 LEAST_FOR_IMPORTANCE = 8  # trials
-LEAST_GOOD = 5  # trials of which importance says what they have in common
+LEAST_GOOD = 5  # trials that count as good in the importance of options
 
 State = Literal["complete", "pruned", "failed"]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Options that were tried.
+    """One trial of a search.
 
     Attributes:
         number: from 0, in order of time.
-        options: those that are looked for, by name.
+        options: the searched options, by name.
         state: ``complete``; ``pruned``, stopped early because it was bad; ``failed``, the model could not be fitted.
         metric: NDCG@10 on the validation part; of a pruned trial, the best of its epochs; None where there is none.
-        seconds: that it took.
-        epochs: the figure after each epoch, for models that learn by epochs.
+        seconds: its duration.
+        epochs: the metric after each epoch, for models that are trained by epochs.
         error: why it failed; empty if it did not.
     """
 
@@ -61,11 +61,11 @@ class Trial:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[Path]:
-    """Give the folder for a search as long as no other process searches there; a lock of SQLite ends with its process.
+def exclusive_folder(folder: Path) -> Iterator[Path]:
+    """Yield the folder of a search with an exclusive lock on it; a lock of SQLite ends with its process.
 
     Raises:
-        UsageError: another process is at it.
+        UsageError: another process holds it.
         PoiseError: the folder cannot be written.
     """
     try:
@@ -91,11 +91,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-class Searching:
-    """A search, and what it has found so far.
+class TuningStudy:
+    """A search and its trials so far.
 
-    Two studies are kept: one of what the search drew, and one of the options that ``poise.toml`` had, which may lie
-    outside the space (``l2`` that the data decides) and would confuse a sampler.
+    Optuna keeps two studies: one of sampled options, and one of the options that ``poise.toml`` had, which may lie
+    outside the space (``l2`` that follows from the data) and would confuse a sampler.
     """
 
     def __init__(self, say: Say, config: Config, split: Split, space: Space, path: Path, key: str) -> None:
@@ -104,22 +104,26 @@ class Searching:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.say, self.config, self.split, self.space = say, config, split, space
         self.name, self.part = config.tuned_model(), sample(split.valid)
-        made = config.model(self.name)
-        self.now: dict[str, Any] = {option: getattr(made, option) for option in space}
+        configured = config.model(self.name)
+        self.current_options: dict[str, Any] = {option: getattr(configured, option) for option in space}
         pruner = optuna.pruners.MedianPruner(UNPRUNED_TRIALS, UNPRUNED_EPOCHS + 1)
         try:
             self.storage = optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": lambda: _connect(path)})
-            self.drawn, self.given = (
+            self.sampled_study, self.current_study = (
                 optuna.create_study(
-                    storage=self.storage, study_name=called, direction="maximize", pruner=pruner, load_if_exists=True
+                    storage=self.storage,
+                    study_name=study_name,
+                    direction="maximize",
+                    pruner=pruner,
+                    load_if_exists=True,
                 )
-                for called in (key, f"{key}-given")
+                for study_name in (key, f"{key}-given")
             )
         except Exception as error:  # SQLAlchemy has a kind of its own for each way in which a file can be broken
             raise PoiseError(
                 f"the trials in {path} cannot be read ({one_line(error)[:99]}): delete it and what begins with its name"
             ) from error
-        for study in (self.drawn, self.given):
+        for study in (self.sampled_study, self.current_study):
             for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):  # of a process that was killed
                 study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
 
@@ -129,80 +133,86 @@ class Searching:
         self.storage.engine.dispose()
 
     def run(self, planned: int | None) -> bool:
-        """Try until as many trials are there, or the time is over; None for a grid that is to be tried whole.
+        """Run trials until there are ``planned``, or the time is over; None for all points of a grid.
 
         Returns:
             whether it was interrupted.
         """
-        done = self.tried()
+        done = self.finished_trials()
         if planned is None:
-            grid = points(self.space, self.config.tune.seed)
-            planned = len({_told(one) for one in (*grid, self.now, *(trial.options for trial in done))})
+            grid = grid_points(self.space, self.config.tune.seed)
+            planned = len(
+                {_options_key(options) for options in (*grid, self.current_options, *(trial.options for trial in done))}
+            )
         if done:
             self.say(f"{len(done)} trials of an earlier search are kept; going on to {planned}")
-        if find(done, self.now) is None:
-            self._try(self.given, self.given.ask(), None, len(done), planned)
+        if complete_trial(done, self.current_options) is None:
+            self._run_trial(self.current_study, self.current_study.ask(), None, len(done), planned)
         table = self.config.tune
         end = None if table.minutes is None else time.monotonic() + 60 * table.minutes
         try:
-            while len(done := self.tried()) < planned:
+            while len(done := self.finished_trials()) < planned:
                 if end is not None and time.monotonic() > end:
                     self.say(f"{table.minutes:g} minutes are over")
                     break
-                if (found := self._ask(done)) is None:
+                if (next_trial := self._next_trial(done)) is None:
                     break
-                self._try(self.drawn, *found, len(done), planned)
+                self._run_trial(self.sampled_study, *next_trial, len(done), planned)
         except KeyboardInterrupt:
             return True
         return False
 
-    def _ask(self, done: list[Trial]) -> tuple[Asked, dict[str, Any]] | None:
-        """Return the next trial and its options, which are new; None if there is nothing new to try."""
-        known = {_told(one.options): one for one in done}
+    def _next_trial(self, done: list[Trial]) -> tuple[RunningTrial, dict[str, Any]] | None:
+        """Return the next trial and its options, which were not tried yet; None if there are none."""
+        by_key = {_options_key(trial.options): trial for trial in done}
         if self.config.tune.search == "grid":
-            new = (point for point in points(self.space, self.config.tune.seed) if _told(point) not in known)
+            new = (
+                point for point in grid_points(self.space, self.config.tune.seed) if _options_key(point) not in by_key
+            )
             if (point := next(new, None)) is None:
                 return None
-            self.drawn.sampler = self._sampler(point)
-            trial = self.drawn.ask()
-            return trial, draw(trial, self.space)
+            self.sampled_study.sampler = self._sampler(point)
+            trial = self.sampled_study.ask()
+            return trial, sample_options(trial, self.space)
         for _ in range(REDRAWN):
-            self.drawn.sampler = self._sampler({})
-            trial = self.drawn.ask()
-            options = draw(trial, self.space)
-            if (before := known.get(_told(options))) is None:
+            self.sampled_study.sampler = self._sampler({})
+            trial = self.sampled_study.ask()
+            options = sample_options(trial, self.space)
+            if (before := by_key.get(_options_key(options))) is None:
                 return trial, options
-            self._repeat(trial, before)
-        self.say("the search comes back to what it has tried: there is little else in this space")
+            self._record_repeat(trial, before)
+        self.say("the search repeats options that were tried: there is little else in this space")
         return None
 
     def _sampler(self, point: dict[str, Any]) -> BaseSampler:
-        """Return what draws the next trial. Its seed depends on the trials so far, as if there had been no kill."""
+        """Return the sampler of the next trial. Its seed follows from the trials so far: a kill changes nothing."""
         from optuna.samplers import PartialFixedSampler, RandomSampler, TPESampler
 
-        seed = self.config.tune.seed * 1_000_003 + sum(map(_is_settled, self.drawn.get_trials(deepcopy=False)))
+        seed = self.config.tune.seed * 1_000_003 + sum(map(_is_settled, self.sampled_study.get_trials(deepcopy=False)))
         if point:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of Optuna, that it is experimental
-                return PartialFixedSampler(as_parameters(point), RandomSampler(seed))
+                return PartialFixedSampler(optuna_parameters(point), RandomSampler(seed))
         return TPESampler(seed=seed) if self.config.tune.search == "bayesian" else RandomSampler(seed)
 
-    def _repeat(self, trial: Asked, before: Trial) -> None:
-        """Tell the sampler what is known of options that were tried before."""
+    def _record_repeat(self, trial: RunningTrial, before: Trial) -> None:
+        """Give the sampler the result of options that were tried before."""
         from optuna.trial import TrialState
 
         trial.set_user_attr("repeats", before.number)
         if before.state == "complete":
-            self.drawn.tell(trial, before.metric)
+            self.sampled_study.tell(trial, before.metric)
         else:
-            self.drawn.tell(trial, state=TrialState.PRUNED if before.state == "pruned" else TrialState.FAIL)
+            self.sampled_study.tell(trial, state=TrialState.PRUNED if before.state == "pruned" else TrialState.FAIL)
 
-    def _try(self, study: Study, trial: Asked, options: dict[str, Any] | None, number: int, planned: int) -> None:
+    def _run_trial(
+        self, study: Study, trial: RunningTrial, options: dict[str, Any] | None, number: int, planned: int
+    ) -> None:
         """Fit and measure; ``options`` are None for those that ``poise.toml`` now has."""
         from optuna import TrialPruned
         from optuna.trial import TrialState
 
-        shown = "as poise.toml has it" if options is None else in_words(options)
+        shown = "as poise.toml has it" if options is None else format_options(options)
         started = time.perf_counter()
         state, metric, error = TrialState.COMPLETE, None, ""
         try:
@@ -219,19 +229,26 @@ class Searching:
         except BaseException:
             study.tell(trial, state=TrialState.FAIL)  # without attributes: the same will be drawn again
             raise
-        trial.set_user_attr("options", json.dumps(self.now if options is None else options))
+        trial.set_user_attr("options", json.dumps(self.current_options if options is None else options))
         trial.set_user_attr("seconds", time.perf_counter() - started)
         if error:
             trial.set_user_attr("error", error)
         study.tell(trial, metric, state=state)
-        best = max((one.metric for one in self.tried() if one.state == "complete" and one.metric), default=0.0)
+        best = max(
+            (
+                finished.metric
+                for finished in self.finished_trials()
+                if finished.state == "complete" and finished.metric
+            ),
+            default=0.0,
+        )
         self.say(f"trial {number} ({number + 1} of {planned}): {shown}: {ended}, best so far {best:.4f}")
 
-    def _measure(self, trial: Asked, options: dict[str, Any] | None) -> float:
-        """Return the figure of a model that is fitted with ``options``.
+    def _measure(self, trial: RunningTrial, options: dict[str, Any] | None) -> float:
+        """Return the metric of a model that is fitted with ``options``.
 
         Raises:
-            TrialPruned: after an epoch, as the trial is bad.
+            TrialPruned: after an epoch, as the trial is worse than others.
         """
         from optuna import TrialPruned
 
@@ -248,75 +265,80 @@ class Searching:
         changed = {**self.config.models, self.name: {**self.config.models.get(self.name, {}), **options}}
         return self.config.model_copy(update={"models": changed}).model(self.name)
 
-    def tried(self) -> list[Trial]:
-        """Return what was tried so far, the earliest first."""
-        every = [trial for study in (self.given, self.drawn) for trial in study.get_trials(deepcopy=False)]
-        kept = [trial for trial in every if _is_settled(trial) and "repeats" not in trial.user_attrs]
-        kept.sort(key=lambda trial: trial.datetime_complete or trial.datetime_start)  # type: ignore[arg-type,return-value]
-        return [_trial(number, trial) for number, trial in enumerate(kept)]
+    def finished_trials(self) -> list[Trial]:
+        """Return the finished trials in order of time."""
+        frozen_trials = [
+            trial for study in (self.current_study, self.sampled_study) for trial in study.get_trials(deepcopy=False)
+        ]
+        settled = [trial for trial in frozen_trials if _is_settled(trial) and "repeats" not in trial.user_attrs]
+        settled.sort(key=lambda trial: trial.datetime_complete or trial.datetime_start)  # type: ignore[arg-type,return-value]
+        return [_trial(number, trial) for number, trial in enumerate(settled)]
 
     def importance(self) -> dict[str, float]:
-        """Return how much each option tells the good trials from the others, as shares, the largest first.
+        """Return how much each option separates the good trials from the others, as shares, the largest first.
 
         The method is Watanabe, Bansal and Hutter, *PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
-        Arbitrary Subspaces*, 2023. Empty where there are few trials, or nothing to tell apart.
+        Arbitrary Subspaces*, 2023. Empty where there are too few trials.
         """
         import optuna
 
-        done = [one for one in self.drawn.get_trials(states=[optuna.trial.TrialState.COMPLETE]) if one.params]
-        done = [one for one in done if "repeats" not in one.user_attrs]
-        if len(done) < LEAST_FOR_IMPORTANCE or len(self.space) < 2:
+        complete = [
+            trial for trial in self.sampled_study.get_trials(states=[optuna.trial.TrialState.COMPLETE]) if trial.params
+        ]
+        complete = [trial for trial in complete if "repeats" not in trial.user_attrs]
+        if len(complete) < LEAST_FOR_IMPORTANCE or len(self.space) < 2:
             return {}
         study = optuna.create_study(direction="maximize")
-        study.add_trials(done)
-        good = min(0.5, max(0.1, LEAST_GOOD / len(done)))
+        study.add_trials(complete)
+        good = min(0.5, max(0.1, LEAST_GOOD / len(complete)))
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=good)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Optuna, that an argument is experimental
-            found = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
-        total = sum(found.values())
-        shares = {option: found.get(option, 0.0) / total for option in self.space} if total > 0 else {}
-        return dict(sorted(shares.items(), key=lambda one: -one[1]))
+            importances = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
+        total = sum(importances.values())
+        shares = {option: importances.get(option, 0.0) / total for option in self.space} if total > 0 else {}
+        return dict(sorted(shares.items(), key=lambda trial: -trial[1]))
 
 
-def find(done: list[Trial], options: Mapping[str, Any]) -> Trial | None:
+def complete_trial(trials: list[Trial], options: Mapping[str, Any]) -> Trial | None:
     """Return the complete trial of these options; None if there is none."""
-    told = _told(options)
-    return next((one for one in done if one.state == "complete" and _told(one.options) == told), None)
+    key = _options_key(options)
+    return next((trial for trial in trials if trial.state == "complete" and _options_key(trial.options) == key), None)
 
 
-def in_words(options: Mapping[str, Any]) -> str:
+def format_options(options: Mapping[str, Any]) -> str:
     """Return options as one line."""
-    return ", ".join(f"{name} {_word(value)}" for name, value in options.items())
+    return ", ".join(f"{name} {format_value(value)}" for name, value in options.items())
 
 
-def _word(value: Any) -> str:
+def format_value(value: Any) -> str:
+    """Return the value of an option as text."""
     return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _told(options: Mapping[str, Any]) -> str:
+def _options_key(options: Mapping[str, Any]) -> str:
     return json.dumps(options, sort_keys=True)
 
 
 def _is_settled(trial: FrozenTrial) -> bool:
-    """Tell whether a trial came to an end of its own, and was not cut off."""
+    """Return whether a trial ended by itself and was not interrupted."""
     return trial.state.is_finished() and (
         trial.state.name != "FAIL" or "error" in trial.user_attrs or "repeats" in trial.user_attrs
     )
 
 
-def _trial(number: int, kept: FrozenTrial) -> Trial:
-    told = kept.user_attrs
+def _trial(number: int, frozen: FrozenTrial) -> Trial:
+    attributes = frozen.user_attrs
     states: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-    state = states[kept.state.name]
-    epochs = dict(sorted(kept.intermediate_values.items()))
-    metric = kept.value if state == "complete" else max(epochs.values(), default=None)
+    state = states[frozen.state.name]
+    epochs = dict(sorted(frozen.intermediate_values.items()))
+    metric = frozen.value if state == "complete" else max(epochs.values(), default=None)
     return Trial(
         number=number,
-        options=json.loads(told["options"]),
+        options=json.loads(attributes["options"]),
         state=state,
         metric=metric,
-        seconds=told["seconds"],
+        seconds=attributes["seconds"],
         epochs=epochs,
-        error=told.get("error", ""),
+        error=attributes.get("error", ""),
     )

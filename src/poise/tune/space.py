@@ -1,4 +1,4 @@
-"""Where tuning looks: for each model what is worth a try, and how a trial or a grid takes values from it."""
+"""Search spaces: the default of each model, and how a trial or a grid takes values from a space."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GRID_VALUES = 4  # that a grid tries of a range of the spaces below
 MOST_POINTS = 10_000  # of a grid; one that has more is a mistake
-DIGITS = 4  # of drawn values: figures do not depend on more, and they are to be written into a file
+DIGITS = 4  # of sampled values: metrics do not depend on more, and people read them in a file
 
 _SEQUENCE: Space = {
     "dim": [64, 128, 256],
@@ -46,13 +46,13 @@ _SPACES: dict[str, Space] = {
 }
 
 
-def space_of(config: Config) -> Space:
-    """Return where the options of the tuned model are looked for: as ``[tune]`` says, else what suits the model.
+def search_space(config: Config) -> Space:
+    """Return the search space of the tuned model: that of ``[tune]``, else the model's default.
 
-    For a grid all ranges are made lists.
+    For a grid, ranges become lists.
 
     Raises:
-        UsageError: nothing is given, and nothing is known to suit the model; or the grid has too many points.
+        UsageError: none is given and the model has no default; or the grid has too many points.
     """
     space = config.tune_space() or _default_space(config.tuned_model())
     if config.tune.search != "grid":
@@ -82,23 +82,23 @@ def _default_space(name: str) -> Space:
     )
 
 
-def points(space: Space, seed: int) -> list[dict[str, Any]]:
-    """Return all combinations of a space of lists, in an order drawn with ``seed``, so that half a grid tells much."""
-    every = [dict(zip(space, point, strict=True)) for point in itertools.product(*map(_values, space.values()))]
-    return [every[at] for at in np.random.default_rng(seed).permutation(len(every))]
+def grid_points(space: Space, seed: int) -> list[dict[str, Any]]:
+    """Return all combinations of a space of lists, in a random order, so that half a grid covers the space."""
+    all_points = [dict(zip(space, point, strict=True)) for point in itertools.product(*map(_values, space.values()))]
+    return [all_points[index] for index in np.random.default_rng(seed).permutation(len(all_points))]
 
 
-def draw(trial: BaseTrial, space: Space) -> dict[str, Any]:
-    """Return the options that a trial of Optuna is to try. Choices are JSON to it, so that they may be lists, too."""
-    return {option: _draw(trial, option, values) for option, values in space.items()}
+def sample_options(trial: BaseTrial, space: Space) -> dict[str, Any]:
+    """Return the options of a trial of Optuna. It gets choices as JSON, so that they may be lists, too."""
+    return {option: _sample_option(trial, option, values) for option, values in space.items()}
 
 
-def as_parameters(options: dict[str, Any]) -> dict[str, str]:
-    """Return choices as they are to Optuna."""
+def optuna_parameters(options: dict[str, Any]) -> dict[str, str]:
+    """Return choices in the form that Optuna has them."""
     return {option: json.dumps(value) for option, value in options.items()}
 
 
-def _draw(trial: BaseTrial, option: str, values: list[Any] | Range) -> Any:
+def _sample_option(trial: BaseTrial, option: str, values: list[Any] | Range) -> Any:
     if isinstance(values, list):
         return json.loads(trial.suggest_categorical(option, [json.dumps(value) for value in values]))
     low, high, step = values.low, values.high, values.step
@@ -110,7 +110,7 @@ def _draw(trial: BaseTrial, option: str, values: list[Any] | Range) -> Any:
 
 
 def _last(values: Range) -> float:
-    """Return the largest value that steps reach."""
+    """Return the largest value that the steps reach."""
     if values.step is None:
         return values.high
     return values.low + _steps(values, values.step) * values.step
@@ -121,16 +121,16 @@ def _steps(values: Range, step: float) -> int:
 
 
 def _values(values: list[Any] | Range) -> list[Any]:
-    """Return what a grid tries of an option."""
+    """Return the values of an option on a grid."""
     if isinstance(values, list):
         return values
     if values.step is not None:
-        drawn = [values.low + at * values.step for at in range(_steps(values, values.step) + 1)]
+        numbers = [values.low + step * values.step for step in range(_steps(values, values.step) + 1)]
     else:
-        drawn = (np.geomspace if values.log else np.linspace)(values.low, values.high, GRID_VALUES).tolist()
+        numbers = (np.geomspace if values.log else np.linspace)(values.low, values.high, GRID_VALUES).tolist()
     if isinstance(values.low, int):
-        return [round(one) for one in drawn]
-    return [_rounded(one, 2 * DIGITS if values.step else 2) for one in drawn]
+        return [round(value) for value in numbers]
+    return [_rounded(value, 2 * DIGITS if values.step else 2) for value in numbers]
 
 
 def _rounded(value: float, digits: int) -> float:

@@ -1,4 +1,4 @@
-"""What tuning found, as lines of ``poise.toml``."""
+"""The options that a search found, as lines of ``poise.toml``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_options(folder: Path, model: str, options: Mapping[str, Any]) -> Path:
     """Put options of a model into the ``poise.toml`` of a project folder; comments and order stay as they are.
 
     Raises:
-        PoiseError: the file is written in a way that they cannot be put into, or may not be written; it is unchanged.
+        PoiseError: the file cannot be changed automatically, or may not be written; it is unchanged.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError

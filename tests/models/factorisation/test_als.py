@@ -17,7 +17,7 @@ def test_folding_in_minimises_what_is_stated(films, decay):
     for at, item in enumerate(history):
         confidence[item] = 1 + 7.0 * decay ** (len(history) - 1 - at)
         preference[item] = 1
-    vectors = model.vectors.astype(np.float64)
+    vectors = model.item_vectors.astype(np.float64)
     assert not vectors[0].any()
 
     def loss(x):
@@ -38,7 +38,7 @@ def test_folding_in_is_what_implicit_does(films):
         theirs = AlternatingLeastSquares(factors=8, regularization=2.0, alpha=10.0, iterations=6, random_state=4)
         theirs.fit(matrix, show_progress=False)
         people = theirs.recalculate_user(np.arange(matrix.shape[0]), matrix)
-    np.testing.assert_array_equal(theirs.item_factors, model.vectors)
+    np.testing.assert_array_equal(theirs.item_factors, model.item_vectors)
     known = films.queries().lengths > 0
     np.testing.assert_allclose(
         model.score(films.queries())[known], (people @ theirs.item_factors.T)[known], rtol=1e-3, atol=1e-4

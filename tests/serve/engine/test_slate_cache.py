@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def kept(server: Any) -> Any:
-    return lambda: server.metric("poise_kept_slates_total")
+    return lambda: server.metric("poise_slate_cache_hits_total")
 
 
 def test_nothing_has_happened(server: Any, kept: Any) -> None:

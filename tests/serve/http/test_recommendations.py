@@ -229,8 +229,24 @@ def test_reasons_name_what_was_done(server, user):
 def test_a_scenario_is_kept_with_the_request(server):
     request_id = server.recommend(user_id="u00", scenario="home", context={"device": "tv"})["request_id"]
     server.client.get(f"/v1/requests/{request_id}")
-    (page,) = server.tenant.store.impression(request_id)
+    (page,) = server.tenant.store.impressions(request_id)
     assert page.scenario == "home"
+
+
+def test_an_answer_is_kept_with_all_that_learning_from_it_needs(server):
+    asked = {"user_id": "u00", "k": 5, "scenario": "home", "context": {"device": "tv"}}
+    filters = [{"column": "price", "max": 30}]
+    allowed = {f"i{item:02}" for item in range(26)}
+    seen = {event.item_id for event in server.tenant.store.history("u00")}
+    slate = server.recommend(**asked, filters=filters, exclude=["i01", "i39", "nowhere"])
+    server.client.get(f"/v1/requests/{slate['request_id']}")
+    (page,) = server.tenant.store.impression(slate["request_id"])
+    assert page.items == [one["item_id"] for one in slate["items"]]
+    assert page.sources == [slate["stage"]] * 5
+    assert page.context == {"device": "tv"}
+    assert page.filters == filters
+    assert page.n_eligible == len(allowed - seen - {"i01"})
+    assert (page.arm, page.features) == (None, None)
 
 
 def test_another_run(server):

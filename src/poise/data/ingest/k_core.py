@@ -45,7 +45,8 @@ def k_core(data: Dataset, k: int) -> Dataset:
         DataError: nothing is left.
     """
     log = data.events
-    inside = data.select(outside_core([log.user, log.item], k) == 0).events
+    kept = data.select(outside_core([log.user, log.item], k) == 0)
+    inside, impressions = kept.events, kept.impressions
     if not len(inside):
         raise DataError(f"no event of {data.name!r} is in the {k}-core: take a smaller k")
     user_ids, users, new_user = _keep(data.user_ids, data.users, inside.user)
@@ -54,6 +55,7 @@ def k_core(data: Dataset, k: int) -> Dataset:
     user = new_user[inside.user]
     return replace(
         data,
+        impressions=None if impressions is None else impressions.with_items(new_item).with_users(new_user),
         events=replace(inside, user=user, item=new_item[inside.item], offsets=user_offsets(user, len(user_ids))),
         user_ids=user_ids,
         users=users,

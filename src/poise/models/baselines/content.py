@@ -10,14 +10,14 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
-from poise.models.history_sum_model import HistorySumModel
+from poise.models.history_product_model import HistoryProductModel
 from poise.models.vectors import Products, unit, weighted_sums
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class Content(HistorySumModel):
+class Content(HistoryProductModel):
     """The items nearest to what a history means, by an encoder's vectors: it serves items that nobody has touched.
 
     A person is the recency-weighted sum of the vectors of what they did, and an item scores by its cosine with it. The
@@ -49,12 +49,12 @@ class Content(HistorySumModel):
         if self.mean is None:  # the version of Poise that fitted it did not keep it
             self.mean = _mean(np.asarray(found[:known], dtype=np.float32))
         new = _directions(np.asarray(found[known:], dtype=np.float32), self.mean)
-        self._set_directions(np.concatenate([self.directions, new]), self._products)
+        self._set_directions(np.concatenate([self.item_vectors, new]), self._products)
 
     def _set_directions(self, directions: Floats, before: Products | None = None) -> None:
         import torch
 
-        self.directions = directions  # [n_items + 1, dim]
+        self._set_item_vectors(directions)  # [n_items + 1, dim]
         self._products = Products(torch.from_numpy(directions), before)
 
     def unsupported_reason(self, data: Dataset) -> str | None:
@@ -71,22 +71,26 @@ class Content(HistorySumModel):
         """See :meth:`Recommender.score`: cosines."""
         import torch
 
-        people = unit(weighted_sums(queries.matrix(self.recency), self.directions))  # [n, dim]
         with torch.inference_mode():
-            return self._products.of(torch.from_numpy(people)).numpy()
+            return self._products.of(torch.from_numpy(self.request_vectors(queries))).numpy()
+
+    def request_vectors(self, queries: Queries) -> Floats:
+        """Return the direction of what each history means, float32 ``[n, dim]``."""
+        return unit(weighted_sums(queries.matrix(self.recency), self.item_vectors))
 
     def attributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.attributions`."""
         history = query.history(0)
-        weighted = self.directions[history] * self._history_weights(query)[:, None]
+        weighted = self.item_vectors[history] * self._history_weights(query)[:, None]
         length = np.linalg.norm(weighted.sum(axis=0)) or 1.0
-        return np.asarray(weighted / length @ self.directions[items].T, dtype=np.float32)  # [n_history, k]
+        return np.asarray(weighted / length @ self.item_vectors[items].T, dtype=np.float32)  # [n_history, k]
 
-    def _similarity(self, items: Indices) -> Floats:
-        return self.directions[items] @ self.directions.T
+    def similarity(self, items: Indices) -> Floats:
+        """See :meth:`Recommender.similarity`."""
+        return self.item_vectors[items] @ self.item_vectors.T
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        arrays = {"directions": self.directions}
+        arrays = {"directions": self.item_vectors}
         return arrays if self.mean is None else {**arrays, "mean": self.mean}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:

@@ -15,7 +15,7 @@ from poise.data.ragged import Ragged
 from poise.models.baselines.mean_values import mean_values
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
-from poise.types import Doubles, Floats, Indices
+from poise.types import Doubles, Floats, Indices, Offsets
 
 DAY = 86_400_000  # milliseconds
 
@@ -64,12 +64,16 @@ class Popularity(Recommender):
         cells = np.bincount(groups * width + log.item, weight, minlength=(len(self.scenarios) + 1) * width)
         counts: Doubles = cells.reshape(-1, width).astype(np.float64)
         counts[0] = counts.sum(axis=0)  # row 0: everywhere
-        self.scores = np.log1p(counts).astype(np.float32)  # [n_scenarios + 1, n_items + 1]
+        self._set_scores(np.log1p(counts).astype(np.float32))
         self.means = mean_values(log.item, log.value, width)
+
+    def _set_scores(self, scores: Floats) -> None:
+        self.scores = scores  # [n_scenarios + 1, n_items + 1]
+        self._moments: dict[int, tuple[Floats, Floats]] = {}
 
     def _grow(self, data: Dataset) -> None:
         added = self._count_added(data)
-        self.scores = np.pad(self.scores, ((0, 0), (0, added)))
+        self._set_scores(np.pad(self.scores, ((0, 0), (0, added))))
         self.means = np.pad(self.means, (0, added), constant_values=self.means[0])  # that of padding is the overall one
 
     def unsupported_reason(self, data: Dataset) -> str | None:
@@ -83,11 +87,34 @@ class Popularity(Recommender):
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
+        return self.scores[self._scenario_of(queries)]
+
+    def score_candidates(self, queries: Queries, candidates: Ragged) -> Floats:
+        """See :meth:`Recommender.score_candidates`."""
+        return self.scores[self._scenario_of(queries)[candidates.rows], candidates.values]
+
+    def score_with_moments(
+        self, queries: Queries, candidates: Ragged, n_items: int | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        """See :meth:`Recommender.score_with_moments`."""
+        scenario = self._scenario_of(queries)
+        mean, deviation = self._moments_over(n_items or queries.n_items)
+        return self.scores[scenario[candidates.rows], candidates.values], mean[scenario], deviation[scenario]
+
+    def _scenario_of(self, queries: Queries) -> Offsets:
+        """Return the row of :attr:`scores` that answers each request, int64 ``[n]``."""
         row = np.zeros(len(queries), dtype=np.int64)
         if self.scenario is not None and queries.context is not None and self.scenario in queries.context.columns:
-            codes = {name: at for at, name in enumerate(self.scenarios, 1)}
+            codes = {name: code for code, name in enumerate(self.scenarios, 1)}
             row = np.array([codes.get(name, 0) for name in queries.context[self.scenario].cast(str)], dtype=np.int64)
-        return self.scores[row]
+        return row
+
+    def _moments_over(self, n_items: int) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation of the first items' scores, float32 ``[n_scenarios + 1]`` each."""
+        if n_items not in self._moments:
+            known = self.scores[:, 1 : n_items + 1]
+            self._moments[n_items] = known.mean(axis=1), known.std(axis=1)
+        return self._moments[n_items]
 
     def predict(self, queries: Queries, items: Ragged) -> Floats | None:
         """See :meth:`Recommender.predict`: the damped mean value of each item."""
@@ -102,5 +129,6 @@ class Popularity(Recommender):
         return {"scores": self.scores, "means": self.means, "scenarios": np.frombuffer(names, dtype=np.uint8)}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self.scores, self.means = arrays["scores"], arrays["means"]
+        self._set_scores(arrays["scores"])
+        self.means = arrays["means"]
         self.scenarios = json.loads(arrays["scenarios"].tobytes())

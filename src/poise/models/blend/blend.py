@@ -11,8 +11,9 @@ from pydantic.dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
+from poise.data.ragged import Ragged
 from poise.errors import UsageError
-from poise.models.blend.standardise import standardise_scores
+from poise.models.blend.standardise import standardise_candidates, standardise_scores
 from poise.models.blend.weights import choose_weights
 from poise.models.validation import sample
 from poise.recommender import OPTIONS, Recommender, weightiest
@@ -41,7 +42,7 @@ class Blend(Recommender):
     weights: list[float] | None = None
 
     def __post_init__(self) -> None:
-        self.known: int | None = None  # columns by which scores are calibrated; all, until the catalogue grows
+        self.known: int | None = None  # items by which scores are standardised; all, until the catalogue grows
         if self.weights is None:
             return
         usable = min(self.weights, default=0) >= 0 and 0 < sum(self.weights) < np.inf
@@ -78,51 +79,80 @@ class Blend(Recommender):
 
     def _grow(self, data: Dataset) -> None:
         self.members = [member.extend_catalogue(data) for member in self.members]
-        self.known = self.known or self.item_ids.size
+        self.known = self.known or len(self.item_ids)
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
         import torch
 
         first = queries.take([0]) if len(queries) > 1 else queries
-        used = [(member, float(share)) for member, share in zip(self.members, self.shares, strict=True) if share]
         total = torch.zeros(len(queries), queries.item_ids.size)
         together = max(1, _TOGETHER // max(total.numel(), 1))
+        used = self._used()
         for start in range(0, len(used), together):
             some = used[start : start + together]
             scores = [member.score(first if member.non_personalized else queries) for member, _ in some]
-            scaled = torch.from_numpy(standardise_scores(np.concatenate(scores), self.known))
-            for (_, share), own in zip(some, torch.split(scaled, [len(one) for one in scores]), strict=True):
-                total.add_(own, alpha=share)
+            if any(len(member.unscored) for member, _ in some):
+                scaled = [
+                    standardise_scores(of_member, self.known, member.unscored)
+                    for of_member, (member, _) in zip(scores, some, strict=True)
+                ]
+            else:
+                end_to_end = standardise_scores(np.concatenate(scores), self.known)
+                scaled = np.split(end_to_end, np.cumsum([len(of_member) for of_member in scores])[:-1])
+            for (_, share), of_member in zip(some, scaled, strict=True):
+                total.add_(torch.from_numpy(of_member), alpha=share)
         return total.numpy()
+
+    def score_candidates(self, queries: Queries, candidates: Ragged) -> Floats:
+        """See :meth:`Recommender.score_candidates`: what each member says of them, on the scale of the catalogue."""
+        total = np.zeros(len(candidates.values), dtype=np.float32)
+        for member, share in self._used():
+            total += np.float32(share) * self._scaled(member, queries, candidates)
+        return total
+
+    def _scaled(self, member: Recommender, queries: Queries, candidates: Ragged) -> Floats:
+        """Return the standardised scores that a member gives to candidates, float32 ``[total]``."""
+        scores, mean, deviation = member.score_with_moments(queries, candidates, self.known)
+        return standardise_candidates(scores, candidates.rows, mean, deviation)
+
+    def _used(self) -> list[tuple[Recommender, float]]:
+        """Return the members that count, each with its weight."""
+        return [(member, float(share)) for member, share in zip(self.members, self.shares, strict=True) if share]
+
+    @property
+    def parts(self) -> list[Recommender]:
+        """See :attr:`Recommender.parts`: the members."""
+        return self.members
+
+    @property
+    def fast_fallback(self) -> Recommender | None:
+        """See :attr:`Recommender.fast_fallback`: of the members that count."""
+        fallbacks = (member.fast_fallback for member, _ in self._used())
+        return next((fallback for fallback in fallbacks if fallback is not None), None)
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """See :meth:`Recommender.explain`: what each event adds through all members, by the part that each brings."""
-        rows = np.arange(len(queries))[:, None]
-        parts = [
-            (
-                member,
-                np.maximum(share * standardise_scores(member.score(queries), self.known)[rows, items], 0),
-            )  # [n, k]
-            for member, share in zip(self.members, self.shares, strict=True)
-            if share
+        n, k = items.shape
+        shown = Ragged(items.reshape(-1), np.arange(n + 1) * k)
+        brought = [
+            (member, np.maximum(share * self._scaled(member, queries, shown), 0).reshape(n, k))
+            for member, share in self._used()
         ]
         return [
-            _explain_row(queries.take([row]), items[row], [(member, brought[row]) for member, brought in parts])
-            for row in range(len(queries))
+            _explain_row(queries.take([row]), items[row], [(member, of_member[row]) for member, of_member in brought])
+            for row in range(n)
         ]
 
-    def _similarity(self, items: Indices) -> Floats:
+    def similarity(self, items: Indices) -> Floats | None:
+        """See :meth:`Recommender.similarity`."""
         total = None
-        for member, share in zip(self.members, self.shares, strict=True):
-            if not share:
-                continue
-            try:
-                of_member = standardise_scores(member._similarity(items), self.known)
-            except UsageError:
-                continue  # popularity, say, knows nothing of similarity
-            total = of_member * np.float32(share) if total is None else total + of_member * np.float32(share)
-        return super()._similarity(items) if total is None else total
+        for member, share in self._used():
+            of_member = member.similarity(items)
+            if of_member is not None:  # popularity, say, knows nothing of similarity
+                scaled = standardise_scores(of_member, self.known) * np.float32(share)
+                total = scaled if total is None else total + scaled
+        return total
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {} if self.known is None else {"known": np.array([self.known])}

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poise.candidates import Candidates, hide_unwanted
 from poise.data.holdout import Holdout
 from poise.models.blend.standardise import standardise_scores
 from poise.models.validation import K
-from poise.recommender import Recommender, batch_size, hide
+from poise.recommender import Recommender, batch_size
 from poise.top_k import top_k
 from poise.types import Doubles, Floats, Offsets
 
@@ -71,10 +72,12 @@ def gather_pools(members: Sequence[Recommender], valid: Holdout) -> Pools:
     size = batch_size(valid.queries.item_ids.size * len(members))
     for first in range(0, len(valid), size):
         batch = valid.take(np.arange(first, min(first + size, len(valid))))
-        scores = np.stack([standardise_scores(member.score(batch.queries)) for member in members])
-        hidden = np.zeros(scores.shape[1:], dtype=np.float32)
-        hide(hidden, batch.queries)
-        best = [top_k(of_member + hidden, min(_POOL, scores.shape[2]))[0] for of_member in scores]
+        scores = np.stack(
+            [standardise_scores(member.score(batch.queries), unscored=member.unscored) for member in members]
+        )
+        hidden = Candidates.of_catalogue(np.zeros(scores.shape[1:], dtype=np.float32))
+        hide_unwanted(hidden, batch.queries)
+        best = [top_k(of_member + hidden.scores, min(_POOL, scores.shape[2]))[0] for of_member in scores]
         for row in range(len(batch)):
             wanted = batch.targets[row][:_TARGETS]
             kept = np.unique(np.concatenate([*(items[row] for items in best), wanted]))

@@ -11,14 +11,15 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.models.history_sum_model import HistorySumModel, history_weights
+from poise.models.history_product_model import HistoryProductModel
+from poise.models.history_sum_model import history_weights
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class ALS(HistorySumModel):
+class ALS(HistoryProductModel):
     """Implicit-feedback matrix factorisation by alternating least squares, with people folded in from their history.
 
     Each item has a vector y. A person's vector x minimises ``Σ c (p - x·y)² + l2 ||x||²`` over all items, where p is 1
@@ -56,50 +57,47 @@ class ALS(HistorySumModel):
                 random_state=self.seed,
             )
             model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)
-        self.vectors: Floats = model.item_factors  # [n_items + 1, factors]
+        self._set_item_vectors(model.item_factors)  # [n_items + 1, factors]
         self._gram = self._penalised_gram()
         self._choose_decay(valid)
 
     def _grow(self, data: Dataset) -> None:
-        self.vectors = np.pad(self.vectors, ((0, self._count_added(data)), (0, 0)))
+        self._set_item_vectors(np.pad(self.item_vectors, ((0, self._count_added(data)), (0, 0))))
 
-    def score(self, queries: Queries) -> Floats:
-        """See :meth:`Recommender.score`."""
-        return self._fold_in(queries) @ self.vectors.T
-
-    def _fold_in(self, queries: Queries) -> Floats:
-        """Return each person's vector, float32 ``[n, factors]``."""
+    def request_vectors(self, queries: Queries) -> Floats:
+        """Return each person's vector, folded in from the history, float32 ``[n, factors]``."""
         weights = queries.matrix(self.recency)
         systems = np.empty((len(queries), *self._gram.shape), dtype=np.float32)  # [n, factors, factors]
         for row in range(len(queries)):
             of_row = slice(weights.indptr[row], weights.indptr[row + 1])
-            chosen = self.vectors[weights.indices[of_row]]  # [n_history, factors]
+            chosen = self.item_vectors[weights.indices[of_row]]  # [n_history, factors]
             more = self.confidence * weights.data[of_row]
             systems[row] = self._gram + (chosen * more[:, None]).T @ chosen
         counted = sparse.csr_array((1 + self.confidence * weights.data, weights.indices, weights.indptr), weights.shape)
-        return np.linalg.solve(systems, (counted @ self.vectors)[:, :, None])[:, :, 0]
+        return np.linalg.solve(systems, (counted @ self.item_vectors)[:, :, None])[:, :, 0]
 
     def attributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.attributions`."""
         history = query.history(0)
-        chosen = self.vectors[history]  # [n_history, factors]
+        chosen = self.item_vectors[history]  # [n_history, factors]
         weight = self._history_weights(query)
         system = self._gram + (chosen * (self.confidence * weight)[:, None]).T @ chosen
-        between = chosen @ np.linalg.solve(system, self.vectors[items].T)  # [n_history, k]
+        between = chosen @ np.linalg.solve(system, self.item_vectors[items].T)  # [n_history, k]
         counts = history_weights(
             history, 1.0
         )  # 1 for each event that counts, also where its weight has come to nothing
         return between * (counts + self.confidence * weight)[:, None]
 
-    def _similarity(self, items: Indices) -> Floats:
-        return cosine_scores(self.vectors, items)
+    def similarity(self, items: Indices) -> Floats:
+        """See :meth:`Recommender.similarity`."""
+        return cosine_scores(self.item_vectors, items)
 
     def _penalised_gram(self) -> Floats:
-        return self.vectors.T @ self.vectors + np.float32(self.l2) * np.eye(self.factors, dtype=np.float32)
+        return self.item_vectors.T @ self.item_vectors + np.float32(self.l2) * np.eye(self.factors, dtype=np.float32)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {"vectors": self.vectors}
+        return {"vectors": self.item_vectors}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self.vectors = arrays["vectors"]
+        self._set_item_vectors(arrays["vectors"])
         self._gram = self._penalised_gram()

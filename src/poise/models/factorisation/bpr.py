@@ -11,14 +11,14 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.models.history_sum_model import HistorySumModel
+from poise.models.history_product_model import HistoryProductModel
 from poise.models.vectors import cosine_scores
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
-class BPR(HistorySumModel):
+class BPR(HistoryProductModel):
     """Bayesian personalised ranking: vectors learnt so that what a person chose scores above what they did not.
 
     The library ``implicit`` learns vectors of users and items. The users' are not kept: a person is the sum of the
@@ -56,20 +56,22 @@ class BPR(HistorySumModel):
             num_threads=1,  # with more, threads race and no two runs are the same
         )
         model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)
-        self.vectors: Floats = np.ascontiguousarray(model.item_factors[:, :-1])  # [n_items + 1, factors]
-        self.bias: Floats = np.ascontiguousarray(model.item_factors[:, -1])  # [n_items + 1]
+        self._set_item_vectors(model.item_factors)  # [n_items + 1, factors + 1], the bias last
         self._choose_decay(valid)
 
     def _grow(self, data: Dataset) -> None:
-        added = self._count_added(data)
-        self.vectors = np.pad(self.vectors, ((0, added), (0, 0)))
-        self.bias = np.pad(self.bias, (0, added))
+        self._set_item_vectors(np.pad(self.item_vectors, ((0, self._count_added(data)), (0, 0))))
 
-    def score(self, queries: Queries) -> Floats:
-        """See :meth:`Recommender.score`."""
+    def request_vectors(self, queries: Queries) -> Floats:
+        """Return the vector of each person, and a 1 that meets the items' biases, float32 ``[n, factors + 1]``."""
         weights = queries.matrix(self.recency)
-        people = (weights @ self.vectors) / _root_weight(weights)[:, None]  # [n, factors]
-        return np.asarray(people @ self.vectors.T + self.bias)
+        people = (weights @ self.vectors) / _root_weight(weights)[:, None]
+        return np.column_stack([people, np.ones(len(people), dtype=np.float32)])
+
+    @property
+    def vectors(self) -> Floats:
+        """The vectors of the items without their biases, float32 ``[n_items + 1, factors]``."""
+        return self.item_vectors[:, :-1]
 
     def attributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.attributions`; the items' biases are left out, as no event adds them."""
@@ -77,14 +79,15 @@ class BPR(HistorySumModel):
         weight = self._history_weights(query) / _root_weight(query.matrix(self.recency))
         return (self.vectors[history] @ self.vectors[items].T) * weight[:, None]  # [n_history, k]
 
-    def _similarity(self, items: Indices) -> Floats:
+    def similarity(self, items: Indices) -> Floats:
+        """See :meth:`Recommender.similarity`."""
         return cosine_scores(self.vectors, items)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {"vectors": self.vectors, "bias": self.bias}
+        return {"vectors": self.item_vectors}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self.vectors, self.bias = arrays["vectors"], arrays["bias"]
+        self._set_item_vectors(arrays["vectors"])
 
 
 def _root_weight(weights: sparse.csr_array) -> Floats:

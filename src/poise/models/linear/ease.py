@@ -69,7 +69,8 @@ class EASE(ItemItemModel):
             "use ItemKNN or ALS"
         )
 
-    def _similarity(self, items: Indices) -> Floats:
+    def similarity(self, items: Indices) -> Floats:
+        """See :meth:`Recommender.similarity`."""
         return self.weights[items].toarray()  # type: ignore[no-any-return]
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:

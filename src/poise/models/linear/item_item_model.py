@@ -11,6 +11,7 @@ from scipy import sparse
 
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
+from poise.data.ragged import Ragged
 from poise.models.history_sum_model import HistorySumModel
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
@@ -53,12 +54,42 @@ class ItemItemModel(HistorySumModel):
         The rows of all events are laid end to end. Those of one request lie together, so that they are one row of a
         matrix in which columns come several times, and as such are added up.
         """
-        found = self.weights[history.indices]  # a row an event
-        found.data *= np.repeat(history.data, np.diff(found.indptr))
+        rows = self._weighted_rows(history)
         summed: Floats = sparse.csr_array(
-            (found.data, found.indices, found.indptr[history.indptr]), shape=history.shape
+            (rows.data, rows.indices, rows.indptr[history.indptr]), shape=history.shape
         ).toarray()
         return summed
+
+    def _weighted_rows(self, history: sparse.csr_array) -> sparse.csr_array:
+        """Return the weights of each event's item times what the event weighs, a row an event."""
+        rows = self.weights[history.indices]
+        rows.data *= np.repeat(history.data, np.diff(rows.indptr))
+        return rows
+
+    def score_candidates(self, queries: Queries, candidates: Ragged) -> Floats:
+        """See :meth:`Recommender.score_candidates`."""
+        return _picked(self._added_up(queries), candidates)
+
+    def score_with_moments(
+        self, queries: Queries, candidates: Ragged, n_items: int | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        """See :meth:`Recommender.score_with_moments`: an item without a weight scores 0."""
+        scores = self._added_up(queries)
+        count = n_items or queries.n_items
+        real = np.where((scores.indices > 0) & (scores.indices <= count), scores.data, 0).astype(np.float64)
+        rows = np.repeat(np.arange(len(queries)), np.diff(scores.indptr))
+        mean = np.bincount(rows, real, len(queries)) / count
+        variance = np.bincount(rows, real**2, len(queries)) / count - mean**2
+        deviation = np.sqrt(np.maximum(variance, 0))
+        return _picked(scores, candidates), mean.astype(np.float32), deviation.astype(np.float32)
+
+    def _added_up(self, queries: Queries) -> sparse.csr_array:
+        """Return the scores that are not 0, float32 sparse ``[n, n_items + 1]``, each row's items in order."""
+        history = queries.matrix(self.recency)
+        rows = self._weighted_rows(history)
+        scores = sparse.csr_array((rows.data, rows.indices, rows.indptr[history.indptr]), shape=history.shape)
+        scores.sum_duplicates()
+        return scores
 
     def attributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.attributions`."""
@@ -72,3 +103,15 @@ class ItemItemModel(HistorySumModel):
         size = self.item_ids.size
         stored = (arrays["data"], arrays["indices"], arrays["indptr"])
         self.weights = sparse.csr_array(stored, shape=(size, size))
+
+
+def _picked(scores: sparse.csr_array, candidates: Ragged) -> Floats:
+    """Return the scores of candidates, float32 ``[total]``, of sparse scores whose rows are in order."""
+    width = scores.shape[1]
+    cells = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr)) * width + scores.indices
+    wanted = candidates.rows * width + candidates.values
+    place = np.searchsorted(cells, wanted)
+    place[place == len(cells)] = 0
+    if not len(cells):
+        return np.zeros(len(wanted), dtype=np.float32)
+    return np.where(cells[place] == wanted, scores.data[place], 0).astype(np.float32)

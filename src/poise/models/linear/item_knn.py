@@ -75,7 +75,8 @@ class ItemKNN(ItemItemModel):
         move = np.asarray(moved[of_item]) / np.maximum(np.asarray(weight[of_item]), 1e-9)
         return np.asarray(self.means[items.values] + move, dtype=np.float32)
 
-    def _similarity(self, items: Indices) -> Floats:
+    def similarity(self, items: Indices) -> Floats:
+        """See :meth:`Recommender.similarity`."""
         return self.weights[:, items].T.toarray()  # type: ignore[no-any-return]
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -27,7 +27,7 @@ class ItemSearch:
 
     def __init__(self, encoder: TextEncoder | None) -> None:
         self.words = BM25Index()
-        self.meaning = ItemVectors(encoder)
+        self.item_vectors = ItemVectors(encoder)
 
     def put(self, catalogue: Catalogue, items: Sequence[int]) -> None:
         """Take in the words of items, in place of what they said before."""
@@ -37,7 +37,7 @@ class ItemSearch:
         for item in items:
             self.words.put(item, passages[item - 1])
 
-    def search(self, query: str, catalogue: Catalogue, k: int, *, meaning: bool) -> tuple[Indices, Floats]:
+    def search(self, query: str, catalogue: Catalogue, k: int, *, semantic: bool) -> tuple[Indices, Floats]:
         """Return the items that fit best, and how well.
 
         Both rankings count by the places they give: the source is Cormack, Clarke and Büttcher, *Reciprocal Rank Fusion
@@ -47,12 +47,12 @@ class ItemSearch:
             query: what was typed.
             catalogue: to search.
             k: how many items.
-            meaning: whether to go by meaning too, which takes the encoder's time.
+            semantic: whether to go by meaning too, which takes the encoder's time.
         """
         size = catalogue.item_ids.size
         by_words = self.words.scores(query, size)
         rankings = [np.where(by_words > 0, by_words, -np.inf)]
-        if meaning and (cosines := self.meaning.scores(query, size)) is not None:
+        if semantic and (cosines := self.item_vectors.scores(query, size)) is not None:
             rankings.append(np.where(cosines > 0, cosines, -np.inf))
         fused: Doubles = np.zeros(size)
         for scores in rankings:

@@ -19,7 +19,7 @@ from poise.recommender import Recommender
 from poise.serve.engine.batcher import Batcher, TooSlowError
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.circuit_breaker import CircuitBreaker
-from poise.serve.engine.impression_log import EVERY, Impressions
+from poise.serve.engine.impression_log import EVERY, Impressions, count_eligible, make_impression
 from poise.serve.engine.slate_cache import CachedSlate
 from poise.serve.errors import InvalidRequestError, NotFoundError, OverloadedError
 from poise.serve.schema.messages import HistoryEvent, ItemOut, ReasonOut, RecommendationIn, SlateOut, Stage
@@ -66,7 +66,7 @@ class Engine:
     """
 
     def __init__(self, live: ServingState, options: ServeTable, measures: ServerMetrics, *, shared: bool) -> None:
-        self.live, self.options, self.measures, self.shared = live, options, measures, shared
+        self.state, self.options, self.metrics, self.shared = live, options, measures, shared
         self.ranker: Batcher[RankingRequest, RankedItems] = Batcher(
             self._rank, most=options.batch, queue=options.queue, budget=options.budget, threads=options.threads
         )
@@ -99,8 +99,8 @@ class Engine:
         start = time.perf_counter()
         if self.shared:
             await self._try_to_follow()
-        served = served or self.live.served
-        now = self.live.clock.milliseconds()
+        served = served or self.state.serving_model
+        now = self.state.clock.milliseconds()
         allowed = self._allowed(served, asked)
         history = await self._history(served, asked, now)
         pages = await self._shown_before(asked)
@@ -123,22 +123,22 @@ class Engine:
         request_id = asked.request_id if asked.offset and asked.request_id else next(_REQUEST_IDS)
         items = self._items(one, ranked, probabilities, reasons)
         slate = SlateOut(request_id, served.name, served.model, stage, items)
-        self.measures.slates_by[stage].inc()
+        self.metrics.slates_by[stage].inc()
         if again is None:
-            self._log(slate, asked, now)
+            self._log(slate, asked, one)
         return slate
 
     async def _answer(self, one: RankingRequest, user_id: str | None) -> tuple[Stage, RankedItems, Sequence[float]]:
         if not len(one.history.items) and not one.history.user:  # nothing is known that a model goes by
             return self._simple(one, user_id)
         kept = self._slates.get(user_id) if user_id is not None else None
-        if kept is not None and kept.answers(one, self.live.clock.monotonic()):
-            self.measures.kept.inc()
+        if kept is not None and kept.answers(one, self.state.clock.monotonic()):
+            self.metrics.slate_cache_hits.inc()
             return "ranker", kept.ranked, [1.0] * len(kept.ranked.items)
         stages: tuple[tuple[Stage, Any], ...] = (("ranker", self._ask_ranker), ("retrieval", self._ask_retriever))
         for stage, ask in stages:
             if self.breaker.is_open(stage):
-                self.measures.fallbacks.labels(stage, "resting").inc()
+                self.metrics.fallbacks.labels(stage, "resting").inc()
                 continue
             start = time.perf_counter()
             try:
@@ -150,7 +150,7 @@ class Engine:
             except Exception as error:  # whatever a model does, there is an answer
                 self._note_failure(stage, type(error).__name__)
             else:
-                self.measures.seconds_of(stage, start)
+                self.metrics.seconds_of(stage, start)
                 self.breaker.note_success(stage)
                 if len(ranked.items):
                     self._remember(user_id, one, stage, ranked)
@@ -162,7 +162,7 @@ class Engine:
         return await self.ranker.ask(one)
 
     async def _ask_retriever(self, one: RankingRequest) -> RankedItems:
-        model = one.served.retriever
+        model = one.serving_model.retriever
         if model is None:
             raise TooSlowError
         return await self._retrieving.run(self.options.budget, _first, one, model)
@@ -174,7 +174,7 @@ class Engine:
         except Exception as error:
             self._note_failure("popular", type(error).__name__)
         last = self._slates.get(user_id or "") or self._slates.get("")
-        if last is None or last.run != one.served.name:  # whose items have other indices
+        if last is None or last.run != one.serving_model.name:  # whose items have other indices
             return "cached", RankedItems(_NO_ITEMS, _NO_ITEMS.astype(np.float32)), []
         kept = last.ranked
         real = one.allowed[kept.items] & ~np.isin(kept.items, one.exclude)
@@ -184,7 +184,7 @@ class Engine:
     def _remember(self, user_id: str | None, one: RankingRequest, stage: Stage, ranked: RankedItems) -> None:
         """Keep the last slate of a person, and under no name the last one of all."""
         for name in {user_id or "", ""}:
-            self._slates[name] = CachedSlate.of(one, stage, ranked, self.live.clock.monotonic())
+            self._slates[name] = CachedSlate.of(one, stage, ranked, self.state.clock.monotonic())
             self._slates.move_to_end(name)
         while len(self._slates) > CACHED:
             self._slates.popitem(last=False)
@@ -193,15 +193,15 @@ class Engine:
         start = time.perf_counter()
         allowed = one.allowed.copy()
         allowed[one.exclude] = False
-        if one.served.hide_seen:
+        if one.serving_model.hide_seen:
             allowed[one.history.items] = False
-        scores = self.live.trends.scores(one.served.catalogue.item_ids)
+        scores = self.state.popularity.scores(one.serving_model.catalogue.item_ids)
         items, values, chances = popular_and_drawn(scores, allowed, one.k, self.options.exploration_rate, self._rng)
-        self.measures.seconds_of("popular", start)
+        self.metrics.seconds_of("popular", start)
         return "popular", RankedItems(items, values), chances.tolist()
 
     def _rank(self, asked: Sequence[RankingRequest]) -> Sequence[RankedItems]:
-        self.measures.batch.observe(len(asked))
+        self.metrics.batch.observe(len(asked))
         return rank_batch(asked)
 
     async def _explain(
@@ -210,22 +210,22 @@ class Engine:
         """Return why each item is there, or nothing where that takes too long."""
         if stage in ("popular", "cached"):
             return [_why_popular(chance) if stage == "popular" else [] for chance in probabilities]
-        served = one.served
+        served = one.serving_model
         model = served.pipeline if stage == "ranker" else served.retriever
         assert model is not None
         start = time.perf_counter()
         try:
             return await self._explaining.run(EXPLAINED_WITHIN, served.explain, one, ranked.items, model)
         except Exception as error:
-            self.measures.fallbacks.labels("explanation", type(error).__name__).inc()
+            self.metrics.fallbacks.labels("explanation", type(error).__name__).inc()
             return [[] for _ in probabilities]
         finally:
-            self.measures.seconds_of("explanation", start)
+            self.metrics.seconds_of("explanation", start)
 
     def _items(
         self, one: RankingRequest, ranked: RankedItems, probabilities: Sequence[float], why: list[list[Reason]] | None
     ) -> list[ItemOut]:
-        catalogue = one.served.catalogue
+        catalogue = one.serving_model.catalogue
         titles, shown = catalogue.titles, ranked.items.tolist()
         ids = [catalogue.ids[item] for item in shown]
         if why is None:
@@ -252,7 +252,7 @@ class Engine:
     def _verbs(self, one: RankingRequest) -> dict[int, str]:
         history = one.history
         return {
-            item: verb(name, value, one.served.liked_from)
+            item: verb(name, value, one.serving_model.liked_from)
             for item, name, value in zip(history.items.tolist(), history.names, history.values.tolist(), strict=True)
         }
 
@@ -270,7 +270,7 @@ class Engine:
             return History.of(events, served.catalogue.item_ids, served.behaviours)
         if asked.user_id is None:
             return NOBODY
-        people, item_ids = self.live.people, served.catalogue.item_ids
+        people, item_ids = self.state.user_histories, served.catalogue.item_ids
         known = people.known(asked.user_id, item_ids)
         if known is not None:
             return known
@@ -284,7 +284,7 @@ class Engine:
                 reads_users=served.pipeline.reads_users,
             )
         except (PoiseError, TimeoutError) as error:
-            self.measures.fallbacks.labels("store", type(error).__name__).inc()
+            self.metrics.fallbacks.labels("store", type(error).__name__).inc()
             return NOBODY
 
     async def read(self, question: Callable[Given, Found], *arguments: Given.args, **options: Given.kwargs) -> Found:
@@ -303,7 +303,7 @@ class Engine:
         await self.impressions.flush()
         for wait in (0.0, 2 * EVERY):
             await asyncio.sleep(wait)
-            if found := await self.read(self.live.store.impression, request_id):
+            if found := await self.read(self.state.store.impressions, request_id):
                 return found
         return []
 
@@ -320,31 +320,27 @@ class Engine:
             raise NotFoundError(f"there is no request {asked.request_id!r} of this user: ask for the first page first")
         return [page for page in pages if page.offset <= asked.offset]
 
-    def _log(self, slate: SlateOut, asked: RecommendationIn, now: int) -> None:
+    def _log(self, slate: SlateOut, asked: RecommendationIn, one: RankingRequest) -> None:
+        seen = one.history.items if one.served.hide_seen else _NO_ITEMS
         self.impressions.add(
-            Impression(
-                request_id=slate.request_id,
-                offset=asked.offset,
-                user_id=asked.user_id,
-                time=now,
-                scenario=asked.scenario,
-                run=slate.run,
-                stage=slate.stage,
-                items=[item.item_id for item in slate.items],
-                scores=[item.score for item in slate.items],
-                probabilities=[item.probability for item in slate.items],
+            make_impression(
+                slate,
+                asked,
+                time=one.time,
+                sources=[slate.stage] * len(slate.items),
+                n_eligible=count_eligible(one.allowed, one.exclude, seen),
             )
         )
 
     async def _try_to_follow(self) -> None:
         try:
             async with asyncio.timeout(self.options.budget):
-                await self.live.follow()
+                await self.state.follow()
         except (PoiseError, TimeoutError) as error:
-            self.measures.fallbacks.labels("store", type(error).__name__).inc()
+            self.metrics.fallbacks.labels("store", type(error).__name__).inc()
 
     def _note_failure(self, stage: str, why: str) -> None:
-        self.measures.fallbacks.labels(stage, why).inc()
+        self.metrics.fallbacks.labels(stage, why).inc()
         self.breaker.note_failure(stage)
 
     def forget(self, user_id: str) -> None:
@@ -354,7 +350,7 @@ class Engine:
 
     def _warm_up(self) -> None:
         """Score something, so that the first request does not pay for what is set up on first use."""
-        served = self.live.served
+        served = self.state.serving_model
         n = min(len(served.base.item_ids), 50)
         items = np.arange(1, n + 1, dtype=np.int32)
         zeros = np.zeros(n)
@@ -373,7 +369,7 @@ class Engine:
 
 def _as_before(one: RankingRequest, page: Impression) -> tuple[Stage, RankedItems, Sequence[float]]:
     """Return a page that was asked for before, whose answer may have been lost, as far as it may still be shown."""
-    items = one.served.catalogue.item_ids.index(page.items)
+    items = one.serving_model.catalogue.item_ids.index(page.items)
     real = one.allowed[items] & ~np.isin(items, one.exclude)
     ranked = RankedItems(items[real], np.asarray(page.scores, dtype=np.float32)[real])
     return cast(Stage, page.stage), ranked, np.asarray(page.probabilities)[real].tolist()
@@ -384,7 +380,7 @@ def _why_popular(chance: float) -> list[Reason]:
 
 
 def _first(one: RankingRequest, model: Recommender) -> RankedItems:
-    return one.served.rank([one], model)[0]
+    return one.serving_model.rank([one], model)[0]
 
 
 def _event(one: str | HistoryEvent, now: int) -> Event:

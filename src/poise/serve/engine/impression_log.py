@@ -4,16 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+
+import numpy as np
 
 from poise.errors import PoiseError
 from poise.serve.state.store_writes import settled
+from poise.serve.schema.messages import RecommendationIn, SlateOut
 from poise.serve.telemetry.metrics import ServerMetrics
 from poise.store import Store
 from poise.store.records import Impression
+from poise.types import Indices, Mask
 
 EVERY = 0.05  # seconds; a longer pause makes more to write at once, and requests wait meanwhile
 AT_ONCE = 1_000
 MOST = 50_000  # that wait while the store does not take them; beyond, they are lost, and counted
+
+
+def make_impression(
+    slate: SlateOut,
+    asked: RecommendationIn,
+    *,
+    time: int,
+    sources: Sequence[str],
+    n_eligible: int,
+    policy_version: str = "",
+) -> Impression:
+    """Return the record of an answer.
+
+    Args:
+        slate: what is shown.
+        asked: the request.
+        time: when, in milliseconds since 1970.
+        sources: the retriever or the stage that brought each item of the slate.
+        n_eligible: how many items could have been shown.
+        policy_version: a short hash of the policy's options.
+    """
+    return Impression(
+        request_id=slate.request_id,
+        offset=asked.offset,
+        user_id=asked.user_id,
+        time=time,
+        scenario=asked.scenario,
+        run=slate.run,
+        stage=slate.stage,
+        items=[item.item_id for item in slate.items],
+        scores=[item.score for item in slate.items],
+        probabilities=[item.probability for item in slate.items],
+        sources=list(sources),
+        policy_version=policy_version,
+        context=asked.context or None,
+        filters=asked.filters or None,
+        n_eligible=n_eligible,
+    )
+
+
+def count_eligible(allowed: Mask, *left_out: Indices) -> int:
+    """Return how many items may be shown.
+
+    Args:
+        allowed: bool ``[n_items + 1]``, which items the catalogue and the request let through.
+        left_out: items that may not be shown besides, in any order, with repetitions.
+    """
+    rest = np.concatenate(left_out)
+    return int(np.count_nonzero(allowed)) - len(set(rest[allowed[rest]].tolist()))
 
 
 class Impressions:
@@ -25,7 +79,7 @@ class Impressions:
     """
 
     def __init__(self, store: Store, measures: ServerMetrics) -> None:
-        self.store, self.measures = store, measures
+        self.store, self.metrics = store, measures
         self._waiting: list[Impression] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -33,7 +87,7 @@ class Impressions:
     def add(self, impression: Impression) -> None:
         """Take one in, to be written in a moment."""
         if len(self._waiting) >= MOST:
-            self.measures.unlogged.inc()
+            self.metrics.unlogged.inc()
             return
         self._waiting.append(impression)
         if self._timer is None:
@@ -60,7 +114,7 @@ class Impressions:
             try:
                 await settled(self.store.add_impressions(batch))
             except PoiseError:
-                self.measures.unlogged.inc(len(batch))
+                self.metrics.unlogged.inc(len(batch))
 
     async def close(self) -> None:
         """Write what waits."""

@@ -72,7 +72,7 @@ class Server:
         caller = read_caller(request, scope)
         for tenant in self.tenants:
             try:
-                request.state.key = await tenant.access.check(caller, scope)
+                request.state.key = await tenant.auth.check(caller, scope)
                 return tenant
             except UnauthorizedError as error:
                 refused = error
@@ -86,10 +86,10 @@ class Server:
             self.failed = str(error)
             return
         for tenant in self.tenants:
-            tenant.measures.run.labels(tenant.live.served.name).set(1)
+            tenant.metrics.run.labels(tenant.state.serving_model.name).set(1)
             self._tasks.append(asyncio.create_task(tenant.keep_up(FOLLOWED_EVERY)))
             self._tasks.append(asyncio.create_task(tenant.prepare_search(FOLLOWED_EVERY)))
-            self._tasks.append(asyncio.create_task(tenant.forget_shown(FORGOTTEN_EVERY, FOLLOWED_EVERY)))
+            self._tasks.append(asyncio.create_task(tenant.forget_impressions(FORGOTTEN_EVERY, FOLLOWED_EVERY)))
 
 
 def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
@@ -187,7 +187,7 @@ def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Requ
             response = problem_of(error)
         seconds = time.perf_counter() - start
         if tenant is not None:
-            tenant.measures.note_request(one.path, request.method, response.status_code, seconds)
+            tenant.metrics.note_request(one.path, request.method, response.status_code, seconds)
         log_request(request.method, one.path, response.status_code, seconds)
         return response
 

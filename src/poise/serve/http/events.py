@@ -35,7 +35,7 @@ async def post_events(request: Request, tenant: Tenant) -> Response:
     if late and alone:
         raise InvalidRequestError(late[0].reason, "#/timestamp")
     refused = sorted([*refused, *late], key=lambda one: one.index)
-    tenant.measures.events.labels("refused").inc(len(refused))
+    tenant.metrics.events.labels("refused").inc(len(refused))
     return as_json(Accepted(added.accepted, refused, added.duplicates))
 
 
@@ -67,7 +67,7 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
         refuse(late)
 
     def refuse(more: list[Refusal]) -> None:
-        tenant.measures.events.labels("refused").inc(len(more))
+        tenant.metrics.events.labels("refused").inc(len(more))
         refused.extend(more)
         refused.sort(key=lambda one: one.index)
         del refused[MOST_REFUSALS:]
@@ -106,8 +106,8 @@ async def _add(tenant: Tenant, events: list[Event]) -> Added:
         return Added(0, 0)
     start = time.perf_counter()
     added: Added = await settled(tenant.store.add_events(events))
-    tenant.measures.seconds_of("store", start)
+    tenant.metrics.seconds_of("store", start)
     await tenant.catch_up()
-    tenant.measures.events.labels("accepted").inc(added.accepted)
-    tenant.measures.events.labels("duplicate").inc(added.duplicates)
+    tenant.metrics.events.labels("accepted").inc(added.accepted)
+    tenant.metrics.events.labels("duplicate").inc(added.duplicates)
     return added

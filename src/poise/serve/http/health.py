@@ -19,11 +19,11 @@ async def get_ready(request: Request) -> Response:
     server = request.app.state.server
     if not server.tenants:
         return as_json(Health("loading" if server.failed is None else "failed", reason=server.failed), 503)
-    return as_json(Health("ready", server.tenants[0].live.served.name if len(server.tenants) == 1 else None))
+    return as_json(Health("ready", server.tenants[0].state.serving_model.name if len(server.tenants) == 1 else None))
 
 
 async def get_metrics(request: Request) -> Response:
     """Return the counters of a project, in Prometheus' text format."""
     tenant = await request.app.state.server.tenant(request, "read")
     tenant.note_state()
-    return Response(tenant.measures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(tenant.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -83,14 +83,14 @@ async def list_items(request: Request, tenant: Tenant) -> Response:
 async def get_similar(request: Request, tenant: Tenant) -> Response:
     """Return the items that are most like an item."""
     item_id, k = read_id(request, "item_id"), read_int(request, K)
-    served = tenant.live.served
+    served = tenant.state.serving_model
     at = int(served.catalogue.item_ids.index([item_id])[0])
     if not at or (not served.catalogue.available[at] and not served.catalogue.contents[at]):
         raise NotFoundError(f"there is no item {item_id!r}")
     if at >= served.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
         return as_json(Found([]))
     try:
-        scores = await asyncio.to_thread(served.pipeline._similarity, np.array([at], dtype=np.int32))
+        scores = await asyncio.to_thread(served.pipeline.similarity, np.array([at], dtype=np.int32))
     except UsageError as error:
         raise NotFoundError(str(error)) from None
     scores = np.where(served.catalogue.available[: scores.shape[1]], scores[0], -np.inf).astype(np.float32)

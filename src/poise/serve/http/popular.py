@@ -18,8 +18,8 @@ async def get_popular(request: Request, tenant: Tenant) -> Response:
     k = read_int(request, K)
     if tenant.engine.shared:
         await tenant.catch_up()
-    catalogue = tenant.live.served.catalogue
-    scores = tenant.live.trends.scores(catalogue.item_ids)
+    catalogue = tenant.state.serving_model.catalogue
+    scores = tenant.state.popularity.scores(catalogue.item_ids)
     hidden = np.where(catalogue.available & (scores > 0), scores, -np.inf).astype(np.float32)
     items, values = top_k(hidden[None], min(k, len(hidden)))
     return as_json(as_found(tenant, items[0][items[0] > 0], values[0]))

@@ -26,22 +26,22 @@ async def get_search(request: Request, tenant: Tenant) -> Response:
 
 async def search(tenant: Tenant, query: str, k: int) -> Found:
     """Return the ``k`` items that fit ``query`` best, by words alone where meaning takes too long."""
-    served = tenant.live.served
+    served = tenant.state.serving_model
     start = time.perf_counter()
     try:
         items, values = await tenant.searching.run(
-            SEARCHED_WITHIN, served.finder.search, query, served.catalogue, k, meaning=True
+            SEARCHED_WITHIN, served.item_search.search, query, served.catalogue, k, semantic=True
         )
     except Exception as error:  # whatever an encoder does, there is an answer
-        tenant.measures.fallbacks.labels("encoder", type(error).__name__).inc()
-        items, values = await asyncio.to_thread(served.finder.search, query, served.catalogue, k, meaning=False)
-    tenant.measures.seconds_of("search", start)
+        tenant.metrics.fallbacks.labels("encoder", type(error).__name__).inc()
+        items, values = await asyncio.to_thread(served.item_search.search, query, served.catalogue, k, semantic=False)
+    tenant.metrics.seconds_of("search", start)
     return as_found(tenant, items, values)
 
 
 def as_found(tenant: Tenant, items: np.ndarray, values: np.ndarray) -> Found:
     """Return items, by their indices, as they stand in an answer."""
-    catalogue = tenant.live.served.catalogue
+    catalogue = tenant.state.serving_model.catalogue
     return Found(
         [
             FoundItem(catalogue.item_ids.id(item), catalogue.titles[item], round(float(value), 6))

@@ -59,7 +59,7 @@ async def delete_user(request: Request, tenant: Tenant) -> Response:
     await tenant.engine.impressions.flush()
     runs = await asyncio.to_thread(_holding, tenant, user_id)
     receipt = await settled(tenant.store.erase_user(user_id, runs, request.state.key.key_id))
-    tenant.live.people.forget([user_id])
+    tenant.state.user_histories.forget([user_id])
     tenant.engine.forget(user_id)
     await tenant.catch_up()
     await asyncio.to_thread(tenant.project.forget_data)
@@ -97,10 +97,10 @@ async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
     Raises:
         StoreError: the store cannot be read.
     """
-    served, live = tenant.live.served, tenant.live
+    served, live = tenant.state.serving_model, tenant.state
     if tenant.engine.shared:
         await tenant.catch_up()
-    events = await tenant.engine.read(live.people.events, user_id)
+    events = await tenant.engine.read(live.user_histories.events, user_id)
     user = await tenant.engine.read(tenant.store.user, user_id)
     if not events and user is None:
         return None

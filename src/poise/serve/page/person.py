@@ -53,7 +53,7 @@ async def person(tenant: Tenant, user_id: str) -> Person:
     known = await profile(tenant, user_id)
     if known is None:
         return Person(user_id, "", [], [])
-    now, liked_from = tenant.clock.milliseconds(), tenant.live.served.liked_from
+    now, liked_from = tenant.clock.milliseconds(), tenant.state.serving_model.liked_from
     history = [
         Deed(
             one.title,
@@ -68,9 +68,9 @@ async def person(tenant: Tenant, user_id: str) -> Person:
 
 def people(tenant: Tenant) -> list[Person]:
     """Return a handful of those who did something, the latest first, without their histories."""
-    catalogue, found = tenant.live.served.catalogue, []
+    catalogue, found = tenant.state.serving_model.catalogue, []
     for user_id in tenant.store.latest_users(OFFERED):
-        events = tenant.live.people.events(user_id)
+        events = tenant.state.user_histories.events(user_id)
         items = catalogue.item_ids.index([event.item_id for event in events])
         liked = leaning(interests(catalogue, items[items > 0].tolist()), INTERESTS - 1)
         found.append(Person(user_id, _events(len(events)), liked, []))

@@ -37,7 +37,7 @@ async def home(request: Request, tenant: Tenant) -> Response:
     visit, scopes = Visit.of(request.query_params.multi_items()), request.state.key.scopes
     values: dict[str, Any] = {
         "project": tenant.project.config.name,
-        "signed_in": not tenant.access.is_open,
+        "signed_in": not tenant.auth.is_open,
         "visit": visit,
         "writes": "write" in scopes,
         "newcomer": invented(),
@@ -89,7 +89,7 @@ async def act(request: Request, tenant: Tenant) -> Response:
 
 async def picture(request: Request, tenant: Tenant) -> Response:
     """Show the picture of an item that lies in the project's folder."""
-    catalogue = tenant.live.served.catalogue
+    catalogue = tenant.state.serving_model.catalogue
     item = int(catalogue.item_ids.index([request.query_params.get("item", "")])[0])
     found = await asyncio.to_thread(read_picture, catalogue, item, tenant.project.folder) if item else None
     if found is None:

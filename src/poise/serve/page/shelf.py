@@ -56,25 +56,25 @@ class Shelf:
 
 async def shelf(tenant: Tenant, visit: Visit) -> Shelf:
     """Return the part of the catalogue that a visit asks for."""
-    served = tenant.live.served
-    size = int(served.catalogue.available.sum())
+    serving_model = tenant.state.serving_model
+    size = int(serving_model.catalogue.available.sum())
     many = visit.part * A_PART
     if visit.query:
         many = min(many, MOST_SHOWN - 1)
         found = await search(tenant, visit.query, many + 1)
-        items = served.catalogue.item_ids.index([one.item_id for one in found.items])
+        items = serving_model.catalogue.item_ids.index([one.item_id for one in found.items])
     else:
-        items, _ = most_popular(tenant.live, served.catalogue, many + 1)
+        items, _ = most_popular(tenant.state, serving_model.catalogue, many + 1)
     more = len(items) > many and (not visit.query or many < MOST_SHOWN - 1)
-    cards = await asyncio.to_thread(cards_of, served.catalogue, items[:many].tolist())
+    cards = await asyncio.to_thread(cards_of, serving_model.catalogue, items[:many].tolist())
     return Shelf(cards, size, more)
 
 
 def most_popular(
-    live: ServingState, catalogue: Catalogue, k: int, without: Sequence[int] = ()
+    state: ServingState, catalogue: Catalogue, k: int, without: Sequence[int] = ()
 ) -> tuple[Indices, Floats]:
     """Return the ``k`` most popular items that may be shown, and how popular they are; what nobody chose comes last."""
-    scores = np.where(catalogue.available, live.trends.scores(catalogue.item_ids), -np.inf).astype(np.float32)
+    scores = np.where(catalogue.available, state.popularity.scores(catalogue.item_ids), -np.inf).astype(np.float32)
     scores[list(without)] = -np.inf
     items, values = top_k(scores[None], min(k, len(scores)))
     real = items[0] > 0

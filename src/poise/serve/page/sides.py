@@ -68,14 +68,14 @@ class Side:
 def others(tenant: Tenant) -> list[tuple[str, str]]:
     """Return the names of the runs that the served one can be compared with, the newest first, and their models."""
     project = tenant.project
-    names = [name for name in reversed(project.runs) if name != tenant.live.served.name]
+    names = [name for name in reversed(project.runs) if name != tenant.state.serving_model.name]
     known = [(name, _model(project.runs_folder / name)) for name in names[:OFFERED]]
     return [(name, model) for name, model in known if model]
 
 
 async def served_side(tenant: Tenant, visit: Visit) -> Side:
     """Return what is recommended to the visit's user."""
-    return await _side(tenant, visit, tenant.live.served)
+    return await _side(tenant, visit, tenant.state.serving_model)
 
 
 async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
@@ -83,29 +83,29 @@ async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
     problem = ""
     if name != POPULAR:
         try:
-            return await _side(tenant, visit, await asyncio.to_thread(tenant.live.another, name))
+            return await _side(tenant, visit, await asyncio.to_thread(tenant.state.another, name))
         except PoiseError as error:
             problem = f"{error}."
     start = time.perf_counter()
-    events = await asyncio.to_thread(tenant.live.people.events, visit.user_id or "")
-    catalogue = tenant.live.served.catalogue
+    events = await asyncio.to_thread(tenant.state.user_histories.events, visit.user_id or "")
+    catalogue = tenant.state.serving_model.catalogue
     seen = catalogue.item_ids.index([event.item_id for event in events]).tolist()
-    items, scores = most_popular(tenant.live, catalogue, SHOWN, seen if tenant.live.served.hide_seen else ())
+    items, scores = most_popular(tenant.state, catalogue, SHOWN, seen if tenant.state.serving_model.hide_seen else ())
     cards = await asyncio.to_thread(cards_of, catalogue, items.tolist())
     places = [Place(card, score, "", 0) for card, score in zip(cards, scores.tolist(), strict=True)]
     return Side("Popularity", "", POPULAR, milliseconds(time.perf_counter() - start), None, places, problem=problem)
 
 
-async def _side(tenant: Tenant, visit: Visit, served: ServingModel) -> Side:
+async def _side(tenant: Tenant, visit: Visit, serving_model: ServingModel) -> Side:
     asked = RecommendationIn(user_id=visit.user_id, k=SHOWN, explain=True, scenario=SCENARIO)
     seconds: dict[str, float] = {}
-    slate = await tenant.engine.recommend(asked, served, seconds)
+    slate = await tenant.engine.recommend(asked, serving_model, seconds)
     took = f"{milliseconds(seconds['answer'])}, reasons {milliseconds(seconds['reasons'])}"
     if visit.since:
         await tenant.engine.impressions.flush()
     before = await asyncio.to_thread(_before, tenant, visit, slate)
-    items = served.catalogue.item_ids.index([item.item_id for item in slate.items]).tolist()
-    cards = await asyncio.to_thread(cards_of, served.catalogue, items)
+    items = serving_model.catalogue.item_ids.index([item.item_id for item in slate.items]).tolist()
+    cards = await asyncio.to_thread(cards_of, serving_model.catalogue, items)
     places = [
         Place(card, item.score, why(item), before[card.item_id] - at if card.item_id in before else None)
         for at, (card, item) in enumerate(zip(cards, slate.items, strict=True))
@@ -116,7 +116,7 @@ async def _side(tenant: Tenant, visit: Visit, served: ServingModel) -> Side:
 def _before(tenant: Tenant, visit: Visit, slate: SlateOut) -> Mapping[str, int]:
     """Return the place of each item that the same run showed to the same user before the last click."""
     for request_id in visit.since:
-        for page in tenant.store.impression(request_id):
+        for page in tenant.store.impressions(request_id):
             if page.run == slate.run and page.user_id == visit.user_id and page.scenario == SCENARIO:
                 return {item_id: at for at, item_id in enumerate(page.items)}
     return {}

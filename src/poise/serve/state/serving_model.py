@@ -38,7 +38,7 @@ class RankingRequest:
         time: when it is asked, in milliseconds since 1970.
         allowed: bool ``[n_items + 1]``, what may be shown.
         exclude: items that may not, besides.
-        served: which run is asked.
+        serving_model: which run is asked.
         context: where and how, by name; the scenario is one of them. Empty if nothing is known.
     """
 
@@ -47,7 +47,7 @@ class RankingRequest:
     time: int
     allowed: Mask
     exclude: Indices
-    served: ServingModel
+    serving_model: ServingModel
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,7 +68,7 @@ class ServingModel:
         base: the pipeline as it was fitted.
         pipeline: the same, grown to the whole catalogue.
         catalogue: whose first items are those of the run.
-        finder: of items by words and meaning.
+        item_search: of items by words and meaning.
         behaviours: the codes that the pipeline knows behaviours by.
         user_columns: the types of what is known of users, by name.
         liked_from: the value from which a rating says that somebody liked it.
@@ -81,7 +81,7 @@ class ServingModel:
     base: Recommender
     pipeline: Recommender
     catalogue: Catalogue
-    finder: ItemSearch
+    item_search: ItemSearch
     behaviours: Mapping[str, int]
     user_columns: Mapping[str, str]
     liked_from: float = float("nan")
@@ -154,7 +154,7 @@ class ServingModel:
         What is new can be found by its words and recommended at once; what it means counts after :meth:`encoded`.
         """
         catalogue = self.catalogue.changed(items, deleted)
-        self.finder.put(catalogue, catalogue.item_ids.index([item.item_id for item in items]).tolist())
+        self.item_search.put(catalogue, catalogue.item_ids.index([item.item_id for item in items]).tolist())
         return self._grown(catalogue)
 
     def encode(self) -> None:
@@ -164,11 +164,11 @@ class ServingModel:
             PoiseError: the encoder cannot be had.
         """
         new = range(self.base.item_ids.size, self.catalogue.item_ids.size)
-        self.finder.meaning.encode(self.catalogue, sorted({*new, *self.finder.meaning.encoded}))
+        self.item_search.item_vectors.encode(self.catalogue, sorted({*new, *self.item_search.item_vectors.encoded}))
 
     def encoded(self) -> ServingModel:
         """Return the same run, in which what was encoded meanwhile, by whomever, counts."""
-        return self if self.meant == self.finder.meaning.version else self._grown(self.catalogue)
+        return self if self.meant == self.item_search.item_vectors.version else self._grown(self.catalogue)
 
     def touched(self, item_ids: Sequence[str]) -> ServingModel:
         """Return the same run, in which items that somebody did something with are no longer new."""
@@ -182,10 +182,10 @@ class ServingModel:
         return replace(self, met=np.union1d(self.met, found).astype(np.int32), pipeline=self.pipeline.touched(found))
 
     def _grown(self, catalogue: Catalogue) -> ServingModel:
-        pipeline, meant = self.base, self.finder.meaning.version
+        pipeline, meant = self.base, self.item_search.item_vectors.version
         if catalogue.item_ids is not pipeline.item_ids:
             data = catalogue.dataset()
-            for name, vectors in self.finder.meaning.vectors(catalogue.item_ids.size).items():
+            for name, vectors in self.item_search.item_vectors.vectors(catalogue.item_ids.size).items():
                 data = data.with_vectors(name, vectors)
             try:
                 pipeline = pipeline.extend_catalogue(data)
@@ -239,8 +239,8 @@ class ServingModel:
 def rank_batch(asked: Sequence[RankingRequest]) -> list[RankedItems]:
     """Return the best items for each request; those of one run are scored together."""
     answers: list[RankedItems | None] = [None] * len(asked)
-    for served in {id(one.served): one.served for one in asked}.values():
-        rows = [row for row, one in enumerate(asked) if one.served is served]
+    for served in {id(one.serving_model): one.serving_model for one in asked}.values():
+        rows = [row for row, one in enumerate(asked) if one.serving_model is served]
         for row, ranked in zip(rows, served.rank([asked[row] for row in rows], served.pipeline), strict=True):
             answers[row] = ranked
     return [one for one in answers if one is not None]

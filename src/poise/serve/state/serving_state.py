@@ -51,12 +51,12 @@ class ServingState:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.project, self.store, self.options, self.clock = project, store, options, clock
-        self.follower = ChangeFeed(store, self._take)
+        self.change_feed = ChangeFeed(store, self._take)
         self.newest_event = 0
         self.news = 0  # raised whenever there may be items to encode
-        self.people = UserHistoryCache(store)
-        self.when_erased: list[Callable[[], None]] = [self.people.forget_all]
-        self.trends = DecayedPopularity(options.half_life, clock)
+        self.user_histories = UserHistoryCache(store)
+        self.when_erased: list[Callable[[], None]] = [self.user_histories.forget_all]
+        self.popularity = DecayedPopularity(options.half_life, clock)
         self._changing, self._encoding = threading.Lock(), threading.Lock()
         self._others: OrderedDict[str, ServingModel] = OrderedDict()
         described: Mapping[str, Any] = store.setting(CATALOGUE) or {}
@@ -65,11 +65,11 @@ class ServingState:
         chosen = self._choose(run)
         kinds, title = described.get("item_kinds", {}), described.get("title_column")
         like = Catalogue.known(Vocabulary([]), kinds, title).changed(store.all_items(), [])
-        self.served = self._of(chosen, like, store.deleted_items())
-        self.news += self.served.is_grown
+        self.serving_model = self._of(chosen, like, store.deleted_items())
+        self.news += self.serving_model.is_grown
         self._met: set[str] = set()  # items that somebody did something with
         self._meanwhile: list[tuple[str, str, int, int]] = []
-        self.trends.start(chosen.item_counts, self.served.catalogue.ids)
+        self.popularity.start(chosen.item_counts, self.serving_model.catalogue.ids)
         self.counted = chosen.metadata["data"]["events"] <= COUNTED_AT_ONCE
         if self.counted:
             self.count()
@@ -80,7 +80,7 @@ class ServingState:
         Raises:
             StoreError: the store cannot be read.
         """
-        await self.follower.follow()
+        await self.change_feed.follow()
 
     def another(self, name: str) -> ServingModel:
         """Return another run, grown to the catalogue as it is now. Takes its time: call it in a thread.
@@ -89,11 +89,11 @@ class ServingState:
             UsageError: there is no such run.
             DataError: it is damaged.
         """
-        if name == self.served.name:
-            return self.served
+        if name == self.serving_model.name:
+            return self.serving_model
         kept = self._others.get(name)
         if kept is None:
-            kept = self._others[name] = self._of(self.project.run(name), self.served.catalogue)
+            kept = self._others[name] = self._of(self.project.run(name), self.serving_model.catalogue)
             while len(self._others) > OTHERS:
                 self._others.popitem(last=False)
         return kept
@@ -105,9 +105,9 @@ class ServingState:
         counted.add((item, behaviour, day * DAY, count) for item, behaviour, day, count in newest_first)
         with self._changing:
             self._met.update(item for item, *_ in newest_first)
-            self.served = self.served.touched(list(self._met))
+            self.serving_model = self.serving_model.touched(list(self._met))
         counted.add(self._meanwhile)  # an event of just now may count twice, and none is lost
-        self.trends, self.counted = counted, True
+        self.popularity, self.counted = counted, True
         self._meanwhile.clear()
 
     def encode_all(self) -> None:
@@ -116,8 +116,8 @@ class ServingState:
         Raises:
             PoiseError: the encoder cannot be had.
         """
-        served = self.served
-        served.finder.meaning.encode(served.catalogue, range(1, served.catalogue.item_ids.size))
+        model = self.serving_model
+        model.item_search.item_vectors.encode(model.catalogue, range(1, model.catalogue.item_ids.size))
 
     def encode_new(self) -> None:
         """Encode the items that the run has not met, so that they are ranked by what they mean. Takes its time.
@@ -126,9 +126,9 @@ class ServingState:
             PoiseError: the encoder cannot be had.
         """
         with self._encoding:
-            self.served.encode()
+            self.serving_model.encode()
             with self._changing:
-                self.served = self.served.encoded()
+                self.serving_model = self.serving_model.encoded()
 
     def _choose(self, name: str | None) -> Run:
         """Return the run to serve: a damaged one is told of, and the one before is taken."""
@@ -162,36 +162,38 @@ class ServingState:
             for forget in self.when_erased:
                 forget()
         if changes.events or changes.users:
-            self.people.forget({event.user_id for event in changes.events} | {user.user_id for user in changes.users})
+            self.user_histories.forget(
+                {event.user_id for event in changes.events} | {user.user_id for user in changes.users}
+            )
         if changes.events:
             counts = [(event.item_id, event.behaviour, event.time, 1) for event in changes.events]
-            self.trends.add(counts)
+            self.popularity.add(counts)
             if not self.counted:
                 self._meanwhile += counts
             self.newest_event = max(self.newest_event, *(event.time for event in changes.events))
         touched = sorted({event.item_id for event in changes.events})
         self._met.update(touched)
         name = changes.settings.get(RUN)
-        if changes.items or changes.deleted_items or (name is not None and name != self.served.name):
+        if changes.items or changes.deleted_items or (name is not None and name != self.serving_model.name):
             await asyncio.to_thread(self._change, changes.items, changes.deleted_items, touched, name)
         elif touched:
             with self._changing:
-                self.served = self.served.touched(touched)
+                self.serving_model = self.serving_model.touched(touched)
 
     def _change(
         self, items: Sequence[Item], deleted: Sequence[str], touched: Sequence[str], promoted: str | None
     ) -> None:
         """Take in what has changed of the catalogue, and which run is to be served."""
         with self._changing:
-            served = self.served
+            model = self.serving_model
             if items or deleted:
-                served = served.changed(items, deleted)
+                model = model.changed(items, deleted)
                 self._others.clear()
-            if promoted is not None and promoted != served.name:
+            if promoted is not None and promoted != model.name:
                 try:
-                    served = self._of(self.project.run(promoted), served.catalogue).touched(list(self._met))
+                    model = self._of(self.project.run(promoted), model.catalogue).touched(list(self._met))
                 except PoiseError as error:
-                    self.project.say(f"the run {promoted} cannot be served, {served.name} goes on: {error}")
-            served.catalogue.make_ready()
-            self.served = served.touched(touched)
+                    self.project.say(f"the run {promoted} cannot be served, {model.name} goes on: {error}")
+            model.catalogue.make_ready()
+            self.serving_model = model.touched(touched)
             self.news += 1

@@ -32,8 +32,8 @@ class ServerMetrics:
             registry=self.registry,
         )
         self.slates = Counter("poise_slates", "Slates by the stage that made them", ["stage"], registry=self.registry)
-        self.kept = Counter(
-            "poise_kept_slates", "Slates given again, as nothing had happened since", registry=self.registry
+        self.slate_cache_hits = Counter(
+            "poise_slate_cache_hits", "Slates given again, as nothing had happened since", registry=self.registry
         )
         self.fallbacks = Counter(
             "poise_fallbacks",

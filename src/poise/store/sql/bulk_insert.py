@@ -1,4 +1,4 @@
-"""Many rows in one statement, the quickest way that each database has."""
+"""Many rows in one statement, in the quickest way for each database."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class BulkInsert:
     """An INSERT of rows, each a tuple.
 
     Args:
-        table: into which.
+        table: to insert into.
         columns: the names of the columns, in the order of the tuples and of the table.
-        replaced: what to overwrite in a row that is known by ``key``; if nothing, rows that are known by any unique
-            index are left as they are.
-        key: the columns of a unique index; no two rows of one call may agree in them where ``replaced`` is given.
+        replaced: the columns to overwrite where a row with the same ``key`` exists; if none, rows that exist by any
+            unique index are left as they are.
+        key: the columns of a unique index; where ``replaced`` is given, they must differ between the rows of a call.
     """
 
     def __init__(

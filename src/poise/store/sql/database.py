@@ -1,4 +1,4 @@
-"""A database by URL: connections to write, to read, and to read one state of it over several questions."""
+"""A database by URL: connections to write, to read, and to read one snapshot over several queries."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _POSTGRESQL = {"connect_timeout": 10, "tcp_user_timeout": 10_000}  # seconds; mi
 
 
 class Database:
-    """Where a store is kept.
+    """The database that holds a store.
 
     Args:
         url: ``postgresql://user:password@host/name``, ``sqlite:///path``, or the path of a SQLite file.
 
     Raises:
-        UsageError: it is another kind of URL.
-        StoreError: the driver is not installed, or the file is of another kind.
+        UsageError: the URL is of another kind.
+        StoreError: the driver is not installed, or the file is not a SQLite database.
     """
 
     def __init__(self, url: str | Path) -> None:
         self.url = _url(url)
         self.is_sqlite = self.url.drivername.startswith("sqlite")
         self.label = (self.url.database or "") if self.is_sqlite else self.url.render_as_string(hide_password=True)
-        self._turn: WriteLock | None = None
+        self._write_lock: WriteLock | None = None
         if self.is_sqlite:
             _require_sqlite(Path(self.label))
-            self._turn = WriteLock(f"{self.label}.lock")
+            self._write_lock = WriteLock(f"{self.label}.lock")
         self._writing = self._engine(writes=True)
         self._reading = self._engine(writes=False)
 
@@ -65,26 +65,26 @@ class Database:
         return (sqlite if self.is_sqlite else postgresql).insert(table)
 
     @property
-    def turn(self) -> AbstractContextManager[None]:
-        """To be held while writing, from before the transaction begins until it has ended."""
-        return nullcontext() if self._turn is None else self._turn
+    def write_lock(self) -> AbstractContextManager[None]:
+        """The lock to hold while writing, from before the transaction begins until it has ended."""
+        return nullcontext() if self._write_lock is None else self._write_lock
 
     def connect_to_write(self) -> Connection:
-        """Return a connection whose transactions write; each must begin and end with :attr:`turn` held."""
+        """Return a connection whose transactions write; each must begin and end with :attr:`write_lock` held."""
         return self._writing.connect()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that writes, and commit it at the end.
+        """Yield a connection in a transaction that writes, and commit it at the end.
 
         Raises:
             StoreError: the database cannot be written to.
         """
-        with explained(self.label), self.turn, self._writing.connect() as connection, connection.begin():
+        with explained(self.label), self.write_lock, self._writing.connect() as connection, connection.begin():
             yield connection
 
     def read(self, question: Callable[[Connection], Answer]) -> Answer:
-        """Ask something; once more if the connection was found broken, as after a restart of the server.
+        """Run a query; once more if the connection was broken, as after a restart of the server.
 
         Raises:
             StoreError: the database cannot be read.
@@ -101,7 +101,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Give a connection that sees the state of one moment, whatever is written meanwhile.
+        """Yield a connection that sees one snapshot, whatever is written meanwhile.
 
         Raises:
             StoreError: the database cannot be read.
@@ -120,8 +120,8 @@ class Database:
         """Close all connections."""
         self._reading.dispose()
         self._writing.dispose()
-        if self._turn is not None:
-            self._turn.close()
+        if self._write_lock is not None:
+            self._write_lock.close()
 
 
 def _url(given: str | Path) -> URL:
@@ -141,7 +141,7 @@ def _url(given: str | Path) -> URL:
 
 
 def _require_sqlite(path: Path) -> None:
-    """Leave alone what is something else, before anything is written beside it."""
+    """Refuse a file that is not a SQLite database, before anything is written beside it."""
     try:
         with path.open("rb") as file:
             start = file.read(16)

@@ -1,4 +1,4 @@
-"""Bring a database to the tables of this version, from nothing or from an older version."""
+"""Bring a database to the tables of this version, from an empty one or from an older version."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _LOCK = 7_205_893_112  # any number that other programs do not choose
 
 
 def migrate(database: Database) -> None:
-    """Make or change the tables, whole or not at all; nothing happens where they are as they should be.
+    """Create or change the tables, in one transaction; nothing happens where they are up to date.
 
     Raises:
-        StoreError: a newer version made them, or the database cannot be read or written.
+        StoreError: a newer version of Poise made them, or the database cannot be read or written.
     """
     with database.transaction() as connection:
         if not database.is_sqlite:  # there BEGIN IMMEDIATE has locked the file
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        found = _revision(connection)
-        if found == REVISION:
+        revision = _revision(connection)
+        if revision == REVISION:
             return
-        if found is not None and found > REVISION:
+        if revision is not None and revision > REVISION:
             raise StoreError(
-                f"the store {database.label} was written by a newer Poise (tables {found}, this one knows "
+                f"the store {database.label} was written by a newer Poise (tables {revision}, this one knows "
                 f"{REVISION}): upgrade Poise to open it"
             )
         _upgrade(connection)
@@ -42,8 +42,8 @@ def _revision(connection: Connection) -> str | None:
 
     if not inspect(connection).has_table("poise_revision"):
         return None
-    found = connection.execute(text("SELECT version_num FROM poise_revision")).scalar()
-    return None if found is None else str(found)
+    revision = connection.execute(text("SELECT version_num FROM poise_revision")).scalar()
+    return None if revision is None else str(revision)
 
 
 def _upgrade(connection: Connection) -> None:

@@ -17,7 +17,7 @@ EVENT_NAMES = ("user_id", "item_id", "behaviour", "value", "time", "event_id", "
 EVENT_COLUMNS = [events.c[name] for name in EVENT_NAMES]
 ITEM_COLUMNS = [items.c.item_id, items.c.content, items.c.available]
 USER_COLUMNS = [users.c.user_id, users.c.content]
-IMPRESSION_NAMES = ("request_id", "offset", "user_id", "time", "scenario", "run", "stage", "slate")
+IMPRESSION_NAMES = ("request_id", "offset", "user_id", "time", "scenario", "run", "stage", "slate", "detail")
 IMPRESSION_COLUMNS = [impressions.c[name] for name in IMPRESSION_NAMES]
 
 INSERT_EVENTS = BulkInsert(events, ("project", "version", *EVENT_NAMES))
@@ -33,11 +33,11 @@ INSERT_USERS = BulkInsert(
     replaced=("content", "version"),
     key=("project", "user_id"),
 )
-INSERT_IMPRESSIONS = BulkInsert(impressions, ("project", *IMPRESSION_NAMES[:-1], "shown", "slate"))
+INSERT_IMPRESSIONS = BulkInsert(impressions, ("project", *IMPRESSION_NAMES[:-2], "shown", "slate", "detail"))
 
 
 def _plain(value: Any) -> Any:
-    """Make a NumPy number one that JSON knows."""
+    """Turn a NumPy number into one of Python's."""
     if hasattr(value, "item"):
         return value.item()
     raise DataError(f"this cannot be kept: {value!r} is neither text nor a number, a boolean or a list")
@@ -47,7 +47,8 @@ dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plai
 """Return a value as compact JSON."""
 
 
-_SLATES = msgspec.json.Encoder()  # for what is written with every answer: text and floats alone
+_JSON = msgspec.json.Encoder(enc_hook=_plain)  # for what is written with every answer: what came as JSON, and floats
+_DETAILS = ("policy_version", "arm", "context", "filters", "features", "n_eligible")
 
 
 def to_event(row: Sequence[Any]) -> Event:
@@ -98,7 +99,13 @@ def from_user(user: User, project: int, version: int) -> tuple[Any, ...]:
 
 def to_impression(row: Sequence[Any]) -> Impression:
     """Make an impression of a row of ``IMPRESSION_COLUMNS``."""
-    return Impression(*row[:7], *json.loads(row[7]))
+    items, scores, probabilities = json.loads(row[7])
+    detail = json.loads(row[8]) if row[8] else {}
+    sources = detail.pop("sources", None) or [row[6]] * len(items)  # of before there were sources, too
+    request_id, offset, user_id, time, scenario, run, stage = row[:7]
+    return Impression(
+        request_id, offset, user_id, time, scenario, run, stage, items, scores, probabilities, sources, **detail
+    )
 
 
 def from_impression(impression: Impression, project: int) -> tuple[Any, ...]:
@@ -113,10 +120,19 @@ def from_impression(impression: Impression, project: int) -> tuple[Any, ...]:
         impression.run,
         impression.stage,
         len(impression.items),
-        _SLATES.encode([impression.items, impression.scores, impression.probabilities]).decode(),
+        _JSON.encode([impression.items, impression.scores, impression.probabilities]).decode(),
+        _detail(impression),
     )
 
 
+def _detail(impression: Impression) -> str | None:
+    """Return what is known of a page besides its slate; sources only where they are not all the stage itself."""
+    detail = {name: value for name in _DETAILS if (value := getattr(impression, name)) not in (None, "")}
+    if any(source != impression.stage for source in impression.sources):
+        detail["sources"] = impression.sources
+    return _JSON.encode(detail).decode() if detail else None
+
+
 def without_nulls(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is null: a key that is not there says the same."""
+    """Leave out nulls: an absent key means the same."""
     return {name: value for name, value in content.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The tables as they are now; ``migrations`` holds how they came to be so."""
+"""The tables of the current version; ``migrations`` holds the steps from older ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"  # the newest file in migrations/versions
+REVISION = "0002"  # the newest file in migrations/versions
 
 # PostgreSQL would sort ids by the rules of a language; SQLite sorts by bytes, and so it is quicker too.
 Id = Text().with_variant(Text(collation="C"), "postgresql")
@@ -85,7 +85,7 @@ items = Table(
     Column("item_id", Id, nullable=False),
     Column("content", Text, nullable=False),  # JSON
     Column("available", Boolean, nullable=False),
-    Column("deleted", Boolean, nullable=False),  # a tombstone: what the events speak of stays known
+    Column("deleted", Boolean, nullable=False),  # a tombstone: events may still mention the item
     UniqueConstraint("project", "item_id", name="poise_items_item_id"),
     Index("poise_items_order", "project", "id"),
     Index("poise_items_version", "project", "version"),
@@ -118,6 +118,7 @@ impressions = Table(
     Column("stage", Text, nullable=False),
     Column("shown", Integer, nullable=False),
     Column("slate", Text, nullable=False),  # JSON: [ids, scores, probabilities]
+    Column("detail", Text),  # JSON: what else is known of the page, by name
     UniqueConstraint("project", "request_id", "offset", name="poise_impressions_page"),
     Index(
         "poise_impressions_user",

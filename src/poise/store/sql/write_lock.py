@@ -1,4 +1,4 @@
-"""Whose turn it is to write to a SQLite file."""
+"""The lock between processes that write to one SQLite file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from poise.store.errors import StoreError
 class WriteLock:
     """A lock between the processes that write to one file, for a ``with`` block.
 
-    SQLite has a lock too, but who waits for it sleeps for longer and longer and looks again: of several that write all
-    the time one may wait for seconds, and give up. The system wakes who waits for this one, and releases it if its
-    holder is killed. Programs that do not know it are kept out by SQLite's.
+    SQLite has a lock too, but a process waiting for it sleeps for longer and longer before it looks again: of several
+    that write all the time, one may wait for seconds and give up. The operating system wakes a process that waits for
+    this lock, and releases it if the holder is killed. Programs that do not know it are kept out by SQLite's lock.
 
     Args:
-        path: of the lock; made if it is not there.
+        path: of the lock file; created if it does not exist.
     """
 
     def __init__(self, path: str) -> None:
@@ -47,7 +47,7 @@ class WriteLock:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the lock file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -5,23 +5,6 @@ from collections.abc import Callable
 from poise.store import Store
 
 
-def test_settings(store: Store) -> None:
-    assert store.setting("run") is None
-    store.set("run", "first").result()
-    store.set("run", {"name": "zweiter", "share": 0.5, "on": True}).result()
-    assert store.setting("run") == {"name": "zweiter", "share": 0.5, "on": True}
-
-
-def test_the_audit_log_is_in_order(store: Store) -> None:
-    for number in range(3):
-        store.add_audit("key 1", "promote", {"run": number}).result()
-    assert [(act.actor, act.act, act.detail) for act in store.audit(limit=2)] == [
-        ("key 1", "promote", {"run": 2}),
-        ("key 1", "promote", {"run": 1}),
-    ]
-    assert store.audit()[0].time >= store.audit()[-1].time > 1_700_000_000_000
-
-
 def test_keys_open_what_they_were_made_for(open_store: Callable[..., Store]) -> None:
     store = open_store()
     key, token = store.create_key("shop", ["read", "write"])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from poise.candidates import Candidates
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.ragged import Ragged
@@ -13,14 +14,21 @@ from poise.data.split import leave_last_out
 from poise.models import Content, Popularity
 from poise.models.validation import mean_ndcg, sample
 from poise.pipeline import Pipeline
-from poise.policy.new_items import BOOSTS, COST, boosted, choose_boost, measure_boosts
+from poise.policy import ColdStartBoost, HideSeen
+from poise.policy.cold_start_boost import BOOSTS, COST, boost_distance, choose_boost, measure_boosts
 from poise.recommender import load
+
+
+def _boost(pipeline: Pipeline) -> float:
+    step = pipeline.step(ColdStartBoost)
+    assert step is not None
+    return step.strength
 
 
 def test_a_lift_is_a_share_of_the_way_from_the_mean_to_the_best() -> None:
     scores = np.array([[99, 0, 2, 4, 6], [99, 1, 1, 1, 5]], dtype=np.float32)  # column 0 is padding
-    added = boosted(scores, np.array([1, 2], dtype=np.int32), 0.5)
-    assert added.tolist() == [[1.5, 1.5], [0, 0]]  # in the second row nothing tells the new items apart
+    distance = boost_distance(Candidates.of_catalogue(scores), np.array([1, 2], dtype=np.int32), np.array([True] * 2))
+    assert distance.tolist() == [3, 0]  # in the second row nothing tells the new items apart
 
 
 def test_figures_of_lifts_are_those_of_a_pipeline_with_that_lift(films: Dataset) -> None:
@@ -29,7 +37,8 @@ def test_figures_of_lifts_are_those_of_a_pipeline_with_that_lift(films: Dataset)
     new = np.flatnonzero(split.train.item_counts[1:] == 0).astype(np.int32) + 1
     metrics = measure_boosts(ranker, split.valid, new[:-1])  # the very last film has no vector
     for cold_start_boost in (0.0, 0.3, 0.8):
-        pipeline = Pipeline(ranker=ranker, new_items=cold_start_boost).fit(split.train, split.valid)
+        policy = [HideSeen(), ColdStartBoost(boost=cold_start_boost)]
+        pipeline = Pipeline(ranker=ranker, policy=policy).fit(split.train, split.valid)
         assert metrics[cold_start_boost] == pytest.approx(mean_ndcg(pipeline, sample(split.valid)), abs=1e-9)
 
 
@@ -45,10 +54,10 @@ def test_where_people_choose_new_items_they_are_lifted_and_it_is_said(films: Dat
     valid = replace(split.valid, targets=wanted, values=np.full(len(wanted), np.nan, dtype=np.float32))
     ranker = Content()
     pipeline = Pipeline(ranker=ranker).fit(split.train, valid)
-    assert pipeline.cold_start_boost == max(BOOSTS)
+    assert _boost(pipeline) == max(BOOSTS)
     slates = pipeline.recommend(split.test.queries, 10, explain=True)
     rows, places = np.nonzero(slates.items == new)
-    plain = Pipeline(ranker=ranker, new_items=0.0).fit(split.train, valid).recommend(split.test.queries, 10)
+    plain = Pipeline(ranker=ranker, policy=[HideSeen()]).fit(split.train, valid).recommend(split.test.queries, 10)
     assert 0 <= (plain.items == new).sum() < len(rows)
     assert slates.reasons is not None
     for row, place in zip(rows, places, strict=True):
@@ -58,7 +67,7 @@ def test_where_people_choose_new_items_they_are_lifted_and_it_is_said(films: Dat
     pipeline.save(tmp_path / "pipeline")
     again = load(tmp_path / "pipeline")
     assert np.array_equal(again.recommend(split.test.queries, 10).items, slates.items)
-    assert pipeline.refit(films).cold_start_boost == max(BOOSTS)
+    assert _boost(pipeline.refit(films)) == max(BOOSTS)
 
 
 def test_without_new_items_there_is_nothing_to_choose(films: Dataset) -> None:
@@ -67,5 +76,5 @@ def test_without_new_items_there_is_nothing_to_choose(films: Dataset) -> None:
     bare = replace(split.train, vectors={})
     held: Holdout = split.valid
     pipeline = Pipeline(ranker=Popularity()).fit(bare, held)
-    assert pipeline.cold_start_boost == 0
-    assert "new_items" not in pipeline.selected
+    assert _boost(pipeline) == 0
+    assert pipeline.step(ColdStartBoost).selected is None

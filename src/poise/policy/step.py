@@ -1,0 +1,111 @@
+"""A step of the policy: it reads scored candidates and the requests, and hands on candidates, in the end slates."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from poise.candidates import Candidates
+from poise.data.dataset import Dataset
+from poise.data.holdout import Holdout
+from poise.data.queries import Queries
+from poise.errors import UsageError, one_line, suggest
+from poise.recommender import Recommender
+from poise.slates import Reason, Slates
+from poise.types import Mask
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyRequest:
+    """What a step knows of the requests besides the candidates.
+
+    Attributes:
+        queries: who asks, when and where, and what they rule out.
+        k: how many items a slate has, at most.
+        personalized: bool ``[n]``, whether the scores are each person's own: not where nothing is known of who asks,
+            nor where what is popular stands in for a model that did not answer.
+        rng: the source of chance; None where nothing may be drawn, as when a pipeline is measured.
+    """
+
+    queries: Queries
+    k: int
+    personalized: Mask
+    rng: np.random.Generator | None = None
+
+
+class PolicyStep(ABC):
+    """One decision about what is shown. A step is one subclass in one file: its options, and :meth:`apply`.
+
+    A subclass is a dataclass whose fields are its options. What it learns goes into attributes of its own, which
+    :meth:`arrays` hands out for saving and :meth:`restore` takes back.
+    """
+
+    kinds: ClassVar[dict[str, type[PolicyStep]]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        PolicyStep.kinds[cls.__name__] = cls
+
+    @property
+    def name(self) -> str:
+        """What to call it: the name of the class."""
+        return type(self).__name__
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Its options, by name."""
+        return {option.name: getattr(self, option.name) for option in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def fit(self, ranker: Recommender, data: Dataset, valid: Holdout | None) -> None:
+        """Learn what it needs, after the ranker has learnt, and choose on the validation part."""
+        return
+
+    def refit(self, data: Dataset) -> None:
+        """Learn anew from all events, and keep what was chosen on validation."""
+        return
+
+    def extend_catalogue(self, data: Dataset, n_added: int) -> Self:
+        """Return the same step for a catalogue that has grown by ``n_added`` items, the last ones of ``data``."""
+        return self
+
+    @abstractmethod
+    def apply(self, candidates: Candidates, request: PolicyRequest) -> Candidates:
+        """Return the candidates with this decision taken: scores changed, hidden (minus infinity), or made a slate.
+
+        Whatever draws sets the probability with which each item is shown.
+        """
+
+    def explain(
+        self, reasons: list[list[list[Reason]]], slates: Slates, queries: Queries, ranker: Recommender
+    ) -> list[list[list[Reason]]]:
+        """Return the reasons for each item of each slate, with those of this step among them."""
+        return reasons
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what was learnt, by name."""
+        return {}
+
+    def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Take back what :meth:`arrays` gave."""
+        return
+
+
+def make_step(name: str, options: Mapping[str, Any]) -> PolicyStep:
+    """Return a step by its name: one of Poise's own, or one that an installed package declares.
+
+    Raises:
+        UsageError: there is no such step, or it does not take these options.
+    """
+    kinds = {**{kind.__name__: kind for kind in PolicyStep.kinds.values()}}
+    if name not in kinds:
+        raise UsageError(f"there is no policy step {name!r}.{suggest(name, list(kinds))} There are {', '.join(kinds)}")
+    try:
+        return kinds[name](**options)
+    except (ValidationError, TypeError) as error:
+        raise UsageError(f"policy step {name}: {one_line(error)}") from None
