@@ -54,6 +54,7 @@ def make(path: Path) -> None:
 def measure(source: Path) -> dict[str, Any]:
     from poise.data.ingest.build import load_files
     from poise.data.split import leave_last_out
+    from poise.data.storage import save_dataset
 
     start = time.perf_counter()
     data = load_files(source)
@@ -61,7 +62,7 @@ def measure(source: Path) -> dict[str, Any]:
     leave_last_out(data)
     split = time.perf_counter()
     peak = peak_memory_mb()
-    data.save(source.with_name("saved"))
+    save_dataset(data, source.with_name("saved"))
     saved = time.perf_counter()
     return {
         "events": data.n_events,
@@ -74,10 +75,10 @@ def measure(source: Path) -> dict[str, Any]:
 
 
 def measure_open(saved: Path) -> dict[str, Any]:
-    from poise.data.dataset import Dataset
+    from poise.data.storage import open_dataset
 
     start = time.perf_counter()
-    data = Dataset.open(saved)
+    data = open_dataset(saved)
     data.queries(users=[data.user_ids.id(1)])
     return {"open_s": time.perf_counter() - start, "peak_mb_open": peak_memory_mb()}
 

@@ -32,6 +32,15 @@ def test_what_the_library_wrote_is_read(data: st.DataObject, tmp_path: Path) -> 
         assert found[name].flags.writeable
 
 
+@pytest.mark.parametrize("shape", [(1_100_000,), (3, 500_000), (1_049_000, 1, 2)])
+def test_large_arrays_are_read_in_pieces(shape: tuple[int, ...], tmp_path: Path) -> None:
+    array = np.arange(np.prod(shape), dtype=np.int64).reshape(shape)
+    save_file({"large": array}, tmp_path / "some.safetensors")
+    found = read_arrays(tmp_path / "some.safetensors")["large"]
+    assert (found.dtype, found.shape) == (array.dtype, array.shape)
+    assert (found == array).all()
+
+
 @pytest.mark.parametrize("kept", [0, 5, 40, 130])
 def test_a_file_that_is_cut_off_is_refused(kept: int, tmp_path: Path) -> None:
     save_file({"a": np.arange(40.0)}, tmp_path / "whole")

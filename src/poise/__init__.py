@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from poise.data import split as split
     from poise.data.dataset import Dataset as Dataset
     from poise.data.impressions_frame import impressions_frame as impressions_frame
+    from poise.data.ingest.build import build_dataset as build_dataset
     from poise.data.ingest.build import load_files as load_files
     from poise.data.ingest.clean import Cleaning as Cleaning
     from poise.data.queries import Queries as Queries
+    from poise.data.storage import open_dataset as open_dataset
+    from poise.data.storage import save_dataset as save_dataset
     from poise.datasets.registry import load as load
     from poise.encoders.text import TextEncoder as TextEncoder
     from poise.errors import PoiseError as PoiseError
@@ -36,6 +39,7 @@ _HOMES = {
     "Queries": "poise.data.queries:Queries",
     "Recommender": "poise.recommender:Recommender",
     "TextEncoder": "poise.encoders.text:TextEncoder",
+    "build_dataset": "poise.data.ingest.build:build_dataset",
     "cross_validate": "poise.evaluation:cross_validate",
     "encoders": "poise.encoders",
     "evaluate": "poise.evaluation:evaluate",
@@ -44,6 +48,8 @@ _HOMES = {
     "load_files": "poise.data.ingest.build:load_files",
     "load_model": "poise.recommender:load",
     "models": "poise.models",
+    "open_dataset": "poise.data.storage:open_dataset",
+    "save_dataset": "poise.data.storage:save_dataset",
     "split": "poise.data.split",
     "write_report": "poise.evaluation:write_report",
 }

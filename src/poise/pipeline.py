@@ -199,7 +199,7 @@ class Pipeline(Recommender):
         request = PolicyRequest(queries, k, personalized, rng)
         for step in self.policy:
             candidates = step.apply(candidates, request)
-        return Slates.of(candidates.top(k), self.item_ids), candidates
+        return Slates.of(candidates.top(k), queries.item_ids), candidates
 
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """See :meth:`Recommender.explain`: the ranker's reasons, and those of the steps."""

@@ -13,6 +13,7 @@ from poise.data.impressions import ImpressionLog
 from poise.data.ingest.indexing import index
 from poise.data.ingest.k_core import k_core
 from poise.data.outcomes import join_outcomes
+from poise.data.storage import open_dataset, save_dataset
 from poise.errors import DataError
 from poise.project.learning import as_known_to
 
@@ -146,8 +147,8 @@ def test_the_order_of_a_run_is_that_of_the_impressions_too(shown):
 
 
 def test_a_saved_data_set_has_its_impressions(shown, tmp_path):
-    shown.save(tmp_path / "films")
-    opened = Dataset.open(tmp_path / "films")
+    save_dataset(shown, tmp_path / "films")
+    opened = open_dataset(tmp_path / "films")
     assert described(opened) == described(shown)
     for name, array in opened.impressions.arrays():
         assert isinstance(array.base, np.memmap) or isinstance(array, np.memmap), name
@@ -156,24 +157,24 @@ def test_a_saved_data_set_has_its_impressions(shown, tmp_path):
     assert opened.impressions.requests.schema == shown.impressions.requests.schema
     opened.__dict__.pop("fingerprint")
     assert opened.fingerprint == shown.fingerprint != replace(shown, impressions=None).fingerprint
-    opened.save(tmp_path / "films")  # over the files that it is mapped from
-    assert described(Dataset.open(tmp_path / "films")) == described(shown)
+    save_dataset(opened, tmp_path / "films")  # over the files that it is mapped from
+    assert described(open_dataset(tmp_path / "films")) == described(shown)
 
 
 @pytest.mark.parametrize("file", ["item.npy", "time.npy", "outcome_event.npy", "requests.arrow", "context.arrow"])
 def test_damaged_impressions_are_told_in_one_line(shown, tmp_path, file):
-    shown.save(tmp_path / "films")
+    save_dataset(shown, tmp_path / "films")
     (tmp_path / "films" / f"impressions.{file}").write_bytes(b"no more")
     with pytest.raises(DataError, match="damaged") as caught:
-        Dataset.open(tmp_path / "films")
+        open_dataset(tmp_path / "films")
     assert "\n" not in str(caught.value)
 
 
 def test_impressions_that_are_missing(shown, tmp_path):
-    shown.save(tmp_path / "films")
+    save_dataset(shown, tmp_path / "films")
     np.save(tmp_path / "films" / "impressions.item.npy", shown.impressions.item[:-1])
     with pytest.raises(DataError, match="impressions are missing"):
-        Dataset.open(tmp_path / "films")
+        open_dataset(tmp_path / "films")
 
 
 def test_as_it_was_at_a_moment(shown):

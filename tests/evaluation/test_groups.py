@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from poise.data.dataset import Dataset
+from poise.data.ingest.build import build_dataset
 from poise.data.split import leave_last_out
 from poise.errors import UsageError
 from poise.evaluation.groups import user_groups
@@ -41,7 +41,7 @@ def test_rare_labels_are_put_together_and_numbers_are_parted_in_thirds():
             "town": [f"town {user % 20:02}" for user in range(n)],
         }
     )
-    data = Dataset.from_frames(
+    data = build_dataset(
         events, None, users, columns={"user_id": "user", "item_id": "item"}, user_columns={"user_id": "user"}
     )
     holdout = leave_last_out(data, hide_seen=False).test

@@ -52,10 +52,10 @@ def test_a_damaged_cache_is_made_anew(project):
 
 
 def test_a_folder_that_may_not_be_written_is_still_read(project, monkeypatch):
-    def refuse(self, path):
+    def refuse(data, path):
         raise PoiseError("it cannot be written")
 
-    monkeypatch.setattr("poise.data.dataset.Dataset.save", refuse)
+    monkeypatch.setattr("poise.project.project.save_dataset", refuse)
     heard = []
     assert Project(project.folder, say=heard.append).data().n_events
     assert "going on without a cache: it cannot be written" in heard

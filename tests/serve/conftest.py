@@ -47,7 +47,7 @@ items = "things.ndjson"
 models = {models}
 
 [policy]
-new_items = 0.5
+cold_start_boost = 0.5
 
 [encoder]
 model = "{encoder}"

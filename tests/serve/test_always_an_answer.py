@@ -60,13 +60,14 @@ def sabotage(server, *, ranker=None, retriever=None, popular=None, explain=None)
     pipeline = copy.copy(served.pipeline)
     pipeline.ranker = copy.copy(pipeline.ranker)
     if ranker is not None:
-        _before(pipeline, "score", ranker)
+        _before(pipeline.ranker, "score", ranker)
     if explain is not None:
-        _before(pipeline, "explain", explain)
+        _before(pipeline, "explain_slates", explain)
     if retriever is not None:
-        found = copy.copy(served.retriever)
-        _before(found, "score", retriever)
-        pipeline.ranker.members = [found if one is served.retriever else one for one in pipeline.ranker.members]
+        quickest = served.fallback.ranker
+        broken = copy.copy(quickest)
+        _before(broken, "score", retriever)
+        pipeline.ranker.members = [broken if member is quickest else member for member in pipeline.ranker.members]
     if popular is not None:
         _before(server.tenant.state.popularity, "scores", popular)
     server.tenant.state.serving_model = replace(served, pipeline=pipeline)

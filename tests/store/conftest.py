@@ -18,7 +18,7 @@ OpenStore = Callable[..., Store]
 
 NURSERY = """
 import os, sys, time
-from poise.data.dataset import Dataset
+from poise.data.storage import open_dataset
 from poise.store import Store
 from poise.store.records import Event
 
@@ -36,7 +36,7 @@ def add(path, start):
 
 def load(path, data):
     store = Store.open(path)
-    data = Dataset.open(data)
+    data = open_dataset(data)
     say("loading")
     store.load(data)
     say("loaded")

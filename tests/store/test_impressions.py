@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise.data.dataset import Dataset
 from poise.data.impressions_frame import impressions_frame
+from poise.data.storage import open_dataset, save_dataset
 from poise.errors import DataError
 from poise.store import Store
 from poise.store.records import Event, Impression, Item, RunMetrics, User
@@ -39,8 +39,8 @@ def test_pages_of_a_request(store: Store) -> None:
 
 def test_all_that_is_known_of_a_page(store: Store) -> None:
     store.add_impressions([FULL, ONE]).result()
-    assert store.impression("r9") == [FULL]
-    assert store.shown("u") == [ONE, FULL]
+    assert store.impressions("r9") == [FULL]
+    assert store.impressions_of("u") == [ONE, FULL]
 
 
 def test_what_is_no_json_is_refused(store: Store) -> None:
@@ -178,8 +178,8 @@ def test_nothing_of_an_erased_person_is_in_a_data_set(store: Store, make_event: 
     ).result()
 
     def saved(name: str) -> bytes:
-        store.dataset().save(tmp_path / name)
-        assert Dataset.open(tmp_path / name).fingerprint == store.dataset().fingerprint
+        save_dataset(store.dataset(), tmp_path / name)
+        assert open_dataset(tmp_path / name).fingerprint == store.dataset().fingerprint
         return b"".join(file.read_bytes() for file in (tmp_path / name).iterdir())
 
     assert saved("before").count(b"special") >= 3

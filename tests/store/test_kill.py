@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from poise.data.ingest.indexing import index
+from poise.data.storage import save_dataset
 from poise.store import Store
 
 
@@ -48,7 +49,7 @@ def test_a_data_set_is_loaded_whole_or_not_at_all(tmp_path: Path, nursery: Any) 
             {"user_id": [f"u{row % 500}" for row in range(n)], "item_id": [f"i{row % 900}" for row in range(n)]}
         )
     )
-    data.save(tmp_path / "data")
+    save_dataset(data, tmp_path / "data")
     rng = random.Random(1)
     for attempt in range(2):
         path = tmp_path / f"live{attempt}.sqlite"

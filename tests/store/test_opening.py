@@ -95,10 +95,10 @@ def test_a_store_of_the_first_tables_is_carried_forward(first_tables: tuple[str,
     engine.dispose()
     old = Impression("r1", 0, "u", 5, "home", "run-1", "ranker", ["a", "b"], [0.5, 0.25], [1.0, 1.0], ["ranker"] * 2)
     with Store.open(url, "p") as store:
-        assert store.impression("r1") == [old]
+        assert store.impressions("r1") == [old]
         new = replace(old, request_id="r2", sources=["ranker", "new"], arm="b", n_eligible=9)
         store.add_impressions([new]).result()
-        assert store.shown("u") == [new, old]
+        assert store.impressions_of("u") == [new, old]
         assert store.history("u") == [Event("u", "a", "click", None, 7, request_id="r1")]
 
 

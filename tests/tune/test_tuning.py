@@ -340,3 +340,12 @@ def test_the_page_shows_history_options_and_trials(make, monkeypatch):
     assert "[models.ItemKNN]" in text
     assert "PED-ANOVA" in text
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_only_one_search_at_a_time(tmp_path):
+    with search.exclusive_folder(tmp_path / ".poise") as folder:
+        assert folder.is_dir()
+        with pytest.raises(UsageError, match="another 'poise tune' is at work"), search.exclusive_folder(folder):
+            pass
+    with search.exclusive_folder(folder):
+        pass

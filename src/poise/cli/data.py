@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,8 +144,11 @@ def impressions(folder: Path, store: str | None, user: str | None, limit: int, a
     if not rows:
         click.echo("nothing was shown yet: 'poise serve' writes it down as it answers")
         return
-    columns = ("time", "user", "surface", "place", "item", "source", "score", "probability", "then")
-    print_table(columns, [_cells(row) for row in rows])
+    for (moment, request_id), answer in groupby(rows, key=lambda row: (row["time"], row["request_id"])):
+        items = list(answer)
+        where = f", on {items[0]['surface']}" if items[0]["surface"] else ""
+        click.echo(f"\n{moment} to {items[0]['user_id'] or 'an unknown user'}{where}, request {request_id}")
+        print_table(("", "item", "source", "score", "probability", "then"), [_cells(row) for row in items])
 
 
 def _newest(data: Dataset, user: str | None, limit: int) -> list[dict[str, Any]]:
@@ -176,9 +179,6 @@ def _as_json(row: dict[str, Any]) -> dict[str, Any]:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
-        f"{datetime.fromisoformat(row['time']):%Y-%m-%d %H:%M:%S}",
-        row["user_id"] or "–",
-        row["surface"] or "–",
         str(row["position"] + 1),
         f"{row['title']}\n{row['item_id']}",
         row["source"],

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-from poise.data.dataset import Kind
+from poise.data.schema.column_types import Kind
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 

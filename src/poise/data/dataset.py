@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -13,22 +11,19 @@ import polars as pl
 from poise.data.event_log import EventLog
 from poise.data.find_items import find_items
 from poise.data.impressions import ImpressionLog
+from poise.data.ingest.quarantine import Quarantine
 from poise.data.queries import Queries
+from poise.data.schema.column_types import Kind
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, UnknownIdError, UsageError
 from poise.types import Floats, Indices, Mask, Offsets
-
-if TYPE_CHECKING:
-    from poise.data.ingest.clean import Cleaning
-    from poise.data.ingest.quarantine import Quarantine
-
-Kind = Literal["text", "category", "categories", "number", "image"]
-"""What a catalogue column holds: words to read, one label, a list of labels, a number, the path of an image."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """A log of events and the catalogue that it speaks of. Immutable and columnar; histories are slices of the log.
+
+    Made by :func:`poise.load`, :func:`poise.load_files`, :func:`poise.build_dataset` or :func:`poise.open_dataset`.
 
     Items and users are addressed by dense index, from 1; index 0 is padding. The vocabulary holds the whole catalogue:
     every item of the items table and every item of the log, whether a model has seen an event of it or not.
@@ -62,35 +57,6 @@ class Dataset:
     name: str = "data"
     impressions: ImpressionLog | None = None
     quarantine: Quarantine | None = field(default=None, compare=False, repr=False)
-
-    @classmethod
-    def from_frames(
-        cls,
-        events: Any,
-        items: Any | None = None,
-        users: Any | None = None,
-        *,
-        columns: Mapping[str, str] | None = None,
-        item_columns: Mapping[str, str] | None = None,
-        user_columns: Mapping[str, str] | None = None,
-        item_kinds: Mapping[str, Kind] | None = None,
-        cleaning: Cleaning | None = None,
-        name: str = "data",
-    ) -> Dataset:
-        """Make a data set of frames. See :func:`poise.data.ingest.build.build_dataset`, which does it."""
-        from poise.data.ingest.build import build_dataset
-
-        return build_dataset(
-            events,
-            items,
-            users,
-            columns=columns,
-            item_columns=item_columns,
-            user_columns=user_columns,
-            item_kinds=item_kinds,
-            cleaning=cleaning,
-            name=name,
-        )
 
     @property
     def n_events(self) -> int:
@@ -218,23 +184,6 @@ class Dataset:
                 for start in range(0, table.height, 65_536):  # JSON is the same in all versions of polars
                     digest.update(table.select(column).slice(start, 65_536).write_ndjson().encode())
         return digest.hexdigest()
-
-    def save(self, path: Path | str) -> None:
-        """Write the data set to a directory from which :meth:`open` maps it into memory."""
-        from poise.data.storage import save_dataset
-
-        save_dataset(self, Path(path))
-
-    @classmethod
-    def open(cls, path: Path | str) -> Dataset:
-        """Map a saved data set into memory: the time does not depend on its size.
-
-        Raises:
-            DataError: the directory is not there, is damaged, or was written by a newer version.
-        """
-        from poise.data.storage import open_dataset
-
-        return open_dataset(Path(path))
 
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}: {self.n_events:,} events, {self.n_users:,} users, {self.n_items:,} items)"

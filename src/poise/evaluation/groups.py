@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from poise.data.dataset import Kind
 from poise.data.holdout import Holdout
+from poise.data.schema.column_types import Kind
 from poise.errors import UsageError, suggest
 from poise.evaluation.items import ITEM_GROUPS, ItemStatistics
 from poise.evaluation.significance import Measured

@@ -11,8 +11,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from poise.data.dataset import Kind
-from poise.data.schema.column_types import guess, to_numbers
+from poise.data.schema.column_types import Kind, guess, to_numbers
 from poise.errors import UsageError, suggest
 from poise.types import Doubles, Floats, Offsets
 

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import polars as pl
 
 from poise.data.availability import may_be_shown
-from poise.data.dataset import Kind
 from poise.data.ingest.build import take_catalogue, take_events
 from poise.data.ingest.clean import Cleaning
 from poise.data.ingest.event_ids import event_id, ordinals
@@ -23,10 +22,12 @@ from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
 from poise.data.ingest.staging import ROW, Staging
 from poise.data.schema.column_names import Table, availability
+from poise.data.schema.column_types import Kind
 from poise.errors import DataError
 from poise.progress import track
 from poise.store import Store
 from poise.store.records import Added, Event, Item, User
+from poise.store.settings import CATALOGUE
 
 Row = TypeVar("Row")
 
@@ -88,7 +89,7 @@ def import_files(
     """
     columns = columns or {}
     done = Imported()
-    known = store.setting("catalogue") or {}
+    known = store.setting(CATALOGUE) or {}
     items = users = None
     if "items" in sources:
         kinds = {**known.get("item_kinds", {}), **(item_kinds or {})}
@@ -129,7 +130,7 @@ def _read_events(
     done: Imported,
 ) -> pl.DataFrame:
     log = take_events(read_table(path), mapping, done.quarantine)
-    known = store.setting("catalogue") or {}
+    known = store.setting(CATALOGUE) or {}
     if "timestamp" not in log and known.get("has_time", True):
         raise DataError(
             f"{path} has no column of times, and the live log has times: name the column with "

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from poise.config import Config, read_config
 from poise.data.dataset import Dataset
+from poise.data.storage import open_dataset, save_dataset
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.project.run import Run
 
 if TYPE_CHECKING:
     from poise.store import Store
 
-LOADED = "catalogue"  # the setting of the store that is there once data has been copied into it
 Say = Callable[[str], None]
 """Takes a line that tells what is going on."""
 
@@ -69,8 +69,10 @@ class Project:
             StoreError: it cannot be opened or written.
             DataError: a file or a column is not what it was said to be.
         """
+        from poise.store.settings import CATALOGUE
+
         store = self.open_store(location)
-        if store.setting(LOADED) is None:
+        if store.setting(CATALOGUE) is None:
             data = self._of_files()
             self.say(f"copying {data.n_events:,} events and {data.n_items:,} items into {self.store_name(location)}")
             store.load(data)
@@ -101,7 +103,9 @@ class Project:
         Raises:
             StoreError: it cannot be read.
         """
-        if store.setting(LOADED) is None:
+        from poise.store.settings import CATALOGUE
+
+        if store.setting(CATALOGUE) is None:
             return None
         self.say("reading the live log")
         return store.dataset()
@@ -156,14 +160,14 @@ class Project:
         kept = self.folder / ".poise" / f"data-{self._sources_fingerprint()}"
         if kept.exists():
             try:
-                return Dataset.open(kept)
+                return open_dataset(kept)
             except DataError as error:
                 self.say(f"{error}; reading the files again")
         data = self.read()
         for old in kept.parent.glob("data-*"):
             shutil.rmtree(old, ignore_errors=True)
         try:
-            data.save(kept)
+            save_dataset(data, kept)
         except PoiseError as error:  # whoever may only read, or has a full disk, can still be recommended to
             self.say(f"going on without a cache: {error}")
         return data

@@ -5,10 +5,9 @@ from __future__ import annotations
 from poise.errors import UsageError
 from poise.project.project import Project
 from poise.store import Store
+from poise.store.settings import EARLIER_RUNS, RUN
 
-RUN = "run"  # the setting that names the run that is served; servers follow it
-_BEFORE = "runs before"  # those that were served before, the oldest first
-_KEPT = 20
+_KEPT = 20  # earlier runs
 
 
 def promote(project: Project, name: str, location: str | None = None) -> str | None:
@@ -65,10 +64,10 @@ def served(project: Project, store: Store) -> str | None:
 
 
 def _earlier(store: Store) -> list[str]:
-    return list(store.setting(_BEFORE) or [])
+    return list(store.setting(EARLIER_RUNS) or [])
 
 
 def _serve(store: Store, name: str, earlier: list[str]) -> None:
-    store.set(_BEFORE, earlier[-_KEPT:]).result()
+    store.set(EARLIER_RUNS, earlier[-_KEPT:]).result()
     store.set(RUN, name).result()
     store.add_audit("command line", "serve run", {"run": name}).result()

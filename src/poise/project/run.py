@@ -17,7 +17,8 @@ from poise.data.queries import Queries
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
 from poise.files import read_json
-from poise.recommender import Recommender, load
+from poise.pipeline import Pipeline
+from poise.recommender import load
 from poise.types import Offsets
 
 FORMAT = 1
@@ -63,13 +64,16 @@ class Run:
         return self.path.name
 
     @cached_property
-    def pipeline(self) -> Recommender:
+    def pipeline(self) -> Pipeline:
         """The fitted pipeline.
 
         Raises:
             DataError: it is damaged.
         """
-        return load(self.path / "pipeline")
+        pipeline = load(self.path / "pipeline")
+        if not isinstance(pipeline, Pipeline):
+            raise DataError(f"the run in {self.path} holds a {pipeline.name}, not a pipeline: fit it again")
+        return pipeline
 
     @cached_property
     def encoder(self) -> TextEncoder | None:

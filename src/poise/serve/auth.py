@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from cachetools import LRUCache
 
 from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.engine.bounded_executor import BoundedExecutor
@@ -68,11 +69,11 @@ class KeyAuth:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.store, self.is_open, self.rate, self.origins, self.clock = store, is_open, rate, origins, clock
-        self._known: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
-        self._own: dict[tuple[str, str | None], bool] = {}  # by host and origin: taking them apart takes long
+        self._known: LRUCache[bytes, tuple[Key, float]] = LRUCache(REMEMBERED)
+        self._own: LRUCache[tuple[str, str | None], bool] = LRUCache(REMEMBERED)  # by host and origin
         self._looking_up = BoundedExecutor("keys")
         self._salt = secrets.token_bytes(16)
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: LRUCache[str, _Bucket] = LRUCache(REMEMBERED)
 
     async def check(self, caller: Caller, scope: str) -> Key:
         """Return the key of somebody who may do what ``scope`` says.
@@ -107,18 +108,13 @@ class KeyAuth:
             self._known.pop(name, None)
             raise UnauthorizedError("the API key is not known, or was revoked")
         self._known[name] = (key, self.clock.monotonic())
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
         return key
 
     def _limit(self, who: str) -> None:
         now = self.clock.monotonic()
         bucket = self._buckets.setdefault(who, _Bucket(2 * self.rate, now))
-        self._buckets.move_to_end(who)
         bucket.left = min(bucket.left + (now - bucket.at) * self.rate, 2 * self.rate)
         bucket.at = now
-        while len(self._buckets) > REMEMBERED:
-            self._buckets.popitem(last=False)
         if bucket.left < 1:
             wait = max(1, round((1 - bucket.left) / self.rate))
             raise OverloadedError(f"more than {self.rate:g} requests a second; try again", retry_after=wait)
@@ -135,8 +131,6 @@ class KeyAuth:
         """
         asked = caller.host, caller.origin
         if asked not in self._own:
-            if len(self._own) >= REMEMBERED:
-                self._own.clear()
             self._own[asked] = self._is_own(*asked)
         if not self._own[asked]:
             raise ForbiddenError("without API keys only this machine is answered, by its own name; see 'poise keys'")

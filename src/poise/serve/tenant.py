@@ -7,13 +7,13 @@ import contextlib
 from dataclasses import dataclass, field
 
 from poise.config import ServeTable
+from poise.durations import DAY
 from poise.errors import PoiseError
 from poise.project.project import Project
 from poise.serve.auth import KeyAuth
 from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.engine import Engine
-from poise.serve.state.decayed_popularity import DAY
 from poise.serve.state.serving_state import ServingState
 from poise.serve.state.store_writes import settled
 from poise.serve.telemetry.logs import log_error
@@ -131,7 +131,7 @@ class Tenant:
             if self.clock.monotonic() - done < every:
                 continue
             done = self.clock.monotonic()
-            before = self.clock.milliseconds() - int(self.options.impression_retention_days * DAY)
+            before = int(self.clock.milliseconds() - self.options.impression_retention_days * DAY)
             with contextlib.suppress(PoiseError):  # the store is away: the next time
                 while await settled(self.store.forget_impressions(before)):
                     await asyncio.sleep(0.1)

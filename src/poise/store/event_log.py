@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from poise.durations import DAY
 from poise.store.records import Added, Event
 from poise.store.sql.rows import EVENT_COLUMNS, INSERT_EVENTS, from_event, to_event
 from poise.store.sql.tables import events
 from poise.store.writer import Transaction
 
-DAY = 86_400_000  # milliseconds
 _NEWEST = 5_000  # events that are looked at for who came last
 
 _HISTORY = (  # made once: to make a statement takes longer than to run it

@@ -13,8 +13,8 @@ import polars as pl
 from sqlalchemy import Connection, delete, func, select
 
 from poise.data.impressions import ImpressionLog
+from poise.data.schema import json_columns
 from poise.data.vocabulary import Vocabulary
-from poise.store import coerce
 from poise.store.erasure import subject
 from poise.store.records import Impression, RunMetrics
 from poise.store.sql.rows import IMPRESSION_COLUMNS, INSERT_IMPRESSIONS, from_impression, to_impression
@@ -112,7 +112,7 @@ def read_log(
         project: whose impressions.
         item_ids: by which items are numbered; others are left out.
         user_ids: by which users are numbered.
-        context_types: the name of the type, of ``coerce.KNOWN``, of columns that are known.
+        context_types: the name of the type, of ``json_columns.KNOWN``, of columns that are known.
     """
     columns = _Columns(item_ids, user_ids)
     rows = select(*IMPRESSION_COLUMNS).where(impressions.c.project == project).order_by(impressions.c.id)
@@ -206,7 +206,7 @@ class _Columns:
     def log(self, context_types: Mapping[str, str]) -> ImpressionLog:
         names = set(chain.from_iterable(context for context in self.contexts if context))
         remembered = {name: dtype for name, dtype in context_types.items() if name in names}
-        context = coerce.frame(self.contexts, remembered) if names else pl.DataFrame()
+        context = json_columns.frame(self.contexts, remembered) if names else pl.DataFrame()
         return ImpressionLog.from_arrival(
             pl.concat(self._requests), context, pl.concat(self._shown), list(self._sources)
         )

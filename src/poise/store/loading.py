@@ -11,16 +11,14 @@ import polars as pl
 from poise.data.availability import may_be_shown
 from poise.data.dataset import Dataset
 from poise.data.ingest.event_ids import event_id, ordinals
+from poise.data.schema.json_columns import KNOWN
 from poise.progress import track
 from poise.store.catalogue import put_items, put_users
-from poise.store.coerce import KNOWN
 from poise.store.errors import StoreError
 from poise.store.records import Item, User
-from poise.store.settings import put_setting, setting
+from poise.store.settings import CATALOGUE, put_setting, setting
 from poise.store.sql.rows import INSERT_EVENTS, dump, without_nulls
 from poise.store.writer import Transaction
-
-CATALOGUE = "catalogue"  # the setting that holds what cannot be told from the rows
 
 _ROWS = 10_000  # in one version, so that a follower can take them in parts
 

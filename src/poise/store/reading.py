@@ -11,16 +11,16 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection, select
 
-from poise.data.dataset import Dataset, Kind
+from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import RESERVED, index
 from poise.data.outcomes import join_outcomes
 from poise.data.schema import column_types as kinds_of
+from poise.data.schema import json_columns
+from poise.data.schema.column_types import Kind
 from poise.data.vocabulary import Vocabulary
-from poise.store import coerce
 from poise.store.changes import version
 from poise.store.impression_log import read_log
-from poise.store.loading import CATALOGUE
-from poise.store.settings import setting
+from poise.store.settings import CATALOGUE, setting
 from poise.store.sql.database import Database
 from poise.store.sql.stream import stream_rows
 from poise.store.sql.tables import events, items, users
@@ -131,7 +131,7 @@ def _events(connection: Connection, project: int, catalogue: Mapping[str, Any]) 
         return log
     texts = [text for part in contexts for text in part]
     objects = {text: None if text is None else json.loads(text) for text in set(texts)}  # many are the same
-    table = coerce.frame([objects[text] for text in texts], remembered)
+    table = json_columns.frame([objects[text] for text in texts], remembered)
     return pl.concat(
         [log, table.rename({name: f"context_{name}" for name in RESERVED if name in table.columns})], how="horizontal"
     )
@@ -148,7 +148,7 @@ def _table(
         contents.append(json.loads(content))
     remembered = catalogue.get(f"{key[:-3]}_columns", {})
     kinds: dict[str, Kind] = dict(catalogue.get(f"{key[:-3]}_kinds", {}))
-    columns = coerce.frame(contents, remembered).drop(key, strict=False)
+    columns = json_columns.frame(contents, remembered).drop(key, strict=False)
     new = columns.drop(list(remembered))
     if new.width:
         formed, guessed = kinds_of.normalise(new, {}, table)

@@ -11,6 +11,15 @@ from poise.store.sql.rows import dump
 from poise.store.sql.tables import settings
 from poise.store.writer import Transaction
 
+CATALOGUE = "catalogue"
+"""What cannot be told from the rows: the columns, their kinds and the behaviours of the data set that was loaded."""
+
+RUN = "run"
+"""The run that is served; servers follow it."""
+
+EARLIER_RUNS = "runs before"
+"""The runs that were served before, the oldest first."""
+
 
 def put_setting(transaction: Transaction, name: str, value: Any) -> None:
     """Keep a JSON value under a name."""

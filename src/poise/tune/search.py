@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from filelock import FileLock, Timeout
+
 from poise.config import Config, Space
 from poise.data.holdout import Split
 from poise.errors import PoiseError, UsageError, one_line
@@ -62,26 +64,26 @@ class Trial:
 
 @contextmanager
 def exclusive_folder(folder: Path) -> Iterator[Path]:
-    """Yield the folder of a search with an exclusive lock on it; a lock of SQLite ends with its process.
+    """Yield the folder of a search with an exclusive lock on it, which ends with its process.
 
     Raises:
         UsageError: another process holds it.
         PoiseError: the folder cannot be written.
     """
+    lock = FileLock(folder / "tune.lock", blocking=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = sqlite3.connect(folder / "tune.lock", timeout=0, isolation_level=None)
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise UsageError(f"another 'poise tune' is at work in {folder.parent}: wait for it, or stop it") from None
-        raise PoiseError(f"{folder} cannot be written ({error}): trials are kept there; mend its rights") from None
+        lock.acquire()
+    except Timeout:
+        raise UsageError(f"another 'poise tune' is at work in {folder.parent}: wait for it, or stop it") from None
     except OSError as error:
-        raise PoiseError(f"{folder} cannot be written ({error.strerror}): trials are kept there") from None
+        raise PoiseError(
+            f"{folder} cannot be written ({error.strerror}): trials are kept there; mend its rights"
+        ) from None
     try:
         yield folder
     finally:
-        lock.close()
+        lock.release()
 
 
 def _connect(path: Path) -> sqlite3.Connection:

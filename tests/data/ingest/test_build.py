@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from poise.data.dataset import Dataset
 from poise.data.ingest.build import build_dataset, load_files
 from poise.data.ingest.clean import Cleaning
 from poise.errors import DataError, UsageError
@@ -53,7 +52,7 @@ def test_pandas_frames_and_ids_that_became_floats():
             "time": pd.to_datetime([START] * 3, unit="s"),
         }
     )
-    data = Dataset.from_frames(events)
+    data = build_dataset(events)
     assert data.user_ids.series.to_list() == ["1", "2"]
     assert data.events.timestamp.tolist() == [START * 1000] * 2
     assert data.behaviour_ids.series.to_list() == ["rate"]

@@ -25,4 +25,6 @@ def test_it_learns_the_halves(films):
 
 def test_somebody_new_gets_what_most_choose(films):
     model = BPR(factors=3, iterations=20).fit(films)
-    np.testing.assert_array_equal(model.score(Queries.from_histories([[]], films.item_ids))[0], model.item_vectors[:, -1])
+    np.testing.assert_array_equal(
+        model.score(Queries.from_histories([[]], films.item_ids))[0], model.item_vectors[:, -1]
+    )

@@ -240,9 +240,9 @@ def test_an_answer_is_kept_with_all_that_learning_from_it_needs(server):
     seen = {event.item_id for event in server.tenant.store.history("u00")}
     slate = server.recommend(**asked, filters=filters, exclude=["i01", "i39", "nowhere"])
     server.client.get(f"/v1/requests/{slate['request_id']}")
-    (page,) = server.tenant.store.impression(slate["request_id"])
+    (page,) = server.tenant.store.impressions(slate["request_id"])
     assert page.items == [one["item_id"] for one in slate["items"]]
-    assert page.sources == [slate["stage"]] * 5
+    assert page.sources == ["catalogue"] * 5
     assert page.context == {"device": "tv"}
     assert page.filters == filters
     assert page.n_eligible == len(allowed - seen - {"i01"})

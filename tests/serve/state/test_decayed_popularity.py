@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poise.data.vocabulary import Vocabulary
+from poise.durations import DAY
 from poise.serve.clock import Clock
-from poise.serve.state.decayed_popularity import DAY, DecayedPopularity
+from poise.serve.state.decayed_popularity import DecayedPopularity
 
 IDS = Vocabulary(["a", "b", "c"])
 NOW = int(time.time() * 1000)

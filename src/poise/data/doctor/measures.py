@@ -10,12 +10,12 @@ import polars as pl
 from poise.data.dataset import Dataset
 from poise.data.doctor.findings import Activity, Clock, Column, Order, Popularity, Text, Values
 from poise.data.writing_systems import script_shares
+from poise.durations import DAY, HOUR, MINUTE, SECOND
 from poise.types import Floats, Mask, Offsets
 
-DAY = 86_400_000
 """Milliseconds."""
 
-_RESOLUTIONS = {"day": DAY, "hour": 3_600_000, "minute": 60_000, "second": 1_000}
+_RESOLUTIONS = {"day": DAY, "hour": HOUR, "minute": MINUTE, "second": SECOND}
 _FAR_ABOVE = 100  # times the 99th percentile: not a long tail any more, but a code such as 999999 or another unit
 _EXAMPLE_LENGTH = 48
 _WORDS = ("text", "category", "categories")  # the kinds that hold words

@@ -6,12 +6,11 @@ import numpy as np
 
 from poise.data.dataset import Dataset
 from poise.data.doctor.findings import Examination, Verdict, percent
-from poise.data.doctor.measures import DAY
+from poise.durations import DAY, HOUR
 from poise.report import Page, plots
 
 _TONE_WORDS = {"good": "Good", "warning": "Take care", "bad": "Problem"}
 _PERIODS = 120  # points of a curve over time: more are noise at its width
-_HOUR = 3_600_000
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MOST_POPULAR = 10
 _LONGEST_SHOWN = 50  # events of a user; who has more is well known
@@ -161,7 +160,7 @@ def _time(page: Page, found: Examination, data: Dataset) -> None:
     page.figure(
         plots.columns(
             [str(hour) for hour in range(24)],
-            np.bincount(times // _HOUR % 24, minlength=24) / len(times),
+            np.bincount(times // HOUR % 24, minlength=24) / len(times),
             percent=True,
             xlabel="hour of the day (UTC)",
             ylabel="share of the events",
@@ -248,7 +247,7 @@ def _over_time(times: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
     """Return where each period starts (datetime64), how many events it has, and what a period is called."""
     span = int(times.max() - times.min())
     name, step = next(
-        ((name, step) for name, step in (("hour", _HOUR), ("day", DAY), ("week", 7 * DAY)) if span / step <= _PERIODS),
+        ((name, step) for name, step in (("hour", HOUR), ("day", DAY), ("week", 7 * DAY)) if span / step <= _PERIODS),
         ("four weeks", 28 * DAY),
     )
     period = (times + 3 * DAY) // step  # weeks begin on Mondays

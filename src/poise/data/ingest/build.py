@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from poise.data.dataset import Dataset, Kind
+from poise.data.dataset import Dataset
 from poise.data.ingest.clean import Cleaning
 from poise.data.ingest.indexing import index
 from poise.data.ingest.quarantine import Quarantine
@@ -19,6 +19,7 @@ from poise.data.ingest.text import UNREADABLE
 from poise.data.schema import column_names as naming
 from poise.data.schema import column_types as kinds_of
 from poise.data.schema.column_names import Table
+from poise.data.schema.column_types import Kind
 from poise.data.schema.timestamps import ACCEPTED, to_milliseconds
 from poise.errors import DataError
 

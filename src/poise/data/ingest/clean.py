@@ -12,10 +12,8 @@ import polars as pl
 from poise.data.ingest.k_core import outside_core
 from poise.data.ingest.staging import Staging
 from poise.data.schema.timestamps import moment
+from poise.durations import DAY, MINUTE
 from poise.errors import UsageError
-
-_MINUTE = 60_000  # milliseconds
-_DAY = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -85,14 +83,14 @@ class Cleaning:
         if not suspects.height:
             return
         log = suspects.lazy()
-        a_day = log.group_by("user_id", pl.col("timestamp") // _DAY).len().filter(pl.col("len") > self.max_per_day)
+        a_day = log.group_by("user_id", pl.col("timestamp") // DAY).len().filter(pl.col("len") > self.max_per_day)
         _refuse_users(
             events, a_day.collect()["user_id"], f"bot: a user with more than {self.max_per_day:,} events in a day"
         )
-        if not (events.frame["timestamp"] % _MINUTE != 0).any():
+        if not (events.frame["timestamp"] % MINUTE != 0).any():
             return  # the clock counts minutes or days: a day's events would look like one minute's
         minutes = (
-            log.group_by("user_id", pl.col("timestamp") // _MINUTE).len().filter(pl.col("len") > self.max_per_minute)
+            log.group_by("user_id", pl.col("timestamp") // MINUTE).len().filter(pl.col("len") > self.max_per_minute)
         )
         sustained = minutes.group_by("user_id").len().filter(pl.col("len") >= self.sustained_minutes)
         _refuse_users(

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from poise.data.dataset import Dataset, Kind
+from poise.data.dataset import Dataset
 from poise.data.event_log import EventLog, user_offsets
+from poise.data.schema.column_types import Kind
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
 

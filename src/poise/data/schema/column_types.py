@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Literal, get_args
 
 import polars as pl
 
-from poise.data.dataset import Kind
+from poise.data.schema.json_columns import SEPARATORS, text
 from poise.errors import DataError, UsageError, suggest
+
+Kind = Literal["text", "category", "categories", "number", "image"]
+"""What a catalogue column holds: words to read, one label, a list of labels, a number, the path of an image."""
 
 _SAMPLE = 5_000
 _FIELDS = 100  # of an object, at most, to be taken for columns
-_SEPARATORS = "|;,"
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "\\n", "unknown")
 _IMAGE = r"(?i)\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:\?.*)?$"
 _TEXT_NAMES = re.compile(
@@ -148,7 +149,7 @@ def _separator(values: pl.Series) -> str | None:
 
     Labels come again and are short; the parts of a sentence are not.
     """
-    for separator in _SEPARATORS:
+    for separator in SEPARATORS:
         with_it = values.str.contains(separator, literal=True).mean()
         if with_it < (0.02 if _LIST_NAMES.search(values.name) else 0.1):  # type: ignore[operator]
             continue
@@ -183,8 +184,8 @@ def _as_kind(column: pl.Series, kind: Kind, table: str) -> pl.Series:
         return numbers
     if kind == "categories":
         return _as_lists(column)
-    text = _as_text(column)
-    return text if kind == "text" else text.set(~filled(text), None)
+    words = _as_text(column)
+    return words if kind == "text" else words.set(~filled(words), None)
 
 
 def _as_lists(column: pl.Series) -> pl.Series:
@@ -192,19 +193,16 @@ def _as_lists(column: pl.Series) -> pl.Series:
         column = column.arr.to_list()
     if isinstance(column.dtype, pl.List):
         if column.dtype.inner.is_nested():
-            lists = [
-                value and [part if isinstance(part, str) else _dump(part) for part in value]
-                for value in column.to_list()
-            ]
+            lists = [value and [text(part) for part in value] for value in column.to_list()]
             return pl.Series(column.name, lists, dtype=pl.List(pl.String))
         return column.cast(pl.List(pl.String))
-    text = _as_text(column)
-    text = text.set(~filled(text), None)
-    separator = _separator(text.drop_nulls().head(_SAMPLE)) or next(
-        (sign for sign in _SEPARATORS if text.str.contains(sign, literal=True).any()), "|"
+    words = _as_text(column)
+    words = words.set(~filled(words), None)
+    separator = _separator(words.drop_nulls().head(_SAMPLE)) or next(
+        (sign for sign in SEPARATORS if words.str.contains(sign, literal=True).any()), "|"
     )
-    parts = text.to_frame().select(
-        pl.col(text.name)
+    parts = words.to_frame().select(
+        pl.col(words.name)
         .str.split(separator)
         .list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != ""))
     )
@@ -216,12 +214,8 @@ def _as_text(column: pl.Series) -> pl.Series:
         return column.list.join(" ")  # RecBole has text as lists of words
     if column.dtype.is_nested() or column.dtype == pl.Object:
         return pl.Series(
-            column.name, [None if value is None else _dump(value) for value in column.to_list()], dtype=pl.String
+            column.name, [None if value is None else text(value) for value in column.to_list()], dtype=pl.String
         )
     if column.dtype.is_float() and (column.drop_nans().drop_nulls() % 1 == 0).all():
         column = column.fill_nan(None).cast(pl.Int64, strict=False)
     return column.cast(pl.String)
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)

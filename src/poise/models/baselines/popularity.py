@@ -12,12 +12,11 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.durations import DAY
 from poise.models.baselines.mean_values import mean_values
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
 from poise.types import Doubles, Floats, Indices, Offsets
-
-DAY = 86_400_000  # milliseconds
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)

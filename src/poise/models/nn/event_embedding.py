@@ -7,13 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from poise.durations import DAY, HOUR, SECOND
 from poise.train.batches.sequences import EventTensors
 
 TimeFeatures = Literal["none", "history", "request"]
 
 DEVIATION = 0.02  # of the first vectors, as of items
 GAPS = 24  # lengths of intervals that are told apart: each twice the one before, from a second to half a year
-_SECOND, _HOUR, _DAY = 1_000, 3_600_000, 86_400_000  # in milliseconds
 _UNTOLD = 0.1  # the share of sequences that are learnt without the time of asking, since some requests have none
 
 
@@ -66,9 +66,9 @@ class Moment(nn.Module):
             gap: int64 ``[...]``, milliseconds since the other moment; a negative one counts as none.
         """
         known = (moment > 0).long()
-        octave = torch.log2(1 + gap.clamp(min=0) / _SECOND).long().clamp(max=GAPS - 1)
-        hour = moment // _HOUR % 24
-        day = (moment // _DAY + 3) % 7  # the first of January 1970 was a Thursday
+        octave = torch.log2(1 + gap.clamp(min=0) / SECOND).long().clamp(max=GAPS - 1)
+        hour = moment // HOUR % 24
+        day = (moment // DAY + 3) % 7  # the first of January 1970 was a Thursday
         found: Tensor = self.gap(known * (1 + octave)) + self.hour(known * (1 + hour)) + self.day(known * (1 + day))
         return found
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from poise.durations import SECOND
 from poise.models.nn.dropout import Dropout
 from poise.models.nn.event_embedding import GAPS, TimeFeatures
 from poise.train.batches.sequences import EventTensors
 
-_SECOND = 1_000  # milliseconds
 _UNTOLD = 0.1  # the share of sequences that are learnt without the time of asking, since some requests have none
 
 
@@ -117,5 +117,5 @@ def gaps(moments: Tensor, times: Tensor) -> Tensor:
         times: int64 ``[batch, time]``, of the events, the same.
     """
     between = (moments[:, :, None] - times[:, None]).clamp(min=0)  # [batch, time, time]
-    octave = torch.log2(1 + between / _SECOND).long().clamp(max=GAPS - 1)
+    octave = torch.log2(1 + between / SECOND).long().clamp(max=GAPS - 1)
     return (1 + octave) * (moments > 0)[:, :, None]

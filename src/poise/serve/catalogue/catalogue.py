@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 from msgspec import UNSET
 
-from poise.data.dataset import Dataset, Kind
+from poise.data.dataset import Dataset
 from poise.data.event_log import EventLog, user_offsets
-from poise.data.schema.column_types import to_numbers
+from poise.data.schema import json_columns
+from poise.data.schema.column_types import Kind, to_numbers
 from poise.data.vocabulary import Vocabulary
 from poise.serve.errors import InvalidRequestError
 from poise.serve.schema.messages import Filter
@@ -23,6 +24,7 @@ from poise.store.records import Item
 from poise.types import Mask
 
 MASKS_KEPT = 256  # filters whose result is kept
+_TYPES: Mapping[Kind, Any] = {"number": pl.Float64, "categories": pl.List(pl.String)}  # of columns; else text
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Catalogue:
         columns = []
         for name, kind in self.kinds.items():
             values = [content.get(name) for content in self.contents[1:]]
-            columns.append(_column(name, kind, values))
+            columns.append(json_columns.column(name, values, _TYPES.get(kind, pl.String)))
         return pl.DataFrame(columns)
 
     @cached_property
@@ -120,7 +122,11 @@ class Catalogue:
     def labels(self, column: str, item: int) -> list[str]:
         """Return the labels of an item in a column."""
         value = self.contents[item].get(column)
-        return [] if value is None else [_text(one) for one in _listed(value)]
+        if value is None:
+            return []
+        if self.kinds.get(column) != "categories":
+            return [json_columns.text(value)]
+        return [label for label in json_columns.labels(value) if label is not None]
 
     def dataset(self) -> Dataset:
         """Return the catalogue as a data set without events."""
@@ -186,7 +192,7 @@ class Catalogue:
             values = (
                 to_numbers(pl.Series(wanted, strict=False))
                 if numeric
-                else pl.Series([_text(value) for value in wanted])
+                else pl.Series([json_columns.text(value) for value in wanted])
             )
             if kind == "categories":
                 found = column.list.eval(pl.element().is_in(values.implode())).list.any()
@@ -194,37 +200,3 @@ class Catalogue:
                 found = column.is_in(values.implode())
             kept &= found.fill_null(False) if let_in else ~found.fill_null(False)
         return np.concatenate([[False], kept.fill_null(False).to_numpy()])
-
-
-def _column(name: str, kind: Kind, values: list[Any]) -> pl.Series:
-    """Return a column of its kind; what does not fit is null."""
-    if kind == "number":
-        numbers = [float(value) if isinstance(value, int | float) else _number(value) for value in values]
-        return pl.Series(name, numbers, dtype=pl.Float64)
-    if kind == "categories":
-        lists = [None if value is None else [_text(one) for one in _listed(value)] for value in values]
-        return pl.Series(name, lists, dtype=pl.List(pl.String))
-    return pl.Series(
-        name, [None if value is None else " ".join(map(_text, _listed(value))) for value in values], dtype=pl.String
-    )
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None
-
-
-def _text(value: Any) -> str:
-    """Write a label as it stands in JSON: true, 3, not True, 3.0."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

@@ -7,6 +7,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -14,25 +15,24 @@ import numpy as np
 from poise.config import ServeTable
 from poise.data.vocabulary import Vocabulary
 from poise.errors import PoiseError
-from poise.policy.exploration import popular_and_drawn
-from poise.recommender import Recommender
 from poise.serve.engine.batcher import Batcher, TooSlowError
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.circuit_breaker import CircuitBreaker
 from poise.serve.engine.impression_log import EVERY, Impressions, count_eligible, make_impression
 from poise.serve.engine.slate_cache import CachedSlate
+from poise.serve.engine.slate_items import slate_items
 from poise.serve.errors import InvalidRequestError, NotFoundError, OverloadedError
-from poise.serve.schema.messages import HistoryEvent, ItemOut, ReasonOut, RecommendationIn, SlateOut, Stage
+from poise.serve.schema.messages import HistoryEvent, RecommendationIn, SlateOut, Stage
 from poise.serve.schema.timestamps import milliseconds
-from poise.serve.state.serving_model import RankedItems, RankingRequest, ServingModel, rank_batch
+from poise.serve.state.ranking_request import RankedItems, RankingRequest
+from poise.serve.state.serving_model import ServingModel, rank_batch
 from poise.serve.state.serving_state import ServingState
 from poise.serve.state.user_histories import History
 from poise.serve.telemetry.metrics import ServerMetrics
 from poise.slates import Reason
 from poise.store.errors import StoreError
 from poise.store.records import Event, Impression
-from poise.types import Mask
-from poise.wording import verb
+from poise.types import Indices, Mask
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -67,7 +67,7 @@ class Engine:
 
     def __init__(self, live: ServingState, options: ServeTable, measures: ServerMetrics, *, shared: bool) -> None:
         self.state, self.options, self.metrics, self.shared = live, options, measures, shared
-        self.ranker: Batcher[RankingRequest, RankedItems] = Batcher(
+        self.ranker: Batcher[tuple[ServingModel, RankingRequest], RankedItems] = Batcher(
             self._rank, most=options.batch, queue=options.queue, budget=options.budget, threads=options.threads
         )
         self._retrieving, self._explaining = BoundedExecutor("retrieval"), BoundedExecutor("explaining")
@@ -99,50 +99,66 @@ class Engine:
         start = time.perf_counter()
         if self.shared:
             await self._try_to_follow()
-        served = served or self.state.serving_model
-        now = self.state.clock.milliseconds()
-        allowed = self._allowed(served, asked)
-        history = await self._history(served, asked, now)
-        pages = await self._shown_before(asked)
-        again = pages.pop() if pages and pages[-1].offset == asked.offset else None
-        shown = [item for page in pages for item in page.items][: asked.offset]
-        index = served.catalogue.item_ids.index
-        exclude = index([*asked.exclude, *shown]) if asked.exclude or shown else np.empty(0, dtype=np.int32)
-        context = dict(asked.context or {})
-        if asked.scenario is not None:
-            context.setdefault("scenario", asked.scenario)
-        one = RankingRequest(history, asked.k, now, allowed, exclude[exclude > 0], served, context)
+        model = served or self.state.serving_model
+        request, again = await self._read_request(asked, model)
         if again is None:
-            stage, ranked, probabilities = await self._answer(one, asked.user_id)
+            stage, ranked = await self._answer(model, request, asked.user_id)
         else:
-            stage, ranked, probabilities = _as_before(one, again)
+            stage, ranked = _as_before(model, request, again)
         answered = time.perf_counter()
-        reasons = await self._explain(one, stage, ranked, probabilities) if asked.explain else None
+        reasons = await self._explain(model, request, stage, ranked) if asked.explain else None
         if seconds is not None:
             seconds.update(answer=answered - start, reasons=time.perf_counter() - answered)
         request_id = asked.request_id if asked.offset and asked.request_id else next(_REQUEST_IDS)
-        items = self._items(one, ranked, probabilities, reasons)
-        slate = SlateOut(request_id, served.name, served.model, stage, items)
+        slate = SlateOut(request_id, model.name, model.model, stage, slate_items(model, request, ranked, reasons))
         self.metrics.slates_by[stage].inc()
         if again is None:
-            self._log(slate, asked, one)
+            self._log(slate, asked, model, request, ranked)
         return slate
 
-    async def _answer(self, one: RankingRequest, user_id: str | None) -> tuple[Stage, RankedItems, Sequence[float]]:
-        if not len(one.history.items) and not one.history.user:  # nothing is known that a model goes by
-            return self._simple(one, user_id)
-        kept = self._slates.get(user_id) if user_id is not None else None
-        if kept is not None and kept.answers(one, self.state.clock.monotonic()):
+    async def _read_request(
+        self, asked: RecommendationIn, model: ServingModel
+    ) -> tuple[RankingRequest, Impression | None]:
+        """Return what is asked in the terms of a run, and the page that answered it already, if one did."""
+        now = self.state.clock.milliseconds()
+        history = await self._history(model, asked, now)
+        pages = await self._shown_before(asked)
+        again = pages.pop() if pages and pages[-1].offset == asked.offset else None
+        shown = [item for page in pages for item in page.items][: asked.offset]
+        index = model.catalogue.item_ids.index
+        exclude = index([*asked.exclude, *shown]) if asked.exclude or shown else _NO_ITEMS
+        context = dict(asked.context or {})
+        if asked.scenario is not None:
+            context.setdefault("scenario", asked.scenario)
+        candidates = None if asked.candidates is None else index(asked.candidates)
+        request = RankingRequest(
+            history,
+            asked.k,
+            now,
+            model.catalogue.select(asked.filters),
+            exclude[exclude > 0],
+            context,
+            None if candidates is None else np.unique(candidates[candidates > 0]),
+        )
+        return request, again
+
+    async def _answer(
+        self, model: ServingModel, request: RankingRequest, user_id: str | None
+    ) -> tuple[Stage, RankedItems]:
+        if not request.is_of_somebody_known:
+            return self._simple(model, request, user_id)
+        cached = self._slates.get(user_id) if user_id is not None else None
+        if cached is not None and cached.answers(model, request, self.state.clock.monotonic()):
             self.metrics.slate_cache_hits.inc()
-            return "ranker", kept.ranked, [1.0] * len(kept.ranked.items)
-        stages: tuple[tuple[Stage, Any], ...] = (("ranker", self._ask_ranker), ("retrieval", self._ask_retriever))
+            return "ranker", cached.ranked
+        stages: tuple[tuple[Stage, Any], ...] = (("ranker", self._ask_ranker), ("retrieval", self._ask_fallback))
         for stage, ask in stages:
             if self.breaker.is_open(stage):
                 self.metrics.fallbacks.labels(stage, "resting").inc()
                 continue
             start = time.perf_counter()
             try:
-                ranked = await ask(one)
+                ranked = await ask(model, request)
             except OverloadedError:
                 raise
             except (TooSlowError, TimeoutError):
@@ -153,135 +169,84 @@ class Engine:
                 self.metrics.seconds_of(stage, start)
                 self.breaker.note_success(stage)
                 if len(ranked.items):
-                    self._remember(user_id, one, stage, ranked)
-                    return stage, ranked, [1.0] * len(ranked.items)
+                    self._remember(user_id, model, request, stage, ranked)
+                    return stage, ranked
                 break  # nothing is left that may be shown
-        return self._simple(one, user_id)
+        return self._simple(model, request, user_id)
 
-    async def _ask_ranker(self, one: RankingRequest) -> RankedItems:
-        return await self.ranker.ask(one)
+    async def _ask_ranker(self, model: ServingModel, request: RankingRequest) -> RankedItems:
+        return await self.ranker.ask((model, request))
 
-    async def _ask_retriever(self, one: RankingRequest) -> RankedItems:
-        model = one.serving_model.retriever
-        if model is None:
+    async def _ask_fallback(self, model: ServingModel, request: RankingRequest) -> RankedItems:
+        if model.fallback is None:
             raise TooSlowError
-        return await self._retrieving.run(self.options.budget, _first, one, model)
+        (ranked,) = await self._retrieving.run(self.options.budget, model.rank, [request], model.fallback)
+        return ranked
 
-    def _simple(self, one: RankingRequest, user_id: str | None) -> tuple[Stage, RankedItems, Sequence[float]]:
+    def _simple(self, model: ServingModel, request: RankingRequest, user_id: str | None) -> tuple[Stage, RankedItems]:
         """Return what is popular, or, where even that cannot be told, what was last shown."""
+        start = time.perf_counter()
         try:
-            return self._popular(one)
+            popularity = self.state.popularity.scores(model.catalogue.item_ids)
+            ranked = model.rank_popular(request, popularity, self._rng)
+            self.metrics.seconds_of("popular", start)
+            return "popular", ranked
         except Exception as error:
             self._note_failure("popular", type(error).__name__)
         last = self._slates.get(user_id or "") or self._slates.get("")
-        if last is None or last.run != one.serving_model.name:  # whose items have other indices
-            return "cached", RankedItems(_NO_ITEMS, _NO_ITEMS.astype(np.float32)), []
-        kept = last.ranked
-        real = one.allowed[kept.items] & ~np.isin(kept.items, one.exclude)
-        items, scores = kept.items[real][: one.k], kept.scores[real][: one.k]
-        return "cached", RankedItems(items, scores), [1.0] * len(items)
+        if last is None or last.run != model.name:  # whose items have other indices
+            return "cached", RankedItems(_NO_ITEMS, _NO_ITEMS.astype(np.float32))
+        return "cached", last.ranked.where(_may_be_shown(last.ranked.items, request)).first(request.k)
 
-    def _remember(self, user_id: str | None, one: RankingRequest, stage: Stage, ranked: RankedItems) -> None:
+    def _remember(
+        self, user_id: str | None, model: ServingModel, request: RankingRequest, stage: Stage, ranked: RankedItems
+    ) -> None:
         """Keep the last slate of a person, and under no name the last one of all."""
         for name in {user_id or "", ""}:
-            self._slates[name] = CachedSlate.of(one, stage, ranked, self.state.clock.monotonic())
+            self._slates[name] = CachedSlate.of(model, request, stage, ranked, self.state.clock.monotonic())
             self._slates.move_to_end(name)
         while len(self._slates) > CACHED:
             self._slates.popitem(last=False)
 
-    def _popular(self, one: RankingRequest) -> tuple[Stage, RankedItems, Sequence[float]]:
-        start = time.perf_counter()
-        allowed = one.allowed.copy()
-        allowed[one.exclude] = False
-        if one.serving_model.hide_seen:
-            allowed[one.history.items] = False
-        scores = self.state.popularity.scores(one.serving_model.catalogue.item_ids)
-        items, values, chances = popular_and_drawn(scores, allowed, one.k, self.options.exploration_rate, self._rng)
-        self.metrics.seconds_of("popular", start)
-        return "popular", RankedItems(items, values), chances.tolist()
-
-    def _rank(self, asked: Sequence[RankingRequest]) -> Sequence[RankedItems]:
+    def _rank(self, asked: Sequence[tuple[ServingModel, RankingRequest]]) -> Sequence[RankedItems]:
         self.metrics.batch.observe(len(asked))
         return rank_batch(asked)
 
     async def _explain(
-        self, one: RankingRequest, stage: Stage, ranked: RankedItems, probabilities: Sequence[float]
+        self, model: ServingModel, request: RankingRequest, stage: Stage, ranked: RankedItems
     ) -> list[list[Reason]]:
         """Return why each item is there, or nothing where that takes too long."""
-        if stage in ("popular", "cached"):
-            return [_why_popular(chance) if stage == "popular" else [] for chance in probabilities]
-        served = one.serving_model
-        model = served.pipeline if stage == "ranker" else served.retriever
-        assert model is not None
+        if stage == "cached":
+            return [[] for _ in ranked.items]
+        pipeline = (model.fallback if stage == "retrieval" else None) or model.pipeline
         start = time.perf_counter()
         try:
-            return await self._explaining.run(EXPLAINED_WITHIN, served.explain, one, ranked.items, model)
+            explain = partial(model.explain, request, ranked, pipeline, personalized=stage != "popular")
+            return await self._explaining.run(EXPLAINED_WITHIN, explain)
         except Exception as error:
             self.metrics.fallbacks.labels("explanation", type(error).__name__).inc()
-            return [[] for _ in probabilities]
+            return [[] for _ in ranked.items]
         finally:
             self.metrics.seconds_of("explanation", start)
 
-    def _items(
-        self, one: RankingRequest, ranked: RankedItems, probabilities: Sequence[float], why: list[list[Reason]] | None
-    ) -> list[ItemOut]:
-        catalogue = one.serving_model.catalogue
-        titles, shown = catalogue.titles, ranked.items.tolist()
-        ids = [catalogue.ids[item] for item in shown]
-        if why is None:
-            return [
-                ItemOut(item_id, titles[item], round(score, 6), probability)
-                for item_id, item, score, probability in zip(
-                    ids, shown, ranked.scores.tolist(), probabilities, strict=True
-                )
-            ]
-        said = self._verbs(one)
-        return [
-            ItemOut(
-                item_id,
-                titles[item],
-                round(score, 6),
-                probability,
-                [ReasonOut(reason.kind, round(reason.share, 4), reason.text(titles, said)) for reason in reasons],
-            )
-            for item_id, item, score, probability, reasons in zip(
-                ids, shown, ranked.scores.tolist(), probabilities, why, strict=True
-            )
-        ]
-
-    def _verbs(self, one: RankingRequest) -> dict[int, str]:
-        history = one.history
-        return {
-            item: verb(name, value, one.serving_model.liked_from)
-            for item, name, value in zip(history.items.tolist(), history.names, history.values.tolist(), strict=True)
-        }
-
-    def _allowed(self, served: ServingModel, asked: RecommendationIn) -> Mask:
-        allowed = served.catalogue.select(asked.filters)
-        if asked.candidates is None:
-            return allowed
-        wanted = np.zeros(len(allowed), dtype=np.bool_)
-        wanted[served.catalogue.item_ids.index(asked.candidates)] = True
-        return allowed & wanted
-
-    async def _history(self, served: ServingModel, asked: RecommendationIn, now: int) -> History:
+    async def _history(self, model: ServingModel, asked: RecommendationIn, now: int) -> History:
         if asked.history is not None:
-            events = [_event(one, now) for one in asked.history]
-            return History.of(events, served.catalogue.item_ids, served.behaviours)
+            events = [_event(event, now) for event in asked.history]
+            return History.of(events, model.catalogue.item_ids, model.behaviours)
         if asked.user_id is None:
             return NOBODY
-        people, item_ids = self.state.user_histories, served.catalogue.item_ids
-        known = people.known(asked.user_id, item_ids)
-        if known is not None:
-            return known
+        histories, item_ids = self.state.user_histories, model.catalogue.item_ids
+        cached = histories.known(asked.user_id, item_ids)
+        if cached is not None:
+            return cached
         try:
             return await self._reading.run(
                 self.options.budget,
-                people.history,
+                histories.history,
                 asked.user_id,
                 item_ids,
-                served.behaviours,
-                reads_users=served.pipeline.reads_users,
+                model.behaviours,
+                reads_users=model.pipeline.reads_users,
             )
         except (PoiseError, TimeoutError) as error:
             self.metrics.fallbacks.labels("store", type(error).__name__).inc()
@@ -320,15 +285,23 @@ class Engine:
             raise NotFoundError(f"there is no request {asked.request_id!r} of this user: ask for the first page first")
         return [page for page in pages if page.offset <= asked.offset]
 
-    def _log(self, slate: SlateOut, asked: RecommendationIn, one: RankingRequest) -> None:
-        seen = one.history.items if one.served.hide_seen else _NO_ITEMS
+    def _log(
+        self,
+        slate: SlateOut,
+        asked: RecommendationIn,
+        model: ServingModel,
+        request: RankingRequest,
+        ranked: RankedItems,
+    ) -> None:
+        hidden = request.history.items if model.hides_seen else _NO_ITEMS
         self.impressions.add(
             make_impression(
                 slate,
                 asked,
-                time=one.time,
-                sources=[slate.stage] * len(slate.items),
-                n_eligible=count_eligible(one.allowed, one.exclude, seen),
+                time=request.time,
+                sources=ranked.brought_by,
+                n_eligible=count_eligible(request.allowed, request.exclude, hidden),
+                policy_version=model.policy_version,
             )
         )
 
@@ -350,15 +323,15 @@ class Engine:
 
     def _warm_up(self) -> None:
         """Score something, so that the first request does not pay for what is set up on first use."""
-        served = self.state.serving_model
-        n = min(len(served.base.item_ids), 50)
+        model = self.state.serving_model
+        n = min(len(model.base.item_ids), 50)
         items = np.arange(1, n + 1, dtype=np.int32)
         zeros = np.zeros(n)
         history = History(items, np.ones(n, np.uint8), zeros.astype(np.float32), zeros.astype(np.int64), ["view"] * n)
-        one = RankingRequest(history, 1, 0, served.catalogue.available, _NO_ITEMS, served)
-        rank_batch([one])
-        if served.retriever is not None:
-            served.rank([one], served.retriever)
+        request = RankingRequest(history, 1, 0, model.catalogue.available, _NO_ITEMS)
+        for pipeline in (model.pipeline, model.fallback):
+            if pipeline is not None:
+                model.rank([request], pipeline)
 
     async def close(self) -> None:
         """Stop the threads."""
@@ -367,20 +340,20 @@ class Engine:
             aside.close()
 
 
-def _as_before(one: RankingRequest, page: Impression) -> tuple[Stage, RankedItems, Sequence[float]]:
+def _as_before(model: ServingModel, request: RankingRequest, page: Impression) -> tuple[Stage, RankedItems]:
     """Return a page that was asked for before, whose answer may have been lost, as far as it may still be shown."""
-    items = one.serving_model.catalogue.item_ids.index(page.items)
-    real = one.allowed[items] & ~np.isin(items, one.exclude)
-    ranked = RankedItems(items[real], np.asarray(page.scores, dtype=np.float32)[real])
-    return cast(Stage, page.stage), ranked, np.asarray(page.probabilities)[real].tolist()
+    items = model.catalogue.item_ids.index(page.items)
+    scores, probabilities = (np.asarray(part, dtype=np.float32) for part in (page.scores, page.probabilities))
+    codes = {name: code for code, name in enumerate(dict.fromkeys(page.sources))}
+    sources = np.array([codes[name] for name in page.sources], dtype=np.uint8)
+    shown = RankedItems(items, scores, probabilities, sources, tuple(codes))
+    return cast(Stage, page.stage), shown.where(_may_be_shown(items, request))
 
 
-def _why_popular(chance: float) -> list[Reason]:
-    return [Reason("popular" if chance == 1 else "random")]
-
-
-def _first(one: RankingRequest, model: Recommender) -> RankedItems:
-    return one.serving_model.rank([one], model)[0]
+def _may_be_shown(items: Indices, request: RankingRequest) -> Mask:
+    """Tell which of some items a request does not rule out, bool ``[m]``."""
+    shown = request.allowed[items] & ~np.isin(items, request.exclude)
+    return shown if request.candidates is None else shown & np.isin(items, request.candidates)
 
 
 def _event(one: str | HistoryEvent, now: int) -> Event:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from poise.errors import PoiseError
-from poise.serve.state.store_writes import settled
 from poise.serve.schema.messages import RecommendationIn, SlateOut
+from poise.serve.state.store_writes import settled
 from poise.serve.telemetry.metrics import ServerMetrics
 from poise.store import Store
 from poise.store.records import Impression

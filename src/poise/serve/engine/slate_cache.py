@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from weakref import ref
 
 from poise.serve.schema.messages import Stage
-from poise.serve.state.serving_model import RankedItems, RankingRequest, ServingModel
+from poise.serve.state.ranking_request import RankedItems, RankingRequest
+from poise.serve.state.serving_model import ServingModel
 from poise.serve.state.user_histories import History
 from poise.types import Mask
 
@@ -26,21 +27,26 @@ class CachedSlate:
     at: float
 
     @classmethod
-    def of(cls, one: RankingRequest, stage: Stage, ranked: RankedItems, now: float) -> CachedSlate:
-        """Keep the answer to a question, given at ``now`` in seconds of a clock that never goes back."""
-        k = one.k if stage == "ranker" and not len(one.exclude) and not one.context else None
-        return cls(
-            one.history, ref(one.serving_model), ref(one.allowed), one.serving_model.name, k, ranked, now
-        )
+    def of(
+        cls, model: ServingModel, request: RankingRequest, stage: Stage, ranked: RankedItems, now: float
+    ) -> CachedSlate:
+        """Keep the answer to a request, given at ``now`` in seconds of a clock that never goes back."""
+        comes_again = stage == "ranker" and ranked.probabilities is None and _is_plain(request)
+        k = request.k if comes_again else None
+        return cls(request.history, ref(model), ref(request.allowed), model.name, k, ranked, now)
 
-    def answers(self, one: RankingRequest, now: float) -> bool:
+    def answers(self, model: ServingModel, request: RankingRequest, now: float) -> bool:
         """Tell whether the ranker would answer the same: nothing happened since, and nothing else is asked."""
         return (
-            self.history is one.history
-            and self.serving_model() is one.serving_model
-            and self.allowed() is one.allowed
-            and self.k == one.k
-            and not len(one.exclude)
-            and not one.context
+            self.history is request.history
+            and self.serving_model() is model
+            and self.allowed() is request.allowed
+            and self.k == request.k
+            and _is_plain(request)
             and now - self.at < KEPT_FOR
         )
+
+
+def _is_plain(request: RankingRequest) -> bool:
+    """Tell whether a request asks for nothing in particular."""
+    return not len(request.exclude) and not request.context and request.candidates is None

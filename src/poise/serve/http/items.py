@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import msgspec
-import numpy as np
 from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +22,6 @@ from poise.serve.schema.messages import Accepted, CatalogueItem, Found, ItemIn, 
 from poise.serve.state.store_writes import settled
 from poise.serve.tenant import Tenant
 from poise.store.records import Item
-from poise.top_k import top_k
 
 ENCODED_WITHIN = 2.0  # seconds that an answer waits for, so that what is new is ranked by its meaning when it is given
 _ITEMS = Batch(ItemIn, "items")
@@ -90,13 +88,10 @@ async def get_similar(request: Request, tenant: Tenant) -> Response:
     if at >= served.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
         return as_json(Found([]))
     try:
-        scores = await asyncio.to_thread(served.pipeline.similarity, np.array([at], dtype=np.int32))
+        similar = await asyncio.to_thread(served.similar, item_id, k)
     except UsageError as error:
         raise NotFoundError(str(error)) from None
-    scores = np.where(served.catalogue.available[: scores.shape[1]], scores[0], -np.inf).astype(np.float32)
-    scores[at] = -np.inf
-    items, values = top_k(scores[None], min(k, len(scores)))
-    return as_json(as_found(tenant, items[0][items[0] > 0], values[0]))
+    return as_json(as_found(tenant, similar.items, similar.scores))
 
 
 async def _put_items(tenant: Tenant, items: Sequence[ItemIn]) -> int:

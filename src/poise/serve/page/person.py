@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from poise.durations import MINUTE
 from poise.serve.http.users import profile
 from poise.serve.page.words import ago, done, leaning
 from poise.serve.state.interests import interests
@@ -13,7 +14,7 @@ from poise.serve.tenant import Tenant
 
 OFFERED = 8  # people to pick from
 INTERESTS = 4
-FRESH = 60_000  # milliseconds that something has just happened
+FRESH = MINUTE  # that something has just happened
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from poise.serve.catalogue.catalogue import Catalogue
 from poise.serve.http.search import search
 from poise.serve.page.pictures import picture_of
 from poise.serve.page.visit import Visit
 from poise.serve.schema.messages import MOST_SHOWN
-from poise.serve.state.serving_state import ServingState
 from poise.serve.tenant import Tenant
-from poise.top_k import top_k
-from poise.types import Floats, Indices
 
 A_PART = 24  # items
 LABELS = 3  # of an item that are shown
@@ -64,21 +59,11 @@ async def shelf(tenant: Tenant, visit: Visit) -> Shelf:
         found = await search(tenant, visit.query, many + 1)
         items = serving_model.catalogue.item_ids.index([one.item_id for one in found.items])
     else:
-        items, _ = most_popular(tenant.state, serving_model.catalogue, many + 1)
+        popularity = tenant.state.popularity.scores(serving_model.catalogue.item_ids)
+        items = serving_model.most_popular(popularity, many + 1).items
     more = len(items) > many and (not visit.query or many < MOST_SHOWN - 1)
     cards = await asyncio.to_thread(cards_of, serving_model.catalogue, items[:many].tolist())
     return Shelf(cards, size, more)
-
-
-def most_popular(
-    state: ServingState, catalogue: Catalogue, k: int, without: Sequence[int] = ()
-) -> tuple[Indices, Floats]:
-    """Return the ``k`` most popular items that may be shown, and how popular they are; what nobody chose comes last."""
-    scores = np.where(catalogue.available, state.popularity.scores(catalogue.item_ids), -np.inf).astype(np.float32)
-    scores[list(without)] = -np.inf
-    items, values = top_k(scores[None], min(k, len(scores)))
-    real = items[0] > 0
-    return items[0][real], values[0][real]
 
 
 def cards_of(catalogue: Catalogue, items: Sequence[int]) -> list[Card]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from poise.errors import PoiseError
 from poise.project.run import Run
-from poise.serve.page.shelf import Card, cards_of, most_popular
+from poise.serve.page.shelf import Card, cards_of
 from poise.serve.page.visit import POPULAR, Visit
 from poise.serve.page.words import milliseconds, why
 from poise.serve.schema.messages import RecommendationIn, SlateOut
@@ -88,11 +88,12 @@ async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
             problem = f"{error}."
     start = time.perf_counter()
     events = await asyncio.to_thread(tenant.state.user_histories.events, visit.user_id or "")
-    catalogue = tenant.state.serving_model.catalogue
-    seen = catalogue.item_ids.index([event.item_id for event in events]).tolist()
-    items, scores = most_popular(tenant.state, catalogue, SHOWN, seen if tenant.state.serving_model.hide_seen else ())
-    cards = await asyncio.to_thread(cards_of, catalogue, items.tolist())
-    places = [Place(card, score, "", 0) for card, score in zip(cards, scores.tolist(), strict=True)]
+    model = tenant.state.serving_model
+    seen = model.catalogue.item_ids.index([event.item_id for event in events]).tolist()
+    popularity = tenant.state.popularity.scores(model.catalogue.item_ids)
+    popular = model.most_popular(popularity, SHOWN, seen if model.hides_seen else ())
+    cards = await asyncio.to_thread(cards_of, model.catalogue, popular.items.tolist())
+    places = [Place(card, score, "", 0) for card, score in zip(cards, popular.scores.tolist(), strict=True)]
     return Side("Popularity", "", POPULAR, milliseconds(time.perf_counter() - start), None, places, problem=problem)
 
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from poise.durations import DAY, HOUR, MINUTE
 from poise.serve.schema.messages import Interest, ItemOut
 from poise.wording import verb
 
 TELLING = 1.5  # times as often as in the catalogue, from which a label says something of a person
-_MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000  # milliseconds
 
 
 def ago(moment: int, now: int) -> str:
     """Say when something was, in milliseconds since 1970."""
     age = now - moment
-    if age < 0 or age >= 7 * _DAY:
+    if age < 0 or age >= 7 * DAY:
         then = datetime.fromtimestamp(moment / 1000, UTC)
         return f"{then.day} {then:%b %Y}"
-    if age < _MINUTE:
+    if age < MINUTE:
         return "just now"
-    if age < _HOUR:
-        return f"{age // _MINUTE} min ago"
-    if age < _DAY:
-        return f"{age // _HOUR} h ago"
-    return "yesterday" if age < 2 * _DAY else f"{age // _DAY} days ago"
+    if age < HOUR:
+        return f"{age // MINUTE} min ago"
+    if age < DAY:
+        return f"{age // HOUR} h ago"
+    return "yesterday" if age < 2 * DAY else f"{age // DAY} days ago"
 
 
 def done(behaviour: str, value: float | None, liked_from: float) -> str:

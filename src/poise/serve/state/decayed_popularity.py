@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from poise.data.vocabulary import Vocabulary
+from poise.durations import DAY
 from poise.recommender import begins_with
 from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.types import Doubles, Offsets
 
-DAY = 86_400_000  # milliseconds
 AGAINST = ("skip", "dislike", "hide", "unlike")  # behaviours that do not make an item popular
 _TIE = 1e-3  # what having been popular at any time counts beside being popular now
 _FAR = 200.0  # half-lives after which weights are referred to a later moment

@@ -5,58 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from poise.candidates import Candidates
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.data.schema import json_columns
+from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
-from poise.models.blend.blend import Blend
-from poise.models.history_sum_model import HistorySumModel
 from poise.pipeline import Pipeline
+from poise.policy import ColdStartBoost, HideSeen, PolicyStep
 from poise.project.run import Run
-from poise.recommender import Recommender, hide
 from poise.serve.catalogue.catalogue import Catalogue
 from poise.serve.catalogue.item_search import ItemSearch
-from poise.serve.state.user_histories import History, queries_of
-from poise.slates import Reason
-from poise.store import coerce
+from poise.serve.state.ranking_request import RankedItems, RankingRequest
+from poise.serve.state.user_histories import queries_of
+from poise.slates import Reason, Slates
 from poise.store.records import Item
-from poise.top_k import top_k
-from poise.types import Floats, Indices, Mask
+from poise.types import Doubles, Indices, Mask
 
-
-@dataclass(frozen=True, slots=True)
-class RankingRequest:
-    """One request, as a run sees it.
-
-    Attributes:
-        history: what the person did.
-        k: how many items.
-        time: when it is asked, in milliseconds since 1970.
-        allowed: bool ``[n_items + 1]``, what may be shown.
-        exclude: items that may not, besides.
-        serving_model: which run is asked.
-        context: where and how, by name; the scenario is one of them. Empty if nothing is known.
-    """
-
-    history: History
-    k: int
-    time: int
-    allowed: Mask
-    exclude: Indices
-    serving_model: ServingModel
-    context: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RankedItems:
-    """The items for one request, best first: int32 ``[m]``, and their scores, float32 ``[m]``."""
-
-    items: Indices
-    scores: Floats
+POPULAR = "popular"
+"""The source of items that are shown because they are popular."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +43,18 @@ class ServingModel:
         behaviours: the codes that the pipeline knows behaviours by.
         user_columns: the types of what is known of users, by name.
         liked_from: the value from which a rating says that somebody liked it.
-        hide_seen: whether what somebody did something with is left out.
         met: int32, items that were new and are no longer.
         meant: the version of the meanings that the pipeline knows.
     """
 
     name: str
-    base: Recommender
-    pipeline: Recommender
+    base: Pipeline
+    pipeline: Pipeline
     catalogue: Catalogue
     item_search: ItemSearch
     behaviours: Mapping[str, int]
     user_columns: Mapping[str, str]
     liked_from: float = float("nan")
-    hide_seen: bool = True
     met: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     meant: int = 0
 
@@ -97,8 +66,7 @@ class ServingModel:
         deleted: Sequence[str],
         behaviours: Sequence[str],
         user_columns: Mapping[str, str],
-        *,
-        hide_seen: bool,
+        policy: Sequence[PolicyStep],
     ) -> ServingModel:
         """Put a run to work on a catalogue, whose items may stand in another order than the run's.
 
@@ -108,35 +76,39 @@ class ServingModel:
             deleted: items that were taken out of it.
             behaviours: what behaviours are called, in the order of their codes, if the run does not say.
             user_columns: the types of what is known of users, by name.
-            hide_seen: whether what somebody did something with is left out.
+            policy: the steps that make slates.
 
         Raises:
             PoiseError: the run is damaged.
         """
         names: Sequence[str] = run.metadata.get("behaviours") or behaviours or ["view"]
+        pipeline = run.pipeline.with_policy(policy)
         served = cls(
             run.name,
-            run.pipeline,
-            run.pipeline,
+            pipeline,
+            pipeline,
             Catalogue.known(run.pipeline.item_ids, like.kinds, like.title_column),
             ItemSearch(run.encoder),
             {name: code for code, name in enumerate(names, 1)},
             user_columns,
             liked_from=run.metadata.get("liked_from") or float("nan"),
-            hide_seen=hide_seen,
         )
         return served.changed(like.items(), deleted)
 
     @cached_property
-    def retriever(self) -> Recommender | None:
+    def fallback(self) -> Pipeline | None:
         """The quickest part of the pipeline that goes by what somebody did; None if the ranker is all there is."""
-        if not isinstance(self.pipeline, Pipeline):
-            return None
-        if self.pipeline.retrievers:
-            return self.pipeline.retrievers[0]
-        ranker = self.pipeline.ranker
-        members = ranker.members if isinstance(ranker, Blend) else []
-        return next((member for member in members if isinstance(member, HistorySumModel)), None)
+        return self.pipeline.fast_fallback
+
+    @cached_property
+    def hides_seen(self) -> bool:
+        """Whether the policy leaves out what somebody did something with."""
+        return self.pipeline.step(HideSeen) is not None
+
+    @cached_property
+    def policy_version(self) -> str:
+        """See :attr:`Pipeline.policy_version`."""
+        return self.pipeline.policy_version
 
     @property
     def model(self) -> str:
@@ -172,10 +144,11 @@ class ServingModel:
 
     def touched(self, item_ids: Sequence[str]) -> ServingModel:
         """Return the same run, in which items that somebody did something with are no longer new."""
-        if not isinstance(self.pipeline, Pipeline) or not isinstance(self.base, Pipeline):
+        boost = self.base.step(ColdStartBoost)
+        if boost is None:
             return self
         touched = self.catalogue.item_ids.index(item_ids)
-        was_new = (touched >= self.base.item_ids.size) | np.isin(touched, self.base.new)
+        was_new = (touched >= self.base.item_ids.size) | np.isin(touched, boost.new_items)
         found = np.setdiff1d(touched[was_new], self.met).astype(np.int32)
         if not len(found):
             return self
@@ -191,56 +164,121 @@ class ServingModel:
                 pipeline = pipeline.extend_catalogue(data)
             except DataError:  # the models read vectors, and none is encoded yet: new items wait for :meth:`encoded`
                 pipeline = self.base
-        if isinstance(pipeline, Pipeline):
-            pipeline = pipeline.touched(self.met[self.met < pipeline.item_ids.size])
+        pipeline = pipeline.touched(self.met[self.met < pipeline.item_ids.size])
         return replace(self, catalogue=catalogue, pipeline=pipeline, meant=meant)
 
-    def rank(self, asked: Sequence[RankingRequest], model: Recommender) -> list[RankedItems]:
-        """Return the best items for each request by the pipeline or a part of it."""
-        size = model.item_ids.size  # less than the catalogue's where new items are not encoded yet
-        queries = self._queries(asked, model)
-        scores = model.score(queries)
-        hide(scores, queries)
-        for allowed in {id(one.allowed): one.allowed for one in asked}.values():
-            rows = [row for row, one in enumerate(asked) if one.allowed is allowed]
-            scores[np.array(rows)[:, None], np.flatnonzero(~allowed[:size])] = -np.inf
-        items, values = top_k(scores, min(max(one.k for one in asked), size))
-        slates = []
-        for row, one in enumerate(asked):
-            real = items[row, : one.k] > 0
-            slates.append(RankedItems(items[row, : one.k][real], values[row, : one.k][real]))
-        return slates
+    def rank(self, requests: Sequence[RankingRequest], pipeline: Pipeline) -> list[RankedItems]:
+        """Return the slates that a pipeline, this run's or its fallback, makes for a batch of requests."""
+        queries = self._queries(requests, pipeline)
+        k = min(max(request.k for request in requests), len(pipeline.item_ids))
+        slates, candidates = pipeline.rank(queries, k, rng=np.random.default_rng())
+        is_drawn = candidates.probabilities is not None
+        return [RankedItems.of(slates, row, request.k, is_drawn=is_drawn) for row, request in enumerate(requests)]
 
-    def explain(self, asked: RankingRequest, items: Indices, model: Recommender) -> list[list[Reason]]:
-        """Return why a model put each of ``items``, int32 ``[m]``, into the slate of a request."""
-        return model.explain(self._queries([asked], model), items[None])[0]
+    def rank_popular(self, request: RankingRequest, popularity: Doubles, rng: np.random.Generator) -> RankedItems:
+        """Return the slate that the policy makes of what is popular.
 
-    def _queries(self, asked: Sequence[RankingRequest], model: Recommender) -> Queries:
-        size = model.item_ids.size
-        queries = queries_of(
-            [one.history.below(size) for one in asked],
-            model.item_ids,
-            [one.time for one in asked],
-            hide_seen=self.hide_seen,
+        Args:
+            request: who asks.
+            popularity: float64 ``[n_items + 1]``, of the items of the catalogue.
+            rng: the source of chance.
+        """
+        queries = self._queries([request], self.pipeline, self.catalogue.item_ids)
+        everything = Candidates.of_catalogue(popularity.astype(np.float32)[None], source=POPULAR)
+        if queries.candidates is not None:
+            everything.keep_only([_mask_of(queries.candidates[0], self.catalogue.item_ids.size)])
+        nobody = np.zeros(1, dtype=np.bool_)
+        slates, candidates = self.pipeline.arrange(queries, everything, request.k, nobody, rng=rng)
+        return RankedItems.of(slates, 0, request.k, is_drawn=candidates.probabilities is not None)
+
+    def most_popular(self, popularity: Doubles, k: int, without: Sequence[int] = ()) -> RankedItems:
+        """Return the ``k`` most popular items that are available, of all people; what nobody chose comes last.
+
+        Args:
+            popularity: float64 ``[n_items + 1]``, of the items of the catalogue.
+            k: how many.
+            without: items that are left out.
+        """
+        candidates = Candidates.of_catalogue(popularity.astype(np.float32)[None], source=POPULAR)
+        candidates.keep_only([self.catalogue.available])
+        candidates.hide(Ragged.from_rows([without]))
+        return RankedItems.of(Slates.of(candidates.top(k), self.catalogue.item_ids), 0, k, is_drawn=False)
+
+    def similar(self, item_id: str, k: int) -> RankedItems:
+        """Return the available items that are most like one.
+
+        Raises:
+            UsageError: the pipeline has no notion of similarity.
+        """
+        k = min(k, len(self.pipeline.item_ids) - 1)
+        return RankedItems.of(
+            self.pipeline.similar([item_id], k, allowed=self.catalogue.available), 0, k, is_drawn=False
         )
-        if any(len(one.exclude) for one in asked):
-            queries = replace(queries, exclude=Ragged.from_rows([one.exclude[one.exclude < size] for one in asked]))
-        if model.reads_users:
-            known = [one.history.user for one in asked]
-            queries = replace(queries, users=coerce.frame(known, self.user_columns))
-        if any(one.context for one in asked):
-            names = sorted({name for one in asked for name in one.context})
-            rows = {name: [one.context.get(name) for one in asked] for name in names}
+
+    def explain(
+        self, request: RankingRequest, ranked: RankedItems, pipeline: Pipeline, *, personalized: bool
+    ) -> list[list[Reason]]:
+        """Return why each item stands in the slate of a request.
+
+        Args:
+            request: who asked.
+            ranked: what was shown.
+            pipeline: who scored it.
+            personalized: whether it did; where not, the items are there because they are popular.
+        """
+        slates = Slates(
+            ranked.items[None],
+            ranked.scores[None],
+            np.array([ranked.chances], dtype=np.float32),
+            pipeline.item_ids,
+            None if ranked.sources is None else ranked.sources[None],
+            ranked.source_names,
+        )
+        return pipeline.explain_slates(self._queries([request], pipeline), slates, personalized=personalized)[0]
+
+    def _queries(
+        self, requests: Sequence[RankingRequest], pipeline: Pipeline, item_ids: Vocabulary | None = None
+    ) -> Queries:
+        """Return requests in the terms of a pipeline's items, fewer than the catalogue's while new ones are encoded."""
+        item_ids = item_ids or pipeline.item_ids
+        size = item_ids.size
+        histories = [request.history.below(size) for request in requests]
+        queries = queries_of(histories, item_ids, [request.time for request in requests])
+        queries = replace(queries, allowed=[request.allowed for request in requests])
+        if any(len(request.exclude) for request in requests):
+            exclude = Ragged.from_rows([request.exclude[request.exclude < size] for request in requests])
+            queries = replace(queries, exclude=exclude)
+        named = [request.candidates for request in requests if request.candidates is not None]
+        if named:
+            queries = replace(queries, candidates=Ragged.from_rows([items[items < size] for items in named]))
+        if pipeline.reads_users:
+            told = [request.history.user for request in requests]
+            queries = replace(queries, users=json_columns.frame(told, self.user_columns))
+        if any(request.context for request in requests):
+            names = sorted({name for request in requests for name in request.context})
+            rows = {name: [request.context.get(name) for request in requests] for name in names}
             context = pl.DataFrame([pl.Series(name, values, strict=False) for name, values in rows.items()])
             queries = replace(queries, context=context)
         return queries
 
 
-def rank_batch(asked: Sequence[RankingRequest]) -> list[RankedItems]:
-    """Return the best items for each request; those of one run are scored together."""
-    answers: list[RankedItems | None] = [None] * len(asked)
-    for served in {id(one.serving_model): one.serving_model for one in asked}.values():
-        rows = [row for row, one in enumerate(asked) if one.serving_model is served]
-        for row, ranked in zip(rows, served.rank([asked[row] for row in rows], served.pipeline), strict=True):
-            answers[row] = ranked
-    return [one for one in answers if one is not None]
+def rank_batch(asked: Sequence[tuple[ServingModel, RankingRequest]]) -> list[RankedItems]:
+    """Return the slate for each request of a run; those that can be are scored together.
+
+    They can be where they are of one run, and all name their candidates or none does.
+    """
+    answers: dict[int, RankedItems] = {}
+    parts: dict[tuple[int, bool], list[int]] = {}
+    for place, (model, request) in enumerate(asked):
+        parts.setdefault((id(model), request.candidates is None), []).append(place)
+    for places in parts.values():
+        model = asked[places[0]][0]
+        ranked = model.rank([asked[place][1] for place in places], model.pipeline)
+        answers |= dict(zip(places, ranked, strict=True))
+    return [answers[place] for place in range(len(asked))]
+
+
+def _mask_of(items: Indices, size: int) -> Mask:
+    mask = np.zeros(size, dtype=np.bool_)
+    mask[items] = True
+    return mask

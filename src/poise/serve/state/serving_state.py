@@ -10,20 +10,20 @@ from typing import Any
 
 from poise.config import ServeTable
 from poise.data.vocabulary import Vocabulary
+from poise.durations import DAY
 from poise.errors import DataError, PoiseError, UsageError
 from poise.project.project import Project
-from poise.project.promotion import RUN
 from poise.project.run import Run
 from poise.serve.catalogue.catalogue import Catalogue
 from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.state.change_feed import ChangeFeed
-from poise.serve.state.decayed_popularity import DAY, DecayedPopularity
+from poise.serve.state.decayed_popularity import DecayedPopularity
 from poise.serve.state.serving_model import ServingModel
 from poise.serve.state.user_histories import UserHistoryCache
 from poise.store.records import Changes, Item
+from poise.store.settings import CATALOGUE, RUN
 from poise.store.store import Store
 
-CATALOGUE = "catalogue"  # the setting that describes the columns of the catalogue
 COUNTED_AT_ONCE = 200_000  # events of a log; a longer one is counted while requests are answered already
 OTHERS = 2  # further runs that are held in memory, to be compared
 
@@ -154,7 +154,7 @@ class ServingState:
 
     def _of(self, run: Run, like: Catalogue, deleted: Sequence[str] = ()) -> ServingModel:
         return ServingModel.of(
-            run, like, deleted, self._behaviours, self._user_columns, hide_seen=self.project.config.policy.hide_seen
+            run, like, deleted, self._behaviours, self._user_columns, self.project.config.make_policy()
         )
 
     async def _take(self, changes: Changes) -> None:

@@ -71,7 +71,7 @@ class History:
         return History(self.items[kept], self.behaviours[kept], self.values[kept], self.times[kept], names, self.user)
 
 
-def queries_of(histories: Sequence[History], item_ids: Vocabulary, asked: Sequence[int], *, hide_seen: bool) -> Queries:
+def queries_of(histories: Sequence[History], item_ids: Vocabulary, asked: Sequence[int]) -> Queries:
     """Return the requests of people with these histories, made at the moments ``asked``, in milliseconds."""
     lengths = [len(history.items) for history in histories]
     offsets = np.zeros(len(histories) + 2, dtype=np.int64)
@@ -93,7 +93,6 @@ def queries_of(histories: Sequence[History], item_ids: Vocabulary, asked: Sequen
         user=np.zeros(len(histories), dtype=np.int32),
         item_ids=item_ids,
         time=np.asarray(asked, dtype=np.int64),
-        hide_seen=hide_seen,
     )
 
 

@@ -1,4 +1,4 @@
-"""JSON values to columns of :mod:`poise.data.schema.column_types`; a value that does not fit becomes null."""
+"""JSON values to columns and labels, the same wherever they come from; a value that does not fit becomes null."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
+
+SEPARATORS = "|;,"
+"""The signs that part the labels of a text, in the order in which they are looked for."""
 
 _LABELS = pl.List(pl.String)
 _INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
@@ -37,13 +40,19 @@ def frame(rows: Sequence[Mapping[str, Any] | None], remembered: Mapping[str, str
 
 
 def column(name: str, values: Sequence[Any], dtype: Any) -> pl.Series:
-    """Make a column of JSON values, null where one does not fit."""
+    """Make a column of JSON values, null where one does not fit.
+
+    Args:
+        name: of the column.
+        values: JSON values, one a row.
+        dtype: one of ``KNOWN``.
+    """
     if dtype == pl.String:
-        fit: Any = _text
+        fit: Any = text
     elif dtype == pl.Boolean:
         fit = _truth
     elif dtype == _LABELS:
-        fit = _labels
+        fit = labels
     elif dtype in _INTEGERS:
         fit = _integer
     else:
@@ -54,6 +63,27 @@ def column(name: str, values: Sequence[Any], dtype: Any) -> pl.Series:
     )
 
 
+def text(value: Any) -> str:
+    """Write a value as the columns of a catalogue are read: true and 3, not True and 3.0; words of a list in a row."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return " ".join(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def labels(value: Any) -> list[str | None]:
+    """Return the labels of a list, or those that text parts by the first of ``| ; ,`` that it holds."""
+    if isinstance(value, str):
+        sign = next((sign for sign in SEPARATORS if sign in value), "|")
+        return [part for part in (part.strip() for part in value.split(sign)) if part]
+    return [None if part is None else text(part) for part in (value if isinstance(value, list) else [value])]
+
+
 def _common(values: Sequence[Any]) -> Any:
     kinds = {type(value) for value in values if value is not None}
     if kinds == {bool}:
@@ -61,18 +91,6 @@ def _common(values: Sequence[Any]) -> Any:
     if kinds and kinds <= {int, float}:
         return pl.Float64
     return _LABELS if kinds == {list} else pl.String
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # as the columns of a catalogue are read
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return " ".join(value)
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _truth(value: Any) -> bool | None:
@@ -94,10 +112,3 @@ def _number(value: Any) -> float | None:
 def _integer(value: Any) -> int | None:
     number = value if isinstance(value, int) else _number(value)
     return int(number) if number is not None and number == int(number) and abs(number) < 2**63 else None
-
-
-def _labels(value: Any) -> list[str | None]:
-    if isinstance(value, str):
-        sign = next((sign for sign in "|;," if sign in value), "|")
-        return [part for part in (part.strip() for part in value.split(sign)) if part]
-    return [None if part is None else _text(part) for part in (value if isinstance(value, list) else [value])]
