@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from poise.client import AsyncClient, Client, Retry
+from poise_client import AsyncClient, Client, Retry
 
 QUICK = Retry(attempts=5, first=0.001, most=0.01, total=10.0)
 

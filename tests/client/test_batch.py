@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from poise.client import AsyncClient, Client, Event, Retry
-from poise.errors import PoiseError, UsageError
+from poise_client import AsyncClient, Client, Event, PoiseClientError, Retry, UsageError
 
 IMPATIENT = Retry(attempts=1)
 
@@ -71,7 +70,7 @@ def test_sent_when_asked(shop):
 
 def test_sent_when_the_program_ends_and_nobody_closed_anything(shop):
     code = (
-        "from poise.client import Client, Event\n"
+        "from poise_client import Client, Event\n"
         f"batch = Client({shop.url!r}).batch(seconds=60)\n"
         "batch.add(Event('anna', 'lamp'))"
     )
@@ -118,7 +117,7 @@ def test_order_is_kept(shop):
 
 
 def test_refused_events_are_kept_with_the_reason(shop, caplog):
-    caplog.set_level(logging.WARNING, "poise.client")
+    caplog.set_level(logging.WARNING, "poise_client")
     with Client(shop.url) as client, client.batch() as batch:
         batch.add(event())
         batch.add(Event("anna", ""))
@@ -133,10 +132,10 @@ def test_what_the_server_does_not_take_is_there_to_be_kept(shop):
     batch = client.batch(seconds=60)
     shop.fail(2, status=503)
     batch.add(event())
-    with pytest.raises(PoiseError, match=r"1 events were not sent and are kept in 'waiting': POST .* 503"):
+    with pytest.raises(PoiseClientError, match=r"1 events were not sent and are kept in 'waiting': POST .* 503"):
         batch.close()
     assert [one.item_id for one in batch.waiting] == ["i0"]
-    with pytest.raises(PoiseError, match="503"):
+    with pytest.raises(PoiseClientError, match="503"):
         batch.flush()
     batch.close()
     assert not batch.waiting
@@ -153,7 +152,7 @@ def test_memory_is_bounded_and_a_full_batch_says_why(shop):
     time.sleep(0.05)
     batch.add(event())
     batch.add(event())
-    with pytest.raises(PoiseError, match=r"3 events wait to be sent and there is no room for more \(POST .*503"):
+    with pytest.raises(PoiseClientError, match=r"3 events wait to be sent and there is no room for more \(POST .*503"):
         batch.add(event())
     assert len(batch) == 3
     shop.faults.clear()
@@ -210,10 +209,10 @@ def test_in_an_event_loop_what_is_not_taken_is_kept(shop):
         batch = client.batch(seconds=60, size=2, most=2)
         shop.fail(2, status=503)
         batch.add(event())
-        with pytest.raises(PoiseError, match="1 events were not sent"):
+        with pytest.raises(PoiseClientError, match="1 events were not sent"):
             await batch.close()
         assert len(batch.waiting) == 1
-        with pytest.raises(PoiseError, match="1 events were not sent"):
+        with pytest.raises(PoiseClientError, match="1 events were not sent"):
             await client.close()
 
     asyncio.run(asyncio.wait_for(work(), 30))

@@ -5,12 +5,11 @@ import re
 import shutil
 import subprocess
 import warnings
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-SNIPPET = Path(str(files("poise.client"))) / "browser" / "poise.js"
+SNIPPET = Path(__file__).parents[2] / "clients" / "browser" / "poise.js"
 TYPES = SNIPPET.with_suffix(".d.ts")
 
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poise.client import Accepted, ApiError, Event, Item, Retry, UnreachableError
-from poise.errors import PoiseError, UsageError
+from poise_client import Accepted, ApiError, Event, Item, PoiseClientError, Retry, UnreachableError, UsageError
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
@@ -41,7 +40,7 @@ def test_a_deletion_whose_answer_was_lost_is_done(shop, client):
 @pytest.mark.parametrize("fault", [{"dropped": True}, {"lost": True}, {"status": 502}, {"status": 504}])
 def test_what_may_have_been_done_is_not_done_twice(shop, client, fault):
     shop.fail(**fault)
-    with pytest.raises(PoiseError, match="POST http://127.*/v1/recommendations"):
+    with pytest.raises(PoiseClientError, match="POST http://127.*/v1/recommendations"):
         client.recommend("anna")
     assert len(shop.seen) == 1
 
@@ -159,7 +158,7 @@ def test_errors_of_proxies_are_understood_too(shop, connect, body, said):
 @pytest.mark.parametrize("body", ["<html>Welcome</html>", '{"item_id": 7}', "{}", '{"item_id": "lamp", "content": 3}'])
 def test_an_answer_of_something_else_is_one_line(shop, client, body):
     shop.fail(status=200, body=body)
-    with pytest.raises(PoiseError, match=r"/v1/items/lamp answered what no Poise server of this version does"):
+    with pytest.raises(PoiseClientError, match=r"/v1/items/lamp answered what no Poise server of this version does"):
         client.get_item("lamp")
 
 

@@ -19,9 +19,9 @@ from poise.data.schema import json_columns
 from poise.data.schema.column_types import Kind, to_numbers
 from poise.data.vocabulary import Vocabulary
 from poise.serve.errors import InvalidRequestError
-from poise.serve.schema.messages import Filter
 from poise.store.records import Item
 from poise.types import Mask
+from poise_client.schema.recommendations import Filter
 
 MASKS_KEPT = 256  # filters whose result is kept
 _TYPES: Mapping[Kind, Any] = {"number": pl.Float64, "categories": pl.List(pl.String)}  # of columns; else text

@@ -22,7 +22,6 @@ from poise.serve.engine.impression_log import EVERY, Impressions, count_eligible
 from poise.serve.engine.slate_cache import CachedSlate
 from poise.serve.engine.slate_items import slate_items
 from poise.serve.errors import InvalidRequestError, NotFoundError, OverloadedError
-from poise.serve.schema.messages import HistoryEvent, RecommendationIn, SlateOut, Stage
 from poise.serve.schema.timestamps import milliseconds
 from poise.serve.state.ranking_request import RankedItems, RankingRequest
 from poise.serve.state.serving_model import ServingModel, rank_batch
@@ -33,6 +32,8 @@ from poise.slates import Reason
 from poise.store.errors import StoreError
 from poise.store.records import Event, Impression
 from poise.types import Indices, Mask
+from poise_client.schema.events import HistoryEvent
+from poise_client.schema.recommendations import RecommendationRequest, Slate, Stage
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -80,8 +81,8 @@ class Engine:
         self._warm_up()
 
     async def recommend(
-        self, asked: RecommendationIn, served: ServingModel | None = None, seconds: dict[str, float] | None = None
-    ) -> SlateOut:
+        self, asked: RecommendationRequest, served: ServingModel | None = None, seconds: dict[str, float] | None = None
+    ) -> Slate:
         """Return what to show.
 
         Args:
@@ -110,14 +111,14 @@ class Engine:
         if seconds is not None:
             seconds.update(answer=answered - start, reasons=time.perf_counter() - answered)
         request_id = asked.request_id if asked.offset and asked.request_id else next(_REQUEST_IDS)
-        slate = SlateOut(request_id, model.name, model.model, stage, slate_items(model, request, ranked, reasons))
+        slate = Slate(request_id, model.name, model.model, stage, slate_items(model, request, ranked, reasons))
         self.metrics.slates_by[stage].inc()
         if again is None:
             self._log(slate, asked, model, request, ranked)
         return slate
 
     async def _read_request(
-        self, asked: RecommendationIn, model: ServingModel
+        self, asked: RecommendationRequest, model: ServingModel
     ) -> tuple[RankingRequest, Impression | None]:
         """Return what is asked in the terms of a run, and the page that answered it already, if one did."""
         now = self.state.clock.milliseconds()
@@ -229,7 +230,7 @@ class Engine:
         finally:
             self.metrics.seconds_of("explanation", start)
 
-    async def _history(self, model: ServingModel, asked: RecommendationIn, now: int) -> History:
+    async def _history(self, model: ServingModel, asked: RecommendationRequest, now: int) -> History:
         if asked.history is not None:
             events = [_event(event, now) for event in asked.history]
             return History.of(events, model.catalogue.item_ids, model.behaviours)
@@ -272,7 +273,7 @@ class Engine:
                 return found
         return []
 
-    async def _shown_before(self, asked: RecommendationIn) -> list[Impression]:
+    async def _shown_before(self, asked: RecommendationRequest) -> list[Impression]:
         """Return the pages before, and the page itself if it was asked for before."""
         if not asked.offset:
             return []
@@ -287,8 +288,8 @@ class Engine:
 
     def _log(
         self,
-        slate: SlateOut,
-        asked: RecommendationIn,
+        slate: Slate,
+        asked: RecommendationRequest,
         model: ServingModel,
         request: RankingRequest,
         ranked: RankedItems,

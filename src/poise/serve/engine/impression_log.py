@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from poise.errors import PoiseError
-from poise.serve.schema.messages import RecommendationIn, SlateOut
 from poise.serve.state.store_writes import settled
 from poise.serve.telemetry.metrics import ServerMetrics
 from poise.store import Store
 from poise.store.records import Impression
 from poise.types import Indices, Mask
+from poise_client.schema.recommendations import RecommendationRequest, Slate
 
 EVERY = 0.05  # seconds; a longer pause makes more to write at once, and requests wait meanwhile
 AT_ONCE = 1_000
@@ -22,8 +22,8 @@ MOST = 50_000  # that wait while the store does not take them; beyond, they are 
 
 
 def make_impression(
-    slate: SlateOut,
-    asked: RecommendationIn,
+    slate: Slate,
+    asked: RecommendationRequest,
     *,
     time: int,
     sources: Sequence[str],

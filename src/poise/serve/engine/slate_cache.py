@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from weakref import ref
 
-from poise.serve.schema.messages import Stage
 from poise.serve.state.ranking_request import RankedItems, RankingRequest
 from poise.serve.state.serving_model import ServingModel
 from poise.serve.state.user_histories import History
 from poise.types import Mask
+from poise_client.schema.recommendations import Stage
 
 KEPT_FOR = 60.0  # seconds that it answers the same question again
 

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
-from msgspec import UNSET, UnsetType
+from collections.abc import Sequence
 
-from poise.serve.schema.messages import ItemOut, ReasonOut
 from poise.serve.state.ranking_request import RankedItems, RankingRequest
 from poise.serve.state.serving_model import ServingModel
 from poise.slates import Reason
 from poise.wording import verb
+from poise_client.schema import recommendations as messages
+from poise_client.schema.recommendations import RecommendedItem
 
 
 def slate_items(
     model: ServingModel, request: RankingRequest, ranked: RankedItems, reasons: list[list[Reason]] | None
-) -> list[ItemOut]:
+) -> list[RecommendedItem]:
     """Return the items of an answer, with their titles.
 
     Args:
@@ -22,15 +23,18 @@ def slate_items(
     """
     catalogue = model.catalogue
     shown = ranked.items.tolist()
-    why: list[list[ReasonOut] | UnsetType] = [UNSET] * len(shown)
+    why: list[Sequence[messages.Reason]] = [()] * len(shown)
     if reasons is not None:
         verbs = _verbs(model, request)
         why = [
-            [ReasonOut(reason.kind, round(reason.share, 4), reason.text(catalogue.titles, verbs)) for reason in of_item]
+            [
+                messages.Reason(reason.kind, round(reason.share, 4), reason.text(catalogue.titles, verbs))
+                for reason in of_item
+            ]
             for of_item in reasons
         ]
     return [
-        ItemOut(catalogue.ids[item], catalogue.titles[item], round(score, 6), probability, of_item)
+        RecommendedItem(catalogue.ids[item], catalogue.titles[item], round(score, 6), probability, of_item)
         for item, score, probability, of_item in zip(shown, ranked.scores.tolist(), ranked.chances, why, strict=True)
     ]
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -29,7 +30,6 @@ from poise.serve.tenant import Tenant
 from poise.store.errors import StoreError
 
 MOST_AT_WORK = 1_000  # requests at once, beyond which they are refused
-SNIPPET = Path(__file__).parents[2] / "client" / "browser" / "poise.js"
 FOLLOWED_EVERY = 0.5  # seconds, for what other processes write
 FORGOTTEN_EVERY = 3_600  # seconds, for what was shown too long ago
 Opened = Callable[[], Sequence[Tenant]]
@@ -101,12 +101,13 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
     """
     server = Server(open_tenants)
     described = msgspec.json.encode(document(OPERATIONS))
+    script = _browser_client()
 
     async def openapi(request: Request) -> Response:
         return Response(described, media_type="application/json")
 
     async def snippet(request: Request) -> Response:
-        return FileResponse(SNIPPET, media_type="text/javascript")
+        return FileResponse(script, media_type="text/javascript")
 
     routes = [
         Route("/poise.js", snippet),
@@ -192,6 +193,12 @@ def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Requ
         return response
 
     return answer
+
+
+def _browser_client() -> Path:
+    """Return where ``poise.js`` lies: in the package, or among the clients in a checkout of which it is a part."""
+    packaged = Path(str(files("poise.serve.http"))) / "browser" / "poise.js"
+    return packaged if packaged.exists() else Path(__file__).parents[4] / "clients" / "browser" / "poise.js"
 
 
 def _http_error(request: Request, error: Exception) -> Response:

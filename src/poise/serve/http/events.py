@@ -18,13 +18,15 @@ from poise.serve.http.request_bodies import (
     read_lines,
 )
 from poise.serve.http.responses import as_json
-from poise.serve.schema.messages import Accepted, EventIn, Refusal
 from poise.serve.schema.timestamps import milliseconds
 from poise.serve.state.store_writes import settled
 from poise.serve.tenant import Tenant
-from poise.store.records import Added, Event
+from poise.store import records
+from poise.store.records import Added
+from poise_client.schema.batches import Accepted, Refusal
+from poise_client.schema.events import Event
 
-_BATCH = Batch(EventIn, "events")
+_BATCH = Batch(Event, "events")
 
 
 async def post_events(request: Request, tenant: Tenant) -> Response:
@@ -36,10 +38,10 @@ async def post_events(request: Request, tenant: Tenant) -> Response:
         raise InvalidRequestError(late[0].reason, "#/timestamp")
     refused = sorted([*refused, *late], key=lambda one: one.index)
     tenant.metrics.events.labels("refused").inc(len(refused))
-    return as_json(Accepted(added.accepted, refused, added.duplicates))
+    return as_json(Accepted(added.accepted, added.duplicates, refused))
 
 
-async def take_in(tenant: Tenant, entries: list[tuple[int, EventIn]]) -> tuple[Added, list[Refusal]]:
+async def take_in(tenant: Tenant, entries: list[tuple[int, Event]]) -> tuple[Added, list[Refusal]]:
     """Add events, which have numbers: when this returns they are durable, and the next request knows them.
 
     Returns:
@@ -56,7 +58,7 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
     """Take in events, one a line, as they come."""
     accepted = duplicates = 0
     refused: list[Refusal] = []  # the first ones
-    waiting: list[tuple[int, EventIn]] = []
+    waiting: list[tuple[int, Event]] = []
 
     async def flush() -> None:
         nonlocal accepted, duplicates
@@ -84,10 +86,10 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
             await flush()
     refuse(bad)
     await flush()
-    return as_json(Accepted(accepted, refused, duplicates))
+    return as_json(Accepted(accepted, duplicates, refused))
 
 
-def _events(entries: list[tuple[int, EventIn]], now: int) -> tuple[list[Event], list[Refusal]]:
+def _events(entries: list[tuple[int, Event]], now: int) -> tuple[list[records.Event], list[Refusal]]:
     events, refused = [], []
     for at, one in entries:
         try:
@@ -96,12 +98,14 @@ def _events(entries: list[tuple[int, EventIn]], now: int) -> tuple[list[Event], 
             refused.append(Refusal(at, str(error)))
             continue
         events.append(
-            Event(one.user_id, one.item_id, one.behaviour, one.value, moment, one.event_id, one.context, one.request_id)
+            records.Event(
+                one.user_id, one.item_id, one.behaviour, one.value, moment, one.event_id, one.context, one.request_id
+            )
         )
     return events, refused
 
 
-async def _add(tenant: Tenant, events: list[Event]) -> Added:
+async def _add(tenant: Tenant, events: list[records.Event]) -> Added:
     if not events:
         return Added(0, 0)
     start = time.perf_counter()

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from poise.serve.http.responses import as_json
-from poise.serve.schema.messages import Health
+from poise_client.schema.health import Health
 
 
 async def get_health(request: Request) -> Response:

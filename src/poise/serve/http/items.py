@@ -18,13 +18,15 @@ from poise.serve.http.parameters import AFTER, LIMIT, K, read_id, read_int, read
 from poise.serve.http.request_bodies import Batch, decode, import_lines, read_body
 from poise.serve.http.responses import as_json
 from poise.serve.http.search import as_found
-from poise.serve.schema.messages import Accepted, CatalogueItem, Found, ItemIn, ItemPage, ItemPatch
 from poise.serve.state.store_writes import settled
 from poise.serve.tenant import Tenant
-from poise.store.records import Item
+from poise.store import records
+from poise_client.schema.batches import Accepted
+from poise_client.schema.items import Item, ItemBody, ItemPage, ItemPatch
+from poise_client.schema.search import ScoredItems
 
 ENCODED_WITHIN = 2.0  # seconds that an answer waits for, so that what is new is ranked by its meaning when it is given
-_ITEMS = Batch(ItemIn, "items")
+_ITEMS = Batch(ItemBody, "items")
 _PATCH = msgspec.json.Decoder(ItemPatch)
 
 
@@ -32,7 +34,7 @@ async def post_items(request: Request, tenant: Tenant) -> Response:
     """Put in items, or replace them."""
     entries, refused, _ = _ITEMS.read(await read_body(request, tenant.options.max_body_bytes))
     accepted = await _put_items(tenant, [one for _, one in entries])
-    return as_json(Accepted(accepted, refused))
+    return as_json(Accepted(accepted, refused=refused))
 
 
 async def import_items(request: Request, tenant: Tenant) -> Response:
@@ -86,7 +88,7 @@ async def get_similar(request: Request, tenant: Tenant) -> Response:
     if not at or (not served.catalogue.available[at] and not served.catalogue.contents[at]):
         raise NotFoundError(f"there is no item {item_id!r}")
     if at >= served.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
-        return as_json(Found([]))
+        return as_json(ScoredItems([]))
     try:
         similar = await asyncio.to_thread(served.similar, item_id, k)
     except UsageError as error:
@@ -94,10 +96,10 @@ async def get_similar(request: Request, tenant: Tenant) -> Response:
     return as_json(as_found(tenant, similar.items, similar.scores))
 
 
-async def _put_items(tenant: Tenant, items: Sequence[ItemIn]) -> int:
+async def _put_items(tenant: Tenant, items: Sequence[ItemBody]) -> int:
     if not items:
         return 0
-    rows = [Item(one.item_id, one.content, one.available) for one in items]
+    rows = [records.Item(one.item_id, one.content, one.available) for one in items]
     accepted = await settled(tenant.store.put_items(rows))
     await tenant.catch_up()
     with contextlib.suppress(PoiseError):  # the items are there, and are encoded when the encoder is back
@@ -105,5 +107,5 @@ async def _put_items(tenant: Tenant, items: Sequence[ItemIn]) -> int:
     return accepted
 
 
-def _item(item: Item) -> CatalogueItem:
-    return CatalogueItem(item.item_id, dict(item.content), item.available)
+def _item(item: records.Item) -> Item:
+    return Item(item.item_id, dict(item.content), item.available)

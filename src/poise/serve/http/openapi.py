@@ -10,7 +10,9 @@ import msgspec
 from poise._version import __version__
 from poise.serve.http.problems import MEDIA_TYPE
 from poise.serve.http.routes import Operation
-from poise.serve.schema.messages import MOST_AT_ONCE, Health, Problem
+from poise_client.schema.fields import MOST_AT_ONCE
+from poise_client.schema.health import Health
+from poise_client.schema.problems import Problem
 
 _PROBLEMS = {
     400: "The body is no JSON.",
@@ -31,6 +33,8 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     types = {kind for one in operations for kind in (one.body, one.result) if kind is not None}
     kinds = sorted({*types, Problem, Health}, key=lambda kind: kind.__name__)
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    for component in components.values():  # the rest of a docstring is for readers of Python
+        component["description"] = component["description"].split("\n", maxsplit=1)[0]
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)

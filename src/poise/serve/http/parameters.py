@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from poise.serve.auth import Caller
 from poise.serve.errors import InvalidRequestError
-from poise.serve.schema.messages import MOST_SHOWN, PLAIN
+from poise_client.schema.fields import MOST_SHOWN, PLAIN
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,9 +20,9 @@ from poise.serve.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from poise.serve.schema.messages import FieldProblem, Problem
 from poise.serve.telemetry.logs import log_error
 from poise.store.errors import StoreError, StoreFull
+from poise_client.schema.problems import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -12,10 +12,10 @@ from poise.errors import DataError, UsageError
 from poise.serve.errors import ForbiddenError, NotFoundError
 from poise.serve.http.request_bodies import decode, read_body
 from poise.serve.http.responses import as_json
-from poise.serve.schema.messages import RecommendationIn
 from poise.serve.tenant import Tenant
+from poise_client.schema.recommendations import RecommendationRequest
 
-_RECOMMENDATION = msgspec.json.Decoder(RecommendationIn)
+_RECOMMENDATION = msgspec.json.Decoder(RecommendationRequest)
 
 
 async def post_recommendations(request: Request, tenant: Tenant) -> Response:

@@ -12,7 +12,8 @@ from starlette.requests import Request
 
 from poise.serve.errors import InvalidRequestError
 from poise.serve.http.problems import LargeBodyError, MalformedBodyError, ManyBodiesError, SlowBodyError
-from poise.serve.schema.messages import MOST_AT_ONCE, Accepted, Refusal
+from poise_client.schema.batches import Accepted, Refusal
+from poise_client.schema.fields import MOST_AT_ONCE
 
 Entry = TypeVar("Entry")
 
@@ -217,7 +218,7 @@ async def import_lines(
             accepted += await put(waiting)
             waiting.clear()
     accepted += await put(waiting)
-    return Accepted(accepted, refused)
+    return Accepted(accepted, refused=refused)
 
 
 async def _parts(request: Request) -> AsyncIterator[bytes]:

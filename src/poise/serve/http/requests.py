@@ -10,8 +10,8 @@ from starlette.responses import Response
 from poise.serve.errors import NotFoundError
 from poise.serve.http.parameters import read_id
 from poise.serve.http.responses import as_json
-from poise.serve.schema.messages import RequestOut, Shown
 from poise.serve.tenant import Tenant
+from poise_client.schema.impressions import Impression, ShownItem
 
 
 async def get_request(request: Request, tenant: Tenant) -> Response:
@@ -24,9 +24,9 @@ async def get_request(request: Request, tenant: Tenant) -> Response:
     for event in await tenant.engine.read(tenant.store.feedback, request_id):
         feedback[event.item_id].append(event.behaviour)
     items = [
-        Shown(item, score, probability, feedback.get(item, []))
+        ShownItem(item, score, probability, feedback.get(item, []))
         for page in pages
         for item, score, probability in zip(page.items, page.scores, page.probabilities, strict=True)
     ]
     first = pages[0]
-    return as_json(RequestOut(request_id, first.user_id, first.run, first.stage, first.time, items))
+    return as_json(Impression(request_id, first.user_id, first.run, first.stage, first.time, items))

@@ -33,25 +33,14 @@ from poise.serve.http.users import (
     patch_user,
     post_users,
 )
-from poise.serve.schema.messages import (
-    Accepted,
-    CatalogueItem,
-    EventIn,
-    Found,
-    ItemIn,
-    ItemPage,
-    ItemPatch,
-    KnownUser,
-    ProfileOut,
-    ReceiptOut,
-    RecommendationIn,
-    RequestOut,
-    SlateOut,
-    UserIn,
-    UserPage,
-    UserPatch,
-)
 from poise.serve.tenant import Tenant
+from poise_client.schema.batches import Accepted
+from poise_client.schema.events import Event
+from poise_client.schema.impressions import Impression
+from poise_client.schema.items import Item, ItemBody, ItemPage, ItemPatch
+from poise_client.schema.recommendations import RecommendationRequest, Slate
+from poise_client.schema.search import ScoredItems
+from poise_client.schema.users import ErasureReceipt, User, UserBody, UserPage, UserPatch, UserProfile
 
 Answer = Callable[[Request, Tenant], Awaitable[Response]]
 
@@ -107,7 +96,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Take in one event or up to 10,000; those with an event_id that is known are not entered again.",
         scope="write",
         answer=post_events,
-        body=EventIn,
+        body=Event,
         many="events",
         result=Accepted,
         example={"user_id": "42", "item_id": "50", "behaviour": "view", "event_id": "6f9c0a"},
@@ -119,7 +108,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Take in events, one a line, as many as there are.",
         scope="write",
         answer=import_events,
-        body=EventIn,
+        body=Event,
         lines=True,
         result=Accepted,
         example={"user_id": "42", "item_id": "50", "behaviour": "purchase", "timestamp": 1764115200000},
@@ -131,7 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Put in one item or up to 10,000, or replace them; they can be recommended at once.",
         scope="write",
         answer=post_items,
-        body=ItemIn,
+        body=ItemBody,
         many="items",
         result=Accepted,
         example={"item_id": "new-1", "content": {"title": "A film of tomorrow", "genres": ["Sci-Fi"]}},
@@ -143,7 +132,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Put in items, one a line.",
         scope="write",
         answer=import_items,
-        body=ItemIn,
+        body=ItemBody,
         lines=True,
         result=Accepted,
         example={"item_id": "new-2", "content": {"title": "Another film"}},
@@ -166,7 +155,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         answer=get_item,
         parameters=(_ITEM,),
-        result=CatalogueItem,
+        result=Item,
         problems=(404,),
     ),
     Operation(
@@ -178,7 +167,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=patch_item,
         parameters=(_ITEM,),
         body=ItemPatch,
-        result=CatalogueItem,
+        result=Item,
         problems=(404,),
         example={"available": True, "content": {"price": 9.5}},
     ),
@@ -201,7 +190,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         answer=get_similar,
         parameters=(_ITEM, K),
-        result=Found,
+        result=ScoredItems,
         problems=(404,),
     ),
     Operation(
@@ -211,7 +200,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Put in what is known of one user or up to 10,000, or replace it.",
         scope="write",
         answer=post_users,
-        body=UserIn,
+        body=UserBody,
         many="users",
         result=Accepted,
         example={"user_id": "42", "content": {"age": 31}},
@@ -223,7 +212,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Put in users, one a line.",
         scope="write",
         answer=import_users,
-        body=UserIn,
+        body=UserBody,
         lines=True,
         result=Accepted,
         example={"user_id": "43", "content": {"age": 27}},
@@ -246,7 +235,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         answer=get_user,
         parameters=(_USER,),
-        result=KnownUser,
+        result=User,
         problems=(404,),
     ),
     Operation(
@@ -258,7 +247,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=patch_user,
         parameters=(_USER,),
         body=UserPatch,
-        result=KnownUser,
+        result=User,
         problems=(404,),
         example={"content": {"age": 32}},
     ),
@@ -270,7 +259,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="admin",
         answer=delete_user,
         parameters=(_USER,),
-        result=ReceiptOut,
+        result=ErasureReceipt,
     ),
     Operation(
         method="GET",
@@ -280,7 +269,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         answer=get_profile,
         parameters=(_USER,),
-        result=ProfileOut,
+        result=UserProfile,
         problems=(404,),
     ),
     Operation(
@@ -290,8 +279,8 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="What to show to a user, or to somebody of whom only a history is known.",
         scope="read",
         answer=post_recommendations,
-        body=RecommendationIn,
-        result=SlateOut,
+        body=RecommendationRequest,
+        result=Slate,
         problems=(404,),
         example={"user_id": "42", "k": 5, "explain": True},
     ),
@@ -303,7 +292,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         answer=get_request,
         parameters=(_REQUEST,),
-        result=RequestOut,
+        result=Impression,
         problems=(404,),
     ),
     Operation(
@@ -314,7 +303,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         answer=get_popular,
         parameters=(K,),
-        result=Found,
+        result=ScoredItems,
     ),
     Operation(
         method="GET",
@@ -324,6 +313,6 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         answer=get_search,
         parameters=(Q, K),
-        result=Found,
+        result=ScoredItems,
     ),
 )

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from poise.serve.http.parameters import K, Q, read_int, read_text
 from poise.serve.http.responses import as_json
-from poise.serve.schema.messages import Found, FoundItem
 from poise.serve.tenant import Tenant
+from poise_client.schema.search import ScoredItem, ScoredItems
 
 SEARCHED_WITHIN = 1.0  # seconds, beyond which words alone must do
 
@@ -24,7 +24,7 @@ async def get_search(request: Request, tenant: Tenant) -> Response:
     return as_json(await search(tenant, query, k))
 
 
-async def search(tenant: Tenant, query: str, k: int) -> Found:
+async def search(tenant: Tenant, query: str, k: int) -> ScoredItems:
     """Return the ``k`` items that fit ``query`` best, by words alone where meaning takes too long."""
     served = tenant.state.serving_model
     start = time.perf_counter()
@@ -39,12 +39,12 @@ async def search(tenant: Tenant, query: str, k: int) -> Found:
     return as_found(tenant, items, values)
 
 
-def as_found(tenant: Tenant, items: np.ndarray, values: np.ndarray) -> Found:
+def as_found(tenant: Tenant, items: np.ndarray, values: np.ndarray) -> ScoredItems:
     """Return items, by their indices, as they stand in an answer."""
     catalogue = tenant.state.serving_model.catalogue
-    return Found(
+    return ScoredItems(
         [
-            FoundItem(catalogue.item_ids.id(item), catalogue.titles[item], round(float(value), 6))
+            ScoredItem(catalogue.item_ids.id(item), catalogue.titles[item], round(float(value), 6))
             for item, value in zip(items.tolist(), values.tolist(), strict=False)
         ]
     )

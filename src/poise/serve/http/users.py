@@ -18,15 +18,16 @@ from poise.serve.errors import NotFoundError
 from poise.serve.http.parameters import AFTER, LIMIT, read_id, read_int, read_text
 from poise.serve.http.request_bodies import Batch, decode, import_lines, read_body
 from poise.serve.http.responses import as_json
-from poise.serve.schema.messages import Accepted, Done, KnownUser, ProfileOut, ReceiptOut, UserIn, UserPage, UserPatch
 from poise.serve.state.interests import in_words, interests
 from poise.serve.state.store_writes import settled
 from poise.serve.tenant import Tenant
-from poise.store.records import User
+from poise.store import records
+from poise_client.schema.batches import Accepted
+from poise_client.schema.users import ErasureReceipt, PastEvent, User, UserBody, UserPage, UserPatch, UserProfile
 
 HISTORY_SHOWN = 50
 MOST_EVENTS = 1_000_000
-_USERS = Batch(UserIn, "users")
+_USERS = Batch(UserBody, "users")
 _PATCH = msgspec.json.Decoder(UserPatch)
 
 
@@ -34,7 +35,7 @@ async def post_users(request: Request, tenant: Tenant) -> Response:
     """Put in what is known of users, or replace it."""
     entries, refused, _ = _USERS.read(await read_body(request, tenant.options.max_body_bytes))
     accepted = await _put_users(tenant, [one for _, one in entries])
-    return as_json(Accepted(accepted, refused))
+    return as_json(Accepted(accepted, refused=refused))
 
 
 async def import_users(request: Request, tenant: Tenant) -> Response:
@@ -63,7 +64,7 @@ async def delete_user(request: Request, tenant: Tenant) -> Response:
     tenant.engine.forget(user_id)
     await tenant.catch_up()
     await asyncio.to_thread(tenant.project.forget_data)
-    return as_json(ReceiptOut(receipt.receipt_id, user_id, receipt.counts, receipt.runs))
+    return as_json(ErasureReceipt(receipt.receipt_id, user_id, receipt.counts, receipt.runs))
 
 
 async def get_user(request: Request, tenant: Tenant) -> Response:
@@ -91,7 +92,7 @@ async def get_profile(request: Request, tenant: Tenant) -> Response:
     return as_json(found)
 
 
-async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
+async def profile(tenant: Tenant, user_id: str) -> UserProfile | None:
     """Return what is believed of a user; None if nothing is known.
 
     Raises:
@@ -107,18 +108,18 @@ async def profile(tenant: Tenant, user_id: str) -> ProfileOut | None:
     index = served.catalogue.item_ids.index([event.item_id for event in events])
     titles = served.catalogue.titles
     history = [
-        Done(event.item_id, titles[at] if at else event.item_id, event.behaviour, event.time, event.value)
+        PastEvent(event.item_id, titles[at] if at else event.item_id, event.behaviour, event.time, event.value)
         for event, at in zip(events, index.tolist(), strict=True)
     ]
     found = await asyncio.to_thread(interests, served.catalogue, index[index > 0].tolist())
     content = {} if user is None else dict(user.content)
-    return ProfileOut(user_id, len(events), history[::-1][:HISTORY_SHOWN], found, in_words(found), content)
+    return UserProfile(user_id, len(events), history[::-1][:HISTORY_SHOWN], found, in_words(found), content)
 
 
-async def _put_users(tenant: Tenant, users: Sequence[UserIn]) -> int:
+async def _put_users(tenant: Tenant, users: Sequence[UserBody]) -> int:
     if not users:
         return 0
-    accepted = await settled(tenant.store.put_users([User(one.user_id, one.content) for one in users]))
+    accepted = await settled(tenant.store.put_users([records.User(one.user_id, one.content) for one in users]))
     await tenant.catch_up()
     return accepted
 
@@ -143,5 +144,5 @@ def _made(tenant: Tenant, name: str) -> float:
         return math.inf
 
 
-def _user(user: User) -> KnownUser:
-    return KnownUser(user.user_id, dict(user.content))
+def _user(user: records.User) -> User:
+    return User(user.user_id, dict(user.content))

@@ -23,9 +23,9 @@ from poise.serve.page.render import HEADERS, STYLE, as_page, stylesheet
 from poise.serve.page.shelf import shelf
 from poise.serve.page.sides import changes, other_side, others, served_side
 from poise.serve.page.visit import POPULAR, Visit
-from poise.serve.schema.messages import EventIn
 from poise.serve.telemetry.logs import log_error, log_request
 from poise.serve.tenant import Tenant
+from poise_client.schema.events import Event
 
 Answer = Callable[[Request], Awaitable[Response]]
 _TITLES = {403: "Not allowed", 404: "Not found", 429: "Too much at once", 500: "A mistake", 503: "Not just now"}
@@ -80,7 +80,7 @@ async def act(request: Request, tenant: Tenant) -> Response:
         "request_id": given.get("request") or None,
     }
     try:
-        event = msgspec.convert(entry, EventIn)
+        event = msgspec.convert(entry, Event)
     except msgspec.ValidationError as error:
         raise InvalidRequestError(explain(error)) from None
     await take_in(tenant, [(0, event)])

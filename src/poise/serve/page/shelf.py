@@ -10,8 +10,8 @@ from poise.serve.catalogue.catalogue import Catalogue
 from poise.serve.http.search import search
 from poise.serve.page.pictures import picture_of
 from poise.serve.page.visit import Visit
-from poise.serve.schema.messages import MOST_SHOWN
 from poise.serve.tenant import Tenant
+from poise_client.schema.fields import MOST_SHOWN
 
 A_PART = 24  # items
 LABELS = 3  # of an item that are shown

@@ -14,9 +14,9 @@ from poise.project.run import Run
 from poise.serve.page.shelf import Card, cards_of
 from poise.serve.page.visit import POPULAR, Visit
 from poise.serve.page.words import milliseconds, why
-from poise.serve.schema.messages import RecommendationIn, SlateOut
 from poise.serve.state.serving_model import ServingModel
 from poise.serve.tenant import Tenant
+from poise_client.schema.recommendations import RecommendationRequest, Slate
 
 SHOWN = 10  # items on each side
 SCENARIO = "page"  # by which what was shown here is told from what was shown elsewhere
@@ -98,7 +98,7 @@ async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
 
 
 async def _side(tenant: Tenant, visit: Visit, serving_model: ServingModel) -> Side:
-    asked = RecommendationIn(user_id=visit.user_id, k=SHOWN, explain=True, scenario=SCENARIO)
+    asked = RecommendationRequest(user_id=visit.user_id, k=SHOWN, explain=True, scenario=SCENARIO)
     seconds: dict[str, float] = {}
     slate = await tenant.engine.recommend(asked, serving_model, seconds)
     took = f"{milliseconds(seconds['answer'])}, reasons {milliseconds(seconds['reasons'])}"
@@ -114,7 +114,7 @@ async def _side(tenant: Tenant, visit: Visit, serving_model: ServingModel) -> Si
     return Side(slate.model, slate.run, slate.stage, took, slate.request_id, places, compared=bool(before))
 
 
-def _before(tenant: Tenant, visit: Visit, slate: SlateOut) -> Mapping[str, int]:
+def _before(tenant: Tenant, visit: Visit, slate: Slate) -> Mapping[str, int]:
     """Return the place of each item that the same run showed to the same user before the last click."""
     for request_id in visit.since:
         for page in tenant.store.impressions(request_id):

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from poise.serve.errors import InvalidRequestError
-from poise.serve.schema.messages import Id
+from poise_client.schema.fields import Id
 
 POPULAR = "popular"  # what is merely popular, as a thing to compare with
 LONGEST_QUERY = 200

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from poise.durations import DAY, HOUR, MINUTE
-from poise.serve.schema.messages import Interest, ItemOut
 from poise.wording import verb
+from poise_client.schema.recommendations import RecommendedItem
+from poise_client.schema.users import Interest
 
 TELLING = 1.5  # times as often as in the catalogue, from which a label says something of a person
 
@@ -35,9 +36,9 @@ def done(behaviour: str, value: float | None, liked_from: float) -> str:
     return f"{plain} {value:g}" if said == plain else f"{said}, {plain} {value:g}"
 
 
-def why(item: ItemOut) -> str:
+def why(item: RecommendedItem) -> str:
     """Say why an item is there; empty where nobody knows."""
-    text = "; ".join(reason.text for reason in item.reasons or [])
+    text = "; ".join(reason.text for reason in item.reasons)
     if item.probability < 1:
         text += f" (probability {item.probability:.2g})"
     return text[:1].upper() + text[1:]

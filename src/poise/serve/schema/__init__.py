@@ -1,1 +1,1 @@
-"""What stands in requests and answers."""
+"""What of the messages is the server's own; the others are in :mod:`poise_client.schema`."""

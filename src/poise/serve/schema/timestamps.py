@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from poise.serve.errors import InvalidRequestError
-from poise.serve.schema.messages import EARLIEST, LATEST
+from poise_client.schema.fields import EARLIEST, LATEST
 
 
 def milliseconds(given: int | datetime | None, now: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from poise.serve.catalogue.catalogue import Catalogue
-from poise.serve.schema.messages import Interest
+from poise_client.schema.users import Interest
 
 DECAY = 0.95  # what an event weighs in comparison with the next one
 LEAST_EVENTS = 2  # with a label, to speak of an interest

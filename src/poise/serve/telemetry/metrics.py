@@ -7,7 +7,7 @@ from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from poise.serve.schema.messages import Stage
+from poise_client.schema.recommendations import Stage
 
 _OTHER_STAGES = ("explanation", "search", "store")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)

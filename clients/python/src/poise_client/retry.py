@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from poise.client.errors import UnreachableError
-from poise.errors import UsageError, one_line
+from poise_client.errors import UnreachableError, UsageError
 
 Result = TypeVar("Result")
 
@@ -134,7 +133,8 @@ def _final(outcome: httpx.Response | httpx.RequestError | None, request: Request
         return outcome
     assert outcome is not None
     where = outcome.request.url.copy_with(query=None)
+    said = " ".join(f"{type(outcome).__name__}: {outcome}".split())
     tried = "" if attempts == 1 else f" after {attempts} attempts"
     raise UnreachableError(
-        f"{request.method} {where}: no answer{tried} ({one_line(outcome)}); is 'poise serve' running there?"
+        f"{request.method} {where}: no answer{tried} ({said}); is 'poise serve' running there?"
     ) from outcome

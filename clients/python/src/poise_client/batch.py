@@ -16,12 +16,13 @@ from typing import Any
 
 import msgspec
 
-from poise.client.calls import AT_ONCE, Calls, event_row
-from poise.client.records import Accepted, Event
-from poise.client.retry import Steps
-from poise.errors import PoiseError, UsageError
+from poise_client.calls import AT_ONCE, Calls, event_row
+from poise_client.errors import PoiseClientError, UsageError
+from poise_client.retry import Steps
+from poise_client.schema.batches import Accepted
+from poise_client.schema.events import Event
 
-LOG = logging.getLogger("poise.client")
+LOG = logging.getLogger("poise_client")
 REFUSED_KEPT = 1_000
 Deliver = Callable[[], Steps[None]]
 
@@ -59,7 +60,7 @@ class Collected:
         self._calls = calls
         self._waiting: deque[tuple[Event, msgspec.Raw]] = deque()
         self._lock = threading.Lock()
-        self._trouble: PoiseError | None = None
+        self._trouble: PoiseClientError | None = None
         self._closed = False
 
     @property
@@ -78,7 +79,7 @@ class Collected:
                 raise UsageError("this batch is closed: make another one")
             if len(self._waiting) >= self.most:
                 why = f" ({self._trouble})" if self._trouble else ""
-                raise PoiseError(f"{self.most:,} events wait to be sent and there is no room for more{why}")
+                raise PoiseClientError(f"{self.most:,} events wait to be sent and there is no room for more{why}")
             self._waiting.append((event, row))
 
     def _deliver(self) -> Steps[None]:
@@ -91,7 +92,7 @@ class Collected:
                 answer = yield from self._calls.send_rows("/v1/events", "events", [row for _, row in part])
                 self._settle(part, answer)
                 left -= len(part)
-        except PoiseError as error:
+        except PoiseClientError as error:
             self._trouble = error
             raise
         self._trouble = None
@@ -108,11 +109,11 @@ class Collected:
         if answer.refused:
             LOG.warning("the server refused %d events: %s", len(answer.refused), answer.refused[0].reason)
 
-    def _put_off(self, error: PoiseError) -> None:
+    def _put_off(self, error: PoiseClientError) -> None:
         LOG.warning("%d events wait and will be sent again: %s", len(self), error)
 
-    def _undelivered(self, error: PoiseError) -> PoiseError:
-        return PoiseError(f"{len(self):,} events were not sent and are kept in 'waiting': {error}")
+    def _undelivered(self, error: PoiseClientError) -> PoiseClientError:
+        return PoiseClientError(f"{len(self):,} events were not sent and are kept in 'waiting': {error}")
 
 
 class Batch(Collected):
@@ -130,7 +131,7 @@ class Batch(Collected):
 
         Raises:
             UsageError: it is no event, or the batch is closed.
-            PoiseError: too many wait already, as the server does not take them.
+            PoiseClientError: too many wait already, as the server does not take them.
         """
         self._take_in(event)
         with self._changed:
@@ -144,7 +145,7 @@ class Batch(Collected):
         """Send all that waits, and return when the server has it.
 
         Raises:
-            PoiseError: the server does not take it; it goes on waiting.
+            PoiseClientError: the server does not take it; it goes on waiting.
         """
         with self._sending:
             self._run(self._deliver())
@@ -153,7 +154,7 @@ class Batch(Collected):
         """Send all that waits and take in no more.
 
         Raises:
-            PoiseError: the server does not take it; ``waiting`` has what is left, and closing again tries again.
+            PoiseClientError: the server does not take it; ``waiting`` has what is left, and closing again tries again.
         """
         with self._changed:
             self._closed = True
@@ -163,7 +164,7 @@ class Batch(Collected):
             atexit.unregister(self._at_exit)
         try:
             self.flush()
-        except PoiseError as error:
+        except PoiseClientError as error:
             raise self._undelivered(error) from error
 
     def _work(self) -> None:
@@ -175,7 +176,7 @@ class Batch(Collected):
                     return
             try:
                 self.flush()
-            except PoiseError as error:
+            except PoiseClientError as error:
                 self._put_off(error)
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed, self.seconds)
@@ -183,7 +184,7 @@ class Batch(Collected):
     def _at_exit(self) -> None:
         try:
             self.close()
-        except PoiseError as error:
+        except PoiseClientError as error:
             LOG.error("%s", error)
 
     def __enter__(self) -> Batch:
@@ -235,7 +236,7 @@ class AsyncBatch(Collected):
             await self._task
         try:
             await self.flush()
-        except PoiseError as error:
+        except PoiseClientError as error:
             raise self._undelivered(error) from error
 
     async def _work(self) -> None:
@@ -248,7 +249,7 @@ class AsyncBatch(Collected):
             self._enough.clear()
             try:
                 await self.flush()
-            except PoiseError as error:
+            except PoiseClientError as error:
                 self._put_off(error)
                 self._some.set()
                 await _within(self.seconds, self._closing)

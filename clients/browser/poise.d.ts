@@ -40,7 +40,7 @@ export interface Filter {
   max?: number;
 }
 
-export interface Request {
+export interface RecommendationRequest {
   user_id?: string;
   /** What a visitor without an id did, oldest first: ids of items, or more. */
   history?: (string | { item_id: string; behaviour?: string; value?: number; timestamp?: number | string })[];
@@ -64,7 +64,7 @@ export interface Reason {
   text: string;
 }
 
-export interface Recommended {
+export interface RecommendedItem {
   item_id: string;
   title?: string;
   score: number;
@@ -77,7 +77,7 @@ export interface Slate {
   run: string;
   model: string;
   stage: "ranker" | "retrieval" | "popular" | "cached";
-  items: Recommended[];
+  items: RecommendedItem[];
 }
 
 export class Poise {
@@ -92,7 +92,7 @@ export class Poise {
   /** Sends what waits now. Never rejects: what is not taken goes on waiting. */
   flush(): Promise<void>;
   /** Rejects when the time is over, or with what the server says. */
-  recommend(request?: Request): Promise<Slate>;
+  recommend(request?: RecommendationRequest): Promise<Slate>;
   /** Sends what waits and listens no more. */
   close(): void;
 }

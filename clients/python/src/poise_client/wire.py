@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
 
-from poise.client.errors import ApiError
-from poise.client.records import Event, Filter, HistoryEvent, Item, User
-from poise.client.retry import retry_after
-from poise.errors import PoiseError, UsageError
+from poise_client.errors import ApiError, PoiseClientError, UsageError
+from poise_client.retry import retry_after
+from poise_client.schema.events import Event, HistoryEvent
+from poise_client.schema.items import Item
+from poise_client.schema.recommendations import Filter, RecommendationRequest
+from poise_client.schema.users import User
 
 Record = TypeVar("Record")
 
@@ -37,14 +40,14 @@ def decode(response: httpx.Response, kind: type[Record]) -> Record:
 
     Raises:
         ApiError: the answer is an error.
-        PoiseError: it is not what a Poise server answers.
+        PoiseClientError: it is not what a Poise server answers.
     """
     require_success(response)
     try:
         return msgspec.json.decode(response.content, type=kind)
     except msgspec.DecodeError as error:
         where = response.request.url.copy_with(query=None)
-        raise PoiseError(f"{where} answered what no Poise server of this version does ({error})") from None
+        raise PoiseClientError(f"{where} answered what no Poise server of this version does ({error})") from None
 
 
 def require_success(response: httpx.Response) -> None:
@@ -68,46 +71,38 @@ def path(*parts: str) -> str:
 def identified(event: Event) -> dict[str, Any]:
     """Return an event as it is sent: with an id, so that it can be sent twice, and with its moment."""
     if not isinstance(event, Event):
-        raise UsageError(f"an event is a poise.client.Event, not {type(event).__name__}")
+        raise UsageError(f"an event is a poise_client.Event, not {type(event).__name__}")
+    fields = {name: getattr(event, name) for name in event.__struct_fields__}
     return {
-        **_without_none(event),
+        **{name: value for name, value in fields.items() if value is not None},
         "timestamp": int(time.time() * 1000) if event.timestamp is None else _milliseconds(event.timestamp),
         "event_id": event.event_id or uuid.uuid4().hex,
     }
 
 
-def described(record: Item | User) -> dict[str, Any]:
-    """Return an item or a user as it is sent."""
-    if isinstance(record, Item):
-        return {"item_id": record.item_id, "content": record.content, "available": record.available}
-    if isinstance(record, User):
-        return {"user_id": record.user_id, "content": record.content}
-    raise UsageError(f"a poise.client.Item or User is needed, not {type(record).__name__}")
+def described(record: Item | User) -> Item | User:
+    """Return an item or a user, if it is one."""
+    if not isinstance(record, Item | User):
+        raise UsageError(f"a poise_client.Item or User is needed, not {type(record).__name__}")
+    return record
 
 
-def past(event: str | HistoryEvent) -> str | dict[str, Any]:
-    """Return an event of a history as it is sent."""
-    if isinstance(event, str):
+def past(event: str | HistoryEvent) -> str | HistoryEvent:
+    """Return an event of a history as it is sent: with its moment in milliseconds."""
+    if isinstance(event, str) or event.timestamp is None:
         return event
-    found = _without_none(event)
-    if event.timestamp is not None:
-        found["timestamp"] = _milliseconds(event.timestamp)
-    return found
+    return replace(event, timestamp=_milliseconds(event.timestamp))
 
 
-def condition(given: Filter) -> dict[str, Any]:
-    """Return a filter as it is sent."""
-    names = {"is_in": "in", "least": "min", "most": "max"}
-    return {names.get(name, name): value for name, value in _without_none(given).items()}
+def condition(given: Filter) -> Filter:
+    """Return a filter as it is sent: without what is None."""
+    return replace(given, **{name: UNSET for name in given.__struct_fields__ if getattr(given, name) is None})
 
 
-def present(**entries: Any) -> Mapping[str, Any]:
-    """Return the entries that are not None."""
-    return {name: value for name, value in entries.items() if value is not None}
-
-
-def _without_none(record: Any) -> dict[str, Any]:
-    return {name: value for name in record.__slots__ if (value := getattr(record, name)) is not None}
+def asked(request: RecommendationRequest) -> bytes:
+    """Return a request for recommendations as JSON: with ``k``, as the server's default may be another one."""
+    said = msgspec.json.decode(encode(request), type=dict[str, msgspec.Raw])
+    return encode({**said, "k": request.k})
 
 
 def _milliseconds(moment: datetime | int) -> int:

@@ -1,4 +1,4 @@
-"""What a client raises: the server said no, or said nothing."""
+"""What a client raises: it cannot send that, the server said no, or the server said nothing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typing import Any
 import httpx
 import msgspec
 
-from poise.errors import PoiseError
+
+class PoiseClientError(Exception):
+    """Something is wrong that who calls can mend, in one line."""
 
 
-class ApiError(PoiseError):
+class UsageError(PoiseClientError):
+    """What was given cannot be sent: an argument, an address, a record."""
+
+
+class ApiError(PoiseClientError):
     """The server answered that it will not do what was asked.
 
     Attributes:
@@ -54,7 +60,7 @@ class ApiError(PoiseError):
         )
 
 
-class UnreachableError(PoiseError):
+class UnreachableError(PoiseClientError):
     """There was no answer: no server, no network, or no patience."""
 
 

@@ -13,10 +13,10 @@ from weakref import WeakSet
 
 import httpx
 
-from poise.client.batch import AsyncBatch, Batch
-from poise.client.calls import Calls
-from poise.client.retry import Pause, Request, Retry, Steps
-from poise.errors import PoiseError, UsageError
+from poise_client.batch import AsyncBatch, Batch
+from poise_client.calls import Calls
+from poise_client.errors import PoiseClientError, UsageError
+from poise_client.retry import Pause, Request, Retry, Steps
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -118,13 +118,13 @@ class Client:
         """Send what its batches hold, and close the connections.
 
         Raises:
-            PoiseError: the server does not take what a batch holds.
+            PoiseClientError: the server does not take what a batch holds.
         """
         trouble = None
         for batch in list(self._batches):
             try:
                 batch.close()
-            except PoiseError as error:
+            except PoiseClientError as error:
                 trouble = trouble or error
         self._http.close()
         if trouble is not None:
@@ -208,7 +208,7 @@ class AsyncClient:
         for batch in list(self._batches):
             try:
                 await batch.close()
-            except PoiseError as error:
+            except PoiseClientError as error:
                 trouble = trouble or error
         await self._http.aclose()
         if trouble is not None:

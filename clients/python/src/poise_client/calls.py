@@ -4,39 +4,28 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from poise.client import wire
-from poise.client.errors import ApiError
-from poise.client.records import (
-    Accepted,
-    Event,
-    Filter,
-    Found,
-    Health,
-    HistoryEvent,
-    Impression,
-    Item,
-    ItemPage,
-    Profile,
-    Receipt,
-    Refused,
-    Slate,
-    User,
-    UserPage,
-    Value,
-)
-from poise.client.retry import ATTEMPTS, Request, Retry, Steps, ask
+from poise_client import wire
+from poise_client.errors import ApiError
+from poise_client.retry import ATTEMPTS, Request, Retry, Steps, ask
+from poise_client.schema.batches import Accepted, Refusal
+from poise_client.schema.events import Event, HistoryEvent
+from poise_client.schema.health import Health
+from poise_client.schema.impressions import Impression
+from poise_client.schema.items import Item, ItemPage, ItemPatch
+from poise_client.schema.recommendations import Filter, RecommendationRequest, Slate
+from poise_client.schema.search import ScoredItem, ScoredItems
+from poise_client.schema.users import ErasureReceipt, User, UserPage, UserPatch, UserProfile
+
+Given = TypeVar("Given")
 
 AT_ONCE = 1_000  # events, items or users in one body: the server takes ten times as many, but not of any size
 _UNTAKEN = (413, 422)
-
-
-class _Answer(msgspec.Struct):
-    items: list[Found]
 
 
 class Calls:
@@ -98,7 +87,7 @@ class Calls:
         return (yield from self.send_rows("/v1/items", "items", [_row(wire.described(item)) for item in items]))
 
     def patch_item(
-        self, item_id: str, content: Mapping[str, Value] | None = None, available: bool | None = None
+        self, item_id: str, content: Mapping[str, Any] | None = None, available: bool | None = None
     ) -> Steps[Item]:
         """Change some columns of an item, or whether it may be recommended, and return it as it is now.
 
@@ -107,7 +96,7 @@ class Calls:
             content: the columns to change; None as a value takes a column out.
             available: whether it may be recommended.
         """
-        body = wire.present(content=content, available=available)
+        body = ItemPatch(content=_unless_none(content), available=_unless_none(available))
         response = yield from self._ask("PATCH", wire.path("v1", "items", item_id), body)
         return wire.decode(response, Item)
 
@@ -134,9 +123,9 @@ class Calls:
         """Insert or replace what is known of any number of users."""
         return (yield from self.send_rows("/v1/users", "users", [_row(wire.described(user)) for user in users]))
 
-    def patch_user(self, user_id: str, content: Mapping[str, Value]) -> Steps[User]:
+    def patch_user(self, user_id: str, content: Mapping[str, Any]) -> Steps[User]:
         """Change some of what is known of a user, None taking a column out, and return it as it is now."""
-        response = yield from self._ask("PATCH", wire.path("v1", "users", user_id), {"content": content})
+        response = yield from self._ask("PATCH", wire.path("v1", "users", user_id), UserPatch(content=content))
         return wire.decode(response, User)
 
     def get_user(self, user_id: str) -> Steps[User]:
@@ -149,15 +138,15 @@ class Calls:
         response = yield from self._ask("GET", "/v1/users", query={"limit": limit, "after": after})
         return wire.decode(response, UserPage)
 
-    def erase_user(self, user_id: str) -> Steps[Receipt]:
+    def erase_user(self, user_id: str) -> Steps[ErasureReceipt]:
         """Erase a user: events, profile, what was shown to them. A receipt without their id stays."""
         response = yield from self._ask("DELETE", wire.path("v1", "users", user_id))
-        return wire.decode(response, Receipt)
+        return wire.decode(response, ErasureReceipt)
 
-    def profile(self, user_id: str) -> Steps[Profile]:
+    def profile(self, user_id: str) -> Steps[UserProfile]:
         """Return what the system believes of a user."""
         response = yield from self._ask("GET", wire.path("v1", "users", user_id, "profile"))
-        return wire.decode(response, Profile)
+        return wire.decode(response, UserProfile)
 
     # --- What they may like -----------------------------------------------------------------------------------------
 
@@ -197,33 +186,33 @@ class Calls:
             run: another run than the one that serves, to compare; needs the scope ``admin``.
             timeout: seconds that each step may take, if not as for all requests.
         """
-        body = wire.present(
+        asked = RecommendationRequest(
             user_id=user_id,
             history=None if history is None else [wire.past(event) for event in history],
             k=k,
             scenario=scenario,
             context=context,
             candidates=candidates,
-            filters=[wire.condition(one) for one in filters] or None,
-            exclude=exclude or None,
-            offset=offset or None,
+            filters=[wire.condition(given) for given in filters] or (),
+            exclude=exclude or (),
+            offset=offset,
             request_id=request_id,
-            explain=explain or None,
+            explain=explain,
             run=run,
         )
-        request = Request("POST", "/v1/recommendations", body=wire.encode(body), idempotent=False, timeout=timeout)
+        request = Request("POST", "/v1/recommendations", body=wire.asked(asked), idempotent=False, timeout=timeout)
         response = yield from ask(request, self.retry, self.timeout)
         return wire.decode(response, Slate)
 
-    def similar(self, item_id: str, k: int = 10) -> Steps[list[Found]]:
+    def similar(self, item_id: str, k: int = 10) -> Steps[list[ScoredItem]]:
         """Return the items that are most like one."""
         return (yield from self._find(wire.path("v1", "items", item_id, "similar"), {"k": k}))
 
-    def popular(self, k: int = 10) -> Steps[list[Found]]:
+    def popular(self, k: int = 10) -> Steps[list[ScoredItem]]:
         """Return what is popular now."""
         return (yield from self._find("/v1/popular", {"k": k}))
 
-    def search(self, words: str, k: int = 10) -> Steps[list[Found]]:
+    def search(self, words: str, k: int = 10) -> Steps[list[ScoredItem]]:
         """Return the items that ``words`` describe."""
         return (yield from self._find("/v1/search", {"q": words, "k": k}))
 
@@ -250,7 +239,7 @@ class Calls:
         A body that is too large, or wrong as a whole, is sent again in halves: one bad row must not hold up the rest.
         """
         accepted = duplicates = 0
-        refused: list[Refused] = []
+        refused: list[Refusal] = []
         parts = deque((at, rows[at : at + AT_ONCE]) for at in range(0, len(rows), AT_ONCE))
         while parts:
             start, part = parts.popleft()
@@ -259,11 +248,11 @@ class Calls:
                 half = len(part) // 2
                 parts.extendleft([(start + half, part[half:]), (start, part[:half])])
             elif response.status_code in _UNTAKEN:
-                refused.append(Refused(start, _why(response)))
+                refused.append(Refusal(start, _why(response)))
             else:
                 answer = wire.decode(response, Accepted)
                 accepted, duplicates = accepted + answer.accepted, duplicates + answer.duplicates
-                refused += [Refused(start + one.index, one.reason) for one in answer.refused]
+                refused += [Refusal(start + one.index, one.reason) for one in answer.refused]
         return Accepted(accepted, duplicates, refused)
 
     def _ask(
@@ -273,9 +262,9 @@ class Calls:
         request = Request(method, path, query or {}, content)
         return (yield from ask(request, self.retry, self.timeout))
 
-    def _find(self, path: str, query: Mapping[str, Any]) -> Steps[list[Found]]:
+    def _find(self, path: str, query: Mapping[str, Any]) -> Steps[list[ScoredItem]]:
         response = yield from self._ask("GET", path, query=query)
-        return wire.decode(response, _Answer).items
+        return wire.decode(response, ScoredItems).items
 
     def _delete(self, path: str) -> Steps[None]:
         response = yield from self._ask("DELETE", path)
@@ -292,10 +281,14 @@ def event_row(event: Event) -> msgspec.Raw:
     return _row(wire.identified(event))
 
 
-def _row(record: Mapping[str, Any]) -> msgspec.Raw:
+def _row(record: Item | User | Mapping[str, Any]) -> msgspec.Raw:
     return msgspec.Raw(wire.encode(record))
 
 
 def _why(response: httpx.Response) -> str:
     error = ApiError.of(response, None)
     return error.detail or error.title
+
+
+def _unless_none(value: Given | None) -> Given | UnsetType:
+    return UNSET if value is None else value

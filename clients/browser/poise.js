@@ -57,7 +57,7 @@ export class Poise {
     this._later();
   }
 
-  /** @param {import("./poise").Request} [request] @returns {Promise<import("./poise").Slate>} */
+  /** @param {import("./poise").RecommendationRequest} [request] @returns {Promise<import("./poise").Slate>} */
   async recommend({ timeout = this.timeout, ...request } = {}) {
     const user = this.userId !== null && !request.history && { user_id: this.userId };
     const body = JSON.stringify({ ...user, ...request });

@@ -1,0 +1,31 @@
+"""What became of the entries of a body."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Refusal(Struct, frozen=True):
+    """Why one entry of a body was not taken.
+
+    Attributes:
+        index: its place among those that were sent, from 0.
+        reason: what is wrong with it.
+    """
+
+    index: int
+    reason: str
+
+
+class Accepted(Struct, frozen=True):
+    """What became of the entries of a body.
+
+    Attributes:
+        accepted: how many are now kept.
+        duplicates: how many the server had already.
+        refused: those that it did not take.
+    """
+
+    accepted: int
+    duplicates: int = 0
+    refused: list[Refusal] = []
