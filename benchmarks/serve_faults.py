@@ -26,7 +26,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import httpx
 
@@ -193,11 +192,14 @@ def clock_jumps(base: Path) -> Row:
     """Let the clock go back a day, then forward a year, then be right again, under a server in this process."""
     import uvicorn
 
+    from poise.serve.clock import Clock
     from poise.serve.http.app import make_app
     from poise.serve.server import Settings, open_tenants
 
     folder = make_project(base / "shop")
-    app = make_app(lambda: open_tenants(Settings(folders=[str(folder)], is_open=True)))
+    jumps = [0]
+    clock = Clock(lambda: time.time() + jumps[-1], time.monotonic)
+    app = make_app(lambda: open_tenants(Settings(folders=[str(folder)], is_open=True), clock))
     config = uvicorn.Config(app, port=0, log_level="warning", access_log=False)
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run)
@@ -205,17 +207,17 @@ def clock_jumps(base: Path) -> Row:
     wait_until(lambda: running.started, 30)
     url = f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
     wait_until(lambda: httpx.get(f"{url}/ready").status_code == 200, 60)
-    real, shop, unseen = time.time, Shop("jumps"), 0
+    shop, unseen = Shop("jumps"), 0
     with People(url) as people, httpx.Client(base_url=url) as client:
         shop.begin(url)
         for at, jump in enumerate((0, -86_400, 365 * 86_400, -3 * 365 * 86_400, 0)):
-            with mock.patch("time.time", lambda jump=jump: real() + jump):
-                for number in range(20):
-                    user, item = f"traveller{at}-{number}", f"i{number}"
-                    client.post("/v1/events", json={"user_id": user, "item_id": item}).raise_for_status()
-                    slate = client.post("/v1/recommendations", json={"user_id": user, "k": 200}).json()
-                    unseen += slate["stage"] != "ranker" or item in [one["item_id"] for one in slate["items"]]
-                time.sleep(1)
+            jumps.append(jump)
+            for number in range(20):
+                user, item = f"traveller{at}-{number}", f"i{number}"
+                client.post("/v1/events", json={"user_id": user, "item_id": item}).raise_for_status()
+                slate = client.post("/v1/recommendations", json={"user_id": user, "k": 200}).json()
+                unseen += slate["stage"] != "ranker" or item in [one["item_id"] for one in slate["items"]]
+            time.sleep(1)
         shop.end()
     running.should_exit = True
     thread.join()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from poise.data.dataset import Dataset
-from poise.data.queries import Queries
 from poise.types import Floats
+
+if TYPE_CHECKING:
+    from poise.data.dataset import Dataset
+    from poise.data.queries import Queries
 
 _PAST = {
     "view": "viewed",

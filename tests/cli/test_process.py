@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+
+import poise.cli
 
 POISE = [sys.executable, "-m", "poise"]
 
@@ -43,14 +46,66 @@ def test_a_terminal_that_knows_ascii_only(fitted_shop):
     assert found.stdout.isascii()
 
 
-def test_help_imports_nothing_heavy():
-    heavy = ("numpy", "polars", "torch", "scipy", "pydantic", "sentence_transformers", "matplotlib")
+MODELS = ("torch", "sentence_transformers", "transformers", "implicit", "usearch")
+HEAVY = (*MODELS, "matplotlib", "numpy", "polars", "scipy", "pydantic", "sqlalchemy")
+
+
+def imported_by(heavy, *arguments):
+    """Return which of the heavy libraries a command imports."""
     code = (
         "import json, sys, poise\n"
         "from poise.cli.main import main\n"
-        "sys.argv = ['poise', '--help']\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        f"print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
+        "try:\n    main()\n"
+        f"finally:\n    print(json.dumps([name for name in {heavy!r} if name in sys.modules]), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    return json.loads(found.stderr.splitlines()[-1])
+
+
+def test_help_imports_nothing_heavy():
+    assert imported_by(HEAVY, "--help") == []
+
+
+def test_commands_import_nothing_heavy_before_they_run():
+    names = [path.stem for path in Path(poise.cli.__file__).parent.glob("*.py")]
+    code = (
+        f"import importlib, json, sys\n[importlib.import_module(f'poise.cli.{{name}}') for name in {names!r}]\n"
+        f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(found.stdout.splitlines()[-1]) == []
+    assert json.loads(found.stdout) == []
+
+
+@pytest.fixture
+def shop_of_torch(shop):
+    """Return a project whose ``poise.toml`` names models that need torch."""
+    with (shop / "poise.toml").open("a") as config:
+        config.write("\n[models.SASRec]\nepochs = 1\n[models.TwoTower]\nepochs = 1\n")
+    return shop
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("keys", "create", "--scope", "read", "-p", "SHOP"),
+        ("keys", "list", "-p", "SHOP"),
+        ("runs", "list", "-p", "SHOP"),
+        ("data", "list"),
+        ("data", "import", "-p", "SHOP", "--events", "SHOP/more.csv"),
+        ("init", "SHOP", "--force"),
+        ("check", "-p", "SHOP", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_what_needs_no_model_imports_none(shop_of_torch, command):
+    (shop_of_torch / "more.csv").write_text("user,item,time,rating\nzoe,i01,1710000000,4.1\n")
+    arguments = [part.replace("SHOP", str(shop_of_torch)) for part in command]
+    if command[0] == "init":
+        (shop_of_torch / "more.csv").unlink()
+    assert imported_by((*MODELS, "matplotlib"), *arguments) == []
+
+
+def test_a_report_imports_matplotlib_and_no_model(shop_of_torch):
+    assert imported_by((*MODELS, "matplotlib"), "check", "-p", shop_of_torch) == ["matplotlib"]

@@ -25,6 +25,7 @@ import uvicorn
 from poise.encoders.text import TextEncoder
 from poise.project import Project
 from poise.project.fitting import fit
+from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.http.app import make_app
 from poise.serve.http.connections import Connection
 from poise.serve.page.routes import PAGES
@@ -146,9 +147,9 @@ class Running:
         app: the application.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock = SYSTEM_CLOCK) -> None:
         self.settings = settings
-        self.app = make_app(lambda: open_tenants(settings), PAGES)
+        self.app = make_app(lambda: open_tenants(settings, clock), PAGES)
         config = uvicorn.Config(
             self.app, http=Connection, log_level="warning", access_log=False, timeout_graceful_shutdown=2
         )
@@ -253,8 +254,9 @@ def start() -> Iterator[Callable[..., Running]]:
     """Return a function that starts a server on folders of projects, and stops it at the end of the module."""
     with contextlib.ExitStack() as stack:
 
-        def run(*folders: Path, ready: bool = True, **settings: Any) -> Running:
-            running = Running(Settings(folders=[str(folder) for folder in folders], **{"is_open": True, **settings}))
+        def run(*folders: Path, ready: bool = True, clock: Clock = SYSTEM_CLOCK, **settings: Any) -> Running:
+            given = Settings(folders=[str(folder) for folder in folders], **{"is_open": True, **settings})
+            running = Running(given, clock)
             stack.callback(running.close)
             return running.ready() if ready else running
 

@@ -15,6 +15,7 @@ import pytest
 
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
+from poise.serve.clock import Clock
 from poise.serve.engine import circuit_breaker, engine
 from poise.serve.http import app, items
 from poise.serve.state import store_writes
@@ -478,10 +479,11 @@ def test_one_change_that_cannot_be_taken_in_does_not_stop_what_comes_after(serve
     assert server.recommend(user_id="second")["stage"] == "ranker"
 
 
-def test_clocks_that_jump(server, monkeypatch):
-    real = time.time
+def test_clocks_that_jump(copy_shop, start):
+    jumps = [0]
+    server = start(copy_shop(), clock=Clock(lambda: time.time() + jumps[-1], time.monotonic))
     for number, jump in enumerate((0, -86_400, 365 * 86_400, -5 * 365 * 86_400, 0)):
-        monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
+        jumps.append(jump)
         user = f"traveller{number}"
         for item in ("i02", "i04", "i06"):
             server.add(user, item)

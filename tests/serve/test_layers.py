@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +36,25 @@ def test_what_is_no_face_of_the_server_knows_no_http(path: Path) -> None:
     if path != STARTS_IT_ALL:
         faces = tuple(f"poise.serve.{room}" for room in KNOW_HTTP)
         assert not {name for name in modules if name.startswith(faces)}
+
+
+def test_what_only_renders_a_page_imports_no_model_and_no_frames() -> None:
+    heavy = ("torch", "sentence_transformers", "implicit", "usearch", "matplotlib", "scipy", "polars", "pydantic")
+    code = (
+        "import json, sys\n"
+        "from poise.serve.page import guard, pictures, render, visit, words\n"
+        f"print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout) == []
+
+
+def test_the_whole_server_is_imported_without_a_model() -> None:
+    heavy = ("torch", "sentence_transformers", "implicit", "usearch", "matplotlib")
+    code = (
+        "import json, sys\n"
+        "import poise.serve.server, poise.serve.page.routes\n"
+        f"print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout) == []

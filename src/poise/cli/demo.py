@@ -4,12 +4,10 @@ import time
 from pathlib import Path
 
 import click
-import numpy as np
 
 from poise.cli.common import say
 from poise.cli.recommend import show
 from poise.cli.serve import start
-from poise.config import FILE
 from poise.errors import UsageError
 
 _CONFIG = """\
@@ -42,6 +40,9 @@ def command(folder: Path, serves: bool, port: int) -> None:
     Fetches MovieLens 100K, looks it over, reads what the films are about, fits and compares all models, keeps the best
     as a run, shows what three people would be recommended, and why, and serves it with a page to try it on.
     """
+    import numpy as np
+
+    from poise.config import FILE
     from poise.data.doctor import examine
     from poise.data.doctor.page import report as doctor_report
     from poise.files import atomic_file

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from poise.cli.common import pairs, say
-from poise.config import FILE, check_config
 from poise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ def command(
     It tells by their columns which file holds the events, which the catalogue and which the users, reads them, and
     writes down what it found, for you to correct.
     """
+    from poise.config import FILE, check_config
     from poise.files import atomic_file
     from poise.project import Project
     from poise.project.scaffold import find_sources, scaffold

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from poise.cli.common import json_option, print_json, print_table, project_option, say
 from poise.errors import UsageError
@@ -80,6 +79,8 @@ class _Asked:
 
 
 def _of_users(run: Run, data: Dataset, users: Sequence[str], *, hide_seen: bool) -> list[_Asked]:
+    import numpy as np
+
     from poise.wording import verbs
 
     queries = data.queries(users, hide_seen=hide_seen)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cachetools import LRUCache
 
+from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.errors import ForbiddenError, OverloadedError, UnauthorizedError
 from poise.serve.loopback import is_local
@@ -56,10 +56,19 @@ class KeyAuth:
         is_open: whether anybody may do anything, as on a developer's own machine without keys.
         rate: requests a second for one key or address, on average; 0 for no limit.
         origins: whose pages may ask through somebody's browser where no key is needed.
+        clock: by which a key is trusted for a while, and rates are limited.
     """
 
-    def __init__(self, store: Store, *, is_open: bool, rate: float, origins: Sequence[str] = ()) -> None:
-        self.store, self.is_open, self.rate, self.origins = store, is_open, rate, origins
+    def __init__(
+        self,
+        store: Store,
+        *,
+        is_open: bool,
+        rate: float,
+        origins: Sequence[str] = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.store, self.is_open, self.rate, self.origins, self.clock = store, is_open, rate, origins, clock
         self._known: LRUCache[bytes, tuple[Key, float]] = LRUCache(REMEMBERED)
         self._own: LRUCache[tuple[str, str | None], bool] = LRUCache(REMEMBERED)  # by host and origin
         self._looking_up = BoundedExecutor("keys")
@@ -87,7 +96,7 @@ class KeyAuth:
             raise UnauthorizedError("give an API key: Authorization: Bearer KEY")
         name = hmac.digest(self._salt, token.encode(), "sha256")
         found = self._known.get(name)
-        if found is not None and time.monotonic() - found[1] < TRUSTED_FOR:
+        if found is not None and self.clock.monotonic() - found[1] < TRUSTED_FOR:
             return found[0]
         try:
             key = await self._looking_up.run(LOOKED_UP_WITHIN, self.store.check_key, token)
@@ -98,11 +107,11 @@ class KeyAuth:
         if key is None:
             self._known.pop(name, None)
             raise UnauthorizedError("the API key is not known, or was revoked")
-        self._known[name] = (key, time.monotonic())
+        self._known[name] = (key, self.clock.monotonic())
         return key
 
     def _limit(self, who: str) -> None:
-        now = time.monotonic()
+        now = self.clock.monotonic()
         bucket = self._buckets.setdefault(who, _Bucket(2 * self.rate, now))
         bucket.left = min(bucket.left + (now - bucket.at) * self.rate, 2 * self.rate)
         bucket.at = now

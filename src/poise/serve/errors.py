@@ -14,12 +14,12 @@ class InvalidRequestError(ServeError):
 
     Args:
         detail: what is wrong with it, and what to do.
-        field: the field of the body that is wrong, as a JSON pointer (RFC 6901); empty if it is not a single one.
+        pointer: which field of the body is wrong, as a JSON pointer (RFC 6901) in a URI; empty if it is not one.
     """
 
-    def __init__(self, detail: str, field: str = "") -> None:
+    def __init__(self, detail: str, pointer: str = "") -> None:
         super().__init__(detail)
-        self.field = field
+        self.pointer = pointer
 
 
 class NotFoundError(ServeError):

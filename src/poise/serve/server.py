@@ -13,6 +13,7 @@ from pathlib import Path
 
 from poise.errors import UsageError
 from poise.project.project import Project
+from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.http.app import make_app, with_cors
 from poise.serve.loopback import is_local
 from poise.serve.telemetry.logs import log_note, set_up
@@ -107,8 +108,12 @@ def application() -> Callable[..., Awaitable[None]]:
     return with_cors(app, origins)
 
 
-def open_tenants(settings: Settings) -> list[Tenant]:
+def open_tenants(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> list[Tenant]:
     """Load the projects.
+
+    Args:
+        settings: of the server.
+        clock: what the time is.
 
     Raises:
         PoiseError: one cannot be served.
@@ -121,7 +126,14 @@ def open_tenants(settings: Settings) -> list[Tenant]:
         project = Project(Path(folder), say=log_note)
         store = project.open_store(settings.store)
         tenants.append(
-            Tenant.open(project, store, run=settings.run, is_open=settings.is_open, shared=settings.workers > 1)
+            Tenant.open(
+                project,
+                store,
+                run=settings.run,
+                is_open=settings.is_open,
+                shared=settings.workers > 1,
+                clock=clock,
+            )
         )
     return tenants
 

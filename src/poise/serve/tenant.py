@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from dataclasses import dataclass, field
 
 from poise.config import ServeTable
@@ -12,6 +11,7 @@ from poise.durations import DAY
 from poise.errors import PoiseError
 from poise.project.project import Project
 from poise.serve.auth import KeyAuth
+from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.engine.bounded_executor import BoundedExecutor
 from poise.serve.engine.engine import Engine
 from poise.serve.state.serving_state import ServingState
@@ -35,6 +35,7 @@ class Tenant:
         engine: that answers.
         auth: its keys.
         metrics: what it counts.
+        clock: what the time is.
         searching: the threads that encode what is searched for.
     """
 
@@ -45,20 +46,38 @@ class Tenant:
     engine: Engine
     auth: KeyAuth
     metrics: ServerMetrics
+    clock: Clock
     searching: BoundedExecutor = field(default_factory=lambda: BoundedExecutor("searching", 2))
     _encoding: BoundedExecutor = field(default_factory=lambda: BoundedExecutor("encoding"))
     _at_work: asyncio.Task[None] | None = None
     _encoded: int = 0
 
     @classmethod
-    def open(cls, project: Project, store: Store, *, run: str | None = None, is_open: bool, shared: bool) -> Tenant:
+    def open(
+        cls,
+        project: Project,
+        store: Store,
+        *,
+        run: str | None = None,
+        is_open: bool,
+        shared: bool,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> Tenant:
         """Load a project's run and state. Takes its time: call it in a thread.
+
+        Args:
+            project: to serve.
+            store: its log.
+            run: the name of the run to serve; None for the promoted or the latest one.
+            is_open: whether no key is needed.
+            shared: whether other processes write to the same store.
+            clock: what the time is.
 
         Raises:
             PoiseError: it cannot be served.
         """
         options = project.config.serve
-        state = ServingState(project, store, options, run)
+        state = ServingState(project, store, options, run, clock)
         metrics = ServerMetrics()
         return cls(
             project,
@@ -66,8 +85,9 @@ class Tenant:
             store,
             state,
             Engine(state, options, metrics, shared=shared),
-            KeyAuth(store, is_open=is_open, rate=options.rate, origins=options.origins),
+            KeyAuth(store, is_open=is_open, rate=options.rate, origins=options.origins, clock=clock),
             metrics,
+            clock,
         )
 
     async def keep_up(self, every: float) -> None:
@@ -98,11 +118,20 @@ class Tenant:
             if not isinstance(error, PoiseError | TimeoutError):
                 log_error(error)
 
-    async def forget_impressions(self, every: float) -> None:
-        """Delete what was shown too long ago, for ever."""
+    async def forget_impressions(self, every: float, look: float) -> None:
+        """Delete what was shown too long ago, for ever: after each ``every`` seconds of the clock.
+
+        Args:
+            every: seconds of the clock, which may be a simulated one.
+            look: real seconds after which the clock is looked at again.
+        """
+        done = self.clock.monotonic()
         while True:
-            await asyncio.sleep(every)
-            before = int(time.time() * 1000 - self.options.impression_retention_days * DAY)
+            await asyncio.sleep(look)
+            if self.clock.monotonic() - done < every:
+                continue
+            done = self.clock.monotonic()
+            before = int(self.clock.milliseconds() - self.options.impression_retention_days * DAY)
             with contextlib.suppress(PoiseError):  # the store is away: the next time
                 while await settled(self.store.forget_impressions(before)):
                     await asyncio.sleep(0.1)
@@ -154,7 +183,7 @@ class Tenant:
         metrics.lag.set(self.store.pending)
         metrics.items.set(int(state.serving_model.catalogue.available.sum()))
         if state.newest_event:
-            metrics.freshness.set(max(0.0, time.time() - state.newest_event / 1000))
+            metrics.freshness.set(max(0.0, self.clock.time() - state.newest_event / 1000))
 
     async def close(self) -> None:
         """Write what waits to be written, and let go."""

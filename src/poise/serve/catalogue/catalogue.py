@@ -159,25 +159,27 @@ class Catalogue:
             InvalidRequestError: there is no such column, or it does not hold what the filter asks for.
         """
         mask = self.available
-        for one in filters:
+        for place, one in enumerate(filters):
             key = msgspec.json.encode(one)
             found = self._masks.get(key)
             if found is None:
-                found = self._masks[key] = self._mask(one)
+                found = self._masks[key] = self._mask(one, f"#/filters/{place}")
                 if len(self._masks) > MASKS_KEPT:
                     self._masks.pop(next(iter(self._masks)))
             mask = mask & found
         return mask
 
-    def _mask(self, one: Filter) -> Mask:
+    def _mask(self, one: Filter, pointer: str) -> Mask:
         if one.column not in self.kinds:
             known = ", ".join(self.kinds) or "none"
-            raise InvalidRequestError(f"filters: the catalogue has no column {one.column!r}; there are: {known}")
+            raise InvalidRequestError(
+                f"filters: the catalogue has no column {one.column!r}; there are: {known}", f"{pointer}/column"
+            )
         column, kind = self.frame[one.column], self.kinds[one.column]
         numeric = kind == "number"
         if not numeric and (one.least is not UNSET or one.most is not UNSET):
             raise InvalidRequestError(
-                f"filters: {one.column!r} holds no numbers, so min and max do not go with it; use in"
+                f"filters: {one.column!r} holds no numbers, so min and max do not go with it; use in", pointer
             )
         kept = pl.repeat(True, len(column), eager=True)
         if one.least is not UNSET:

@@ -75,7 +75,7 @@ class Engine:
         self._reading = BoundedExecutor("reading", READERS)
         self.impressions = Impressions(live.store, measures)
         self._slates: OrderedDict[str, CachedSlate] = OrderedDict()
-        self.breaker = CircuitBreaker()
+        self.breaker = CircuitBreaker(live.clock.monotonic)
         self._rng = np.random.default_rng()
         live.when_erased.append(self._slates.clear)
         self._warm_up()
@@ -121,7 +121,7 @@ class Engine:
         self, asked: RecommendationRequest, model: ServingModel
     ) -> tuple[RankingRequest, Impression | None]:
         """Return what is asked in the terms of a run, and the page that answered it already, if one did."""
-        now = int(time.time() * 1000)
+        now = self.state.clock.milliseconds()
         history = await self._history(model, asked, now)
         pages = await self._shown_before(asked)
         again = pages.pop() if pages and pages[-1].offset == asked.offset else None
@@ -149,7 +149,7 @@ class Engine:
         if not request.is_of_somebody_known:
             return self._simple(model, request, user_id)
         cached = self._slates.get(user_id) if user_id is not None else None
-        if cached is not None and cached.answers(model, request):
+        if cached is not None and cached.answers(model, request, self.state.clock.monotonic()):
             self.metrics.slate_cache_hits.inc()
             return "ranker", cached.ranked
         stages: tuple[tuple[Stage, Any], ...] = (("ranker", self._ask_ranker), ("retrieval", self._ask_fallback))
@@ -204,7 +204,7 @@ class Engine:
     ) -> None:
         """Keep the last slate of a person, and under no name the last one of all."""
         for name in {user_id or "", ""}:
-            self._slates[name] = CachedSlate.of(model, request, stage, ranked)
+            self._slates[name] = CachedSlate.of(model, request, stage, ranked, self.state.clock.monotonic())
             self._slates.move_to_end(name)
         while len(self._slates) > CACHED:
             self._slates.popitem(last=False)

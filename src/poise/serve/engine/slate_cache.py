@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from weakref import ref
 
@@ -28,13 +27,15 @@ class CachedSlate:
     at: float
 
     @classmethod
-    def of(cls, model: ServingModel, request: RankingRequest, stage: Stage, ranked: RankedItems) -> CachedSlate:
-        """Keep the answer to a request."""
+    def of(
+        cls, model: ServingModel, request: RankingRequest, stage: Stage, ranked: RankedItems, now: float
+    ) -> CachedSlate:
+        """Keep the answer to a request, given at ``now`` in seconds of a clock that never goes back."""
         comes_again = stage == "ranker" and ranked.probabilities is None and _is_plain(request)
         k = request.k if comes_again else None
-        return cls(request.history, ref(model), ref(request.allowed), model.name, k, ranked, time.monotonic())
+        return cls(request.history, ref(model), ref(request.allowed), model.name, k, ranked, now)
 
-    def answers(self, model: ServingModel, request: RankingRequest) -> bool:
+    def answers(self, model: ServingModel, request: RankingRequest, now: float) -> bool:
         """Tell whether the ranker would answer the same: nothing happened since, and nothing else is asked."""
         return (
             self.history is request.history
@@ -42,7 +43,7 @@ class CachedSlate:
             and self.allowed() is request.allowed
             and self.k == request.k
             and _is_plain(request)
-            and time.monotonic() - self.at < KEPT_FOR
+            and now - self.at < KEPT_FOR
         )
 
 

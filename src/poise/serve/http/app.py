@@ -31,6 +31,7 @@ from poise.store.errors import StoreError
 
 MOST_AT_WORK = 1_000  # requests at once, beyond which they are refused
 FOLLOWED_EVERY = 0.5  # seconds, for what other processes write
+FORGOTTEN_EVERY = 3_600  # seconds, for what was shown too long ago
 Opened = Callable[[], Sequence[Tenant]]
 
 
@@ -88,7 +89,7 @@ class Server:
             tenant.metrics.run.labels(tenant.state.serving_model.name).set(1)
             self._tasks.append(asyncio.create_task(tenant.keep_up(FOLLOWED_EVERY)))
             self._tasks.append(asyncio.create_task(tenant.prepare_search(FOLLOWED_EVERY)))
-            self._tasks.append(asyncio.create_task(tenant.forget_impressions(3_600)))
+            self._tasks.append(asyncio.create_task(tenant.forget_impressions(FORGOTTEN_EVERY, FOLLOWED_EVERY)))
 
 
 def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:

@@ -35,7 +35,7 @@ async def post_events(request: Request, tenant: Tenant) -> Response:
     entries, refused, alone = _BATCH.read(body)
     added, late = await take_in(tenant, entries)
     if late and alone:
-        raise InvalidRequestError(late[0].reason)
+        raise InvalidRequestError(late[0].reason, "#/timestamp")
     refused = sorted([*refused, *late], key=lambda one: one.index)
     tenant.metrics.events.labels("refused").inc(len(refused))
     return as_json(Accepted(added.accepted, added.duplicates, refused))
@@ -50,7 +50,7 @@ async def take_in(tenant: Tenant, entries: list[tuple[int, Event]]) -> tuple[Add
     Raises:
         StoreError: the store cannot be written, and nothing was added.
     """
-    events, late = _events(entries)
+    events, late = _events(entries, tenant.clock.milliseconds())
     return await _add(tenant, events), late
 
 
@@ -89,8 +89,7 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
     return as_json(Accepted(accepted, duplicates, refused))
 
 
-def _events(entries: list[tuple[int, Event]]) -> tuple[list[records.Event], list[Refusal]]:
-    now = int(time.time() * 1000)
+def _events(entries: list[tuple[int, Event]], now: int) -> tuple[list[records.Event], list[Refusal]]:
     events, refused = [], []
     for at, one in entries:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 from msgspec import UNSET
@@ -38,7 +39,7 @@ async def post_items(request: Request, tenant: Tenant) -> Response:
 
 async def import_items(request: Request, tenant: Tenant) -> Response:
     """Put in items, one a line."""
-    return as_json(await import_lines(request, tenant, _ITEMS, _put_items))
+    return as_json(await import_lines(request, tenant.options.max_body_bytes, _ITEMS, partial(_put_items, tenant)))
 
 
 async def patch_item(request: Request, tenant: Tenant) -> Response:

@@ -89,7 +89,8 @@ def problem_of(error: Exception) -> Response:
     status = status_of(error)
     if status == 500:
         log_error(error)
-    fields = [FieldProblem(error.field, str(error))] if isinstance(error, InvalidRequestError) and error.field else []
+    pointer = error.pointer if isinstance(error, InvalidRequestError) else ""
+    fields = [FieldProblem(pointer, str(error))] if pointer else []
     return problem(status, detail_of(error), headers=headers_of(error), errors=fields)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -11,7 +12,6 @@ from starlette.requests import Request
 
 from poise.serve.errors import InvalidRequestError
 from poise.serve.http.problems import LargeBodyError, MalformedBodyError, ManyBodiesError, SlowBodyError
-from poise.serve.tenant import Tenant
 from poise_client.schema.batches import Accepted, Refusal
 from poise_client.schema.fields import MOST_AT_ONCE
 
@@ -21,6 +21,8 @@ WITHIN = 30.0  # seconds for a whole body to come, or the next part of one that 
 MOST_REFUSALS = 1_000  # that are told of, of an import
 IMPORTED_AT_ONCE = 5_000
 HELD = 500_000_000  # bytes of bodies that are on their way, all together
+_PLACE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+_FIELD = re.compile(r"Object (?:contains unknown|missing required) field `([^`]*)`")
 
 
 class _Held:
@@ -73,7 +75,7 @@ def decode(decoder: msgspec.json.Decoder[Entry], body: bytes) -> Entry:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise InvalidRequestError(explain(error)) from None
+        raise InvalidRequestError(explain(error), pointer_of(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBodyError(f"the body is no JSON: {explain(error)}") from None
 
@@ -81,6 +83,20 @@ def decode(decoder: msgspec.json.Decoder[Entry], body: bytes) -> Entry:
 def explain(error: Exception) -> str:
     """Return what is wrong, in one line."""
     return " ".join(str(error).split())
+
+
+def pointer_of(error: msgspec.ValidationError) -> str:
+    """Return where in a body something is wrong, as a JSON pointer (RFC 6901) in a URI; empty if it is the whole.
+
+    msgspec says it in words: ``Expected `int`, got `str` - at `$.filters[0].min```.
+    """
+    said = str(error)
+    place = _PLACE.search(said)
+    names = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", place[1]) if place else []
+    parts = [name or index for name, index in names]
+    if field := _FIELD.match(said):
+        parts.append(field[1])
+    return "#/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts) if parts else ""
 
 
 class Entries(NamedTuple, Generic[Entry]):
@@ -175,13 +191,13 @@ async def read_lines(request: Request, most: int) -> AsyncIterator[tuple[int, by
 
 
 async def import_lines(
-    request: Request, tenant: Tenant, batch: Batch[Entry], put: Callable[[Tenant, Sequence[Entry]], Awaitable[int]]
+    request: Request, most: int, batch: Batch[Entry], put: Callable[[Sequence[Entry]], Awaitable[int]]
 ) -> Accepted:
     """Put in entries, one a line, as they come.
 
     Args:
         request: whose body it is.
-        tenant: where to.
+        most: bytes of a line.
         batch: reads an entry.
         put: puts entries in, and returns how many.
 
@@ -192,16 +208,16 @@ async def import_lines(
     accepted = 0
     refused: list[Refusal] = []
     waiting: list[Entry] = []
-    async for number, line in read_lines(request, tenant.options.max_body_bytes):
+    async for number, line in read_lines(request, most):
         try:
             waiting.append(decode(batch.one, line))
         except Exception as error:
             if len(refused) < MOST_REFUSALS:
                 refused.append(Refusal(number, explain(error)))
         if len(waiting) >= IMPORTED_AT_ONCE:
-            accepted += await put(tenant, waiting)
+            accepted += await put(waiting)
             waiting.clear()
-    accepted += await put(tenant, waiting)
+    accepted += await put(waiting)
     return Accepted(accepted, refused=refused)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 from msgspec import UNSET
@@ -40,7 +40,7 @@ async def post_users(request: Request, tenant: Tenant) -> Response:
 
 async def import_users(request: Request, tenant: Tenant) -> Response:
     """Put in users, one a line."""
-    return as_json(await import_lines(request, tenant, _USERS, _put_users))
+    return as_json(await import_lines(request, tenant.options.max_body_bytes, _USERS, partial(_put_users, tenant)))
 
 
 async def patch_user(request: Request, tenant: Tenant) -> Response:
@@ -132,7 +132,7 @@ def _holding(tenant: Tenant, user_id: str) -> list[str]:
     history = tenant.store.history(user_id, MOST_EVENTS)
     if not history and tenant.store.user(user_id) is None:
         return []
-    first = history[0].time if history and history[0].time <= time.time() * 1000 else 0
+    first = history[0].time if history and history[0].time <= tenant.clock.milliseconds() else 0
     return [name for name in tenant.project.runs if _made(tenant, name) >= first]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 
 from poise.durations import MINUTE
@@ -55,7 +54,7 @@ async def person(tenant: Tenant, user_id: str) -> Person:
     known = await profile(tenant, user_id)
     if known is None:
         return Person(user_id, "", [], [])
-    now, liked_from = int(time.time() * 1000), tenant.state.serving_model.liked_from
+    now, liked_from = tenant.clock.milliseconds(), tenant.state.serving_model.liked_from
     history = [
         Deed(
             one.title,

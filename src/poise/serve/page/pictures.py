@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from poise.serve.catalogue.catalogue import Catalogue
+if TYPE_CHECKING:
+    from poise.serve.catalogue.catalogue import Catalogue
 
 ADDRESS = "/page/picture"
 LARGEST = 10_000_000  # bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from poise.data.vocabulary import Vocabulary
 from poise.durations import DAY
 from poise.recommender import begins_with
+from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.types import Doubles, Offsets
 
 AGAINST = ("skip", "dislike", "hide", "unlike")  # behaviours that do not make an item popular
@@ -27,10 +27,11 @@ class DecayedPopularity:
 
     Args:
         half_life: in days.
+        clock: beyond whose time no event is dated.
     """
 
-    def __init__(self, half_life: float) -> None:
-        self.half_life = half_life
+    def __init__(self, half_life: float, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.half_life, self.clock = half_life, clock
         self._reference: int | None = None
         self._weights: dict[str, tuple[float, int]] = {}  # of an item: decayed, and plain
         self._item_ids: Vocabulary | None = None
@@ -45,7 +46,7 @@ class DecayedPopularity:
     def add(self, events: Iterable[tuple[str, str, int, int]]) -> None:
         """Count events: item, behaviour, time in milliseconds, how many."""
         lookup = {} if self._item_ids is None else self._item_ids._lookup
-        now = int(time.time() * 1000)
+        now = self.clock.milliseconds()
         for item_id, behaviour, when, count in events:
             if behaviour in AGAINST:
                 continue

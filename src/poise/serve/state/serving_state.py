@@ -15,6 +15,7 @@ from poise.errors import DataError, PoiseError, UsageError
 from poise.project.project import Project
 from poise.project.run import Run
 from poise.serve.catalogue.catalogue import Catalogue
+from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.state.change_feed import ChangeFeed
 from poise.serve.state.decayed_popularity import DecayedPopularity
 from poise.serve.state.serving_model import ServingModel
@@ -35,19 +36,27 @@ class ServingState:
         store: where the live log is.
         options: of serving.
         run: the name of the run to serve; None for the one that was promoted, else the latest that is whole.
+        clock: what the time is.
 
     Raises:
         PoiseError: there is no run that can be served, or the store cannot be read.
     """
 
-    def __init__(self, project: Project, store: Store, options: ServeTable, run: str | None = None) -> None:
-        self.project, self.store, self.options = project, store, options
+    def __init__(
+        self,
+        project: Project,
+        store: Store,
+        options: ServeTable,
+        run: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.project, self.store, self.options, self.clock = project, store, options, clock
         self.change_feed = ChangeFeed(store, self._take)
         self.newest_event = 0
         self.news = 0  # raised whenever there may be items to encode
         self.user_histories = UserHistoryCache(store)
         self.when_erased: list[Callable[[], None]] = [self.user_histories.forget_all]
-        self.popularity = DecayedPopularity(options.half_life)
+        self.popularity = DecayedPopularity(options.half_life, clock)
         self._changing, self._encoding = threading.Lock(), threading.Lock()
         self._others: OrderedDict[str, ServingModel] = OrderedDict()
         described: Mapping[str, Any] = store.setting(CATALOGUE) or {}
@@ -91,7 +100,7 @@ class ServingState:
 
     def count(self) -> None:
         """Count all events of the log, so that what is popular is by them and no longer by the run. Takes its time."""
-        counted = DecayedPopularity(self.options.half_life)
+        counted = DecayedPopularity(self.options.half_life, self.clock)
         newest_first = sorted(self.store.counts_by_day(), key=lambda count: -count[2])
         counted.add((item, behaviour, day * DAY, count) for item, behaviour, day, count in newest_first)
         with self._changing:

@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class FieldProblem(Struct, frozen=True):
-    """What is wrong with one field of a body, and where it stands, as a JSON pointer (RFC 6901)."""
+    """What is wrong with one field of a body, and where it stands, as a JSON pointer (RFC 6901) in a URI."""
 
     pointer: str
     detail: str
