@@ -47,7 +47,7 @@ def keep_training(folder: Path | str, logger: Logger = "tensorboard") -> Iterato
 
 @contextmanager
 def watch_epochs(callback: OnEpoch) -> Iterator[None]:
-    """Let ``callback`` be told the number and the validation figure of each epoch that ends within the block.
+    """Let ``callback`` be told the number and the validation metric of each epoch that ends within the block.
 
     What it raises ends the training, and is raised.
     """
