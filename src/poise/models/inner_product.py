@@ -51,21 +51,21 @@ class InnerProduct(Recommender):
         untouched = np.flatnonzero(counts == 0)
         blank = ~table[torch.from_numpy(untouched).to(table.device)].any(dim=1)
         self.unknown = untouched[blank.cpu().numpy()]
-        self.neighbours: HNSWIndex | None = None
+        self.neighbour_index: HNSWIndex | None = None
         self._products = Products(table, before)
 
-    def _set_neighbours(self, neighbours: HNSWIndex | None) -> None:
-        self.neighbours = neighbours
-        if neighbours is not None:
+    def _set_neighbour_index(self, index: HNSWIndex | None) -> None:
+        self.neighbour_index = index
+        if index is not None:
             covered = np.zeros(len(self.counts), dtype=np.bool_)
-            covered[neighbours.items] = True
+            covered[index.items] = True
             covered[self.unknown] = True
             self.uncovered = np.flatnonzero(~covered).astype(np.int32)
 
     def _fitted(self, data: Dataset) -> Self:
         if data.n_items >= INDEXED_FROM:
             items = np.delete(np.arange(len(self.counts), dtype=np.int32), self.unknown)
-            self._set_neighbours(HNSWIndex.build(self.table.cpu().numpy()[items], items))
+            self._set_neighbour_index(HNSWIndex.build(self.table.cpu().numpy()[items], items))
         return super()._fitted(data)
 
     def _old_indices(self, data: Dataset) -> Offsets:
@@ -83,7 +83,7 @@ class InnerProduct(Recommender):
         """
         import torch
 
-        counts, neighbours = self.counts, self.neighbours
+        counts, index = self.counts, self.neighbour_index
         before = None
         if len(old) == len(counts) + len(new_vectors) and (old[: len(counts)] == np.arange(len(counts))).all():
             table, before = torch.cat([self.table, new_vectors]), self._products
@@ -91,11 +91,11 @@ class InnerProduct(Recommender):
             table = self.table[torch.from_numpy(old).to(self.table.device)]
             table[torch.from_numpy(new_items(old)).to(table.device)] = new_vectors
         self._set_vectors(table, np.where(old > 0, counts[old], 0), before)
-        if neighbours is not None:
+        if index is not None:
             moved = np.zeros(len(counts), dtype=np.int32)
             moved[old] = np.arange(len(old))
             moved[0] = 0
-            self._set_neighbours(neighbours.moved(moved[neighbours.items]))
+            self._set_neighbour_index(index.moved(moved[index.items]))
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`: products of what is expected and the items.
@@ -129,7 +129,7 @@ class InnerProduct(Recommender):
         """See :meth:`Recommender.retrieve`: of a large catalogue, what the index brings, scored exactly."""
         import torch
 
-        if self.neighbours is None or queries.candidates is not None:
+        if self.neighbour_index is None or queries.candidates is not None:
             return super().retrieve(queries, k, explain=explain)
         items = np.zeros((len(queries), k), dtype=np.int32)
         values = np.full((len(queries), k), -np.inf, dtype=np.float32)
@@ -139,7 +139,7 @@ class InnerProduct(Recommender):
         with torch.inference_mode():
             expected = self.encode_queries(queries.take(asked)) if len(asked) else self.table[:0]
             for vector, row in zip(expected, asked.tolist(), strict=True):
-                brought = self.neighbours.search(vector.cpu().numpy(), k + len(seen[row]) + _MARGIN)
+                brought = self.neighbour_index.search(vector.cpu().numpy(), k + len(seen[row]) + _MARGIN)
                 brought = np.setdiff1d(np.concatenate([brought, self.uncovered]), seen[row])
                 brought = np.concatenate([[0], brought[brought > 0]])
                 scores = (self.table[torch.from_numpy(brought).to(self.table.device)] @ vector).cpu().numpy()
@@ -158,16 +158,16 @@ class InnerProduct(Recommender):
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {"table": self.table.cpu().numpy(), "counts": self.counts}
-        if self.neighbours is None:
+        if self.neighbour_index is None:
             return arrays
-        return {**arrays, "neighbours": self.neighbours.to_array(), "neighbours.items": self.neighbours.items}
+        return {**arrays, "neighbours": self.neighbour_index.to_array(), "neighbours.items": self.neighbour_index.items}
 
     def _restore_vectors(self, arrays: dict[str, npt.NDArray[Any]], device: torch.device) -> None:
         import torch
 
         self._set_vectors(torch.from_numpy(arrays["table"]).to(device), arrays["counts"])
         if "neighbours" in arrays:
-            self._set_neighbours(HNSWIndex.from_array(arrays["neighbours"], arrays["neighbours.items"]))
+            self._set_neighbour_index(HNSWIndex.from_array(arrays["neighbours"], arrays["neighbours.items"]))
 
 
 def new_items(old: Offsets) -> Offsets:
