@@ -75,15 +75,15 @@ class KeyAuth:
         if not token:
             raise UnauthorizedError("give an API key: Authorization: Bearer KEY", headers=_CHALLENGE)
         name = hmac.digest(self._salt, token.encode(), "sha256")
-        found = self._known.get(name)
-        if found is not None and time.monotonic() - found[1] < TRUSTED_FOR:
-            return found[0]
+        cached = self._known.get(name)
+        if cached is not None and time.monotonic() - cached[1] < TRUSTED_FOR:
+            return cached[0]
         try:
             key = await self._looking_up.run(LOOKED_UP_WITHIN, self.store.check_key, token)
         except (StoreError, TimeoutError) as error:
-            if found is None:
+            if cached is None:
                 raise StoreError("the key cannot be looked up now: try again") from error
-            key = found[0]  # the store is away, and would not know of a revocation either
+            key = cached[0]  # the store is away, and would not know of a revocation either
         if key is None:
             self._known.pop(name, None)
             raise UnauthorizedError("the API key is not known, or was revoked", headers=_CHALLENGE)
@@ -92,10 +92,10 @@ class KeyAuth:
             self._known.popitem(last=False)
         return key
 
-    def _limit(self, who: str) -> None:
+    def _limit(self, caller: str) -> None:
         now = time.monotonic()
-        bucket = self._buckets.setdefault(who, _Bucket(2 * self.rate, now))
-        self._buckets.move_to_end(who)
+        bucket = self._buckets.setdefault(caller, _Bucket(2 * self.rate, now))
+        self._buckets.move_to_end(caller)
         bucket.left = min(bucket.left + (now - bucket.at) * self.rate, 2 * self.rate)
         bucket.at = now
         while len(self._buckets) > REMEMBERED:
@@ -117,12 +117,12 @@ class KeyAuth:
             ForbiddenError: it is such a page.
         """
         origin = request.headers.get("origin")
-        asked = request.headers.get("host"), origin
-        if asked not in self._own:
+        source = request.headers.get("host"), origin
+        if source not in self._own:
             if len(self._own) >= REMEMBERED:
                 self._own.clear()
-            self._own[asked] = self._is_own(request, origin)
-        if not self._own[asked]:
+            self._own[source] = self._is_own(request, origin)
+        if not self._own[source]:
             raise ForbiddenError("without API keys only this machine is answered, by its own name; see 'poise keys'")
         return OPEN
 

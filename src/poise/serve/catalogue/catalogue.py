@@ -57,19 +57,19 @@ class Catalogue:
         contents, available = list(self.contents), self.available.tolist()
         new: dict[str, int] = {}
         for item in items:
-            at = index.get(item.item_id) or new.get(item.item_id)
-            if at is None:
+            position = index.get(item.item_id) or new.get(item.item_id)
+            if position is None:
                 new[item.item_id] = len(contents)
                 contents.append(item.content)
                 available.append(item.available)
             else:
-                contents[at] = item.content
-                available[at] = item.available
+                contents[position] = item.content
+                available[position] = item.available
         for item_id in deleted:
-            at = index.get(item_id) or new.get(item_id)
-            if at is not None:
-                contents[at] = {}
-                available[at] = False
+            position = index.get(item_id) or new.get(item_id)
+            if position is not None:
+                contents[position] = {}
+                available[position] = False
         available[0] = False
         ids = self.item_ids
         if new:
@@ -78,8 +78,8 @@ class Catalogue:
 
     def items(self) -> list[Item]:
         """Return all items as records."""
-        known = zip(self.ids, self.contents, self.available.tolist(), strict=True)
-        return [Item(item_id, dict(content), available) for item_id, content, available in known][1:]
+        rows = zip(self.ids, self.contents, self.available.tolist(), strict=True)
+        return [Item(item_id, dict(content), available) for item_id, content, available in rows][1:]
 
     def make_ready(self) -> None:
         """Make what is made on first use, so that no request waits for it."""
@@ -94,7 +94,7 @@ class Catalogue:
     def titles(self) -> list[str]:
         """What to call each item, by index: its title, else its id; an empty string for padding."""
         named = [content.get(self.title_column) for content in self.contents]
-        return [str(title) if title else one for title, one in zip(named, self.ids, strict=True)]
+        return [str(title) if title else item_id for title, item_id in zip(named, self.ids, strict=True)]
 
     @cached_property
     def frame(self) -> pl.DataFrame:
@@ -120,7 +120,7 @@ class Catalogue:
     def labels(self, column: str, item: int) -> list[str]:
         """Return the labels of an item in a column."""
         value = self.contents[item].get(column)
-        return [] if value is None else [_text(one) for one in _listed(value)]
+        return [] if value is None else [_text(label) for label in _listed(value)]
 
     def dataset(self) -> Dataset:
         """Return the catalogue as a data set without events."""
@@ -153,30 +153,32 @@ class Catalogue:
             BadRequestError: there is no such column, or it does not hold what the filter asks for.
         """
         mask = self.available
-        for one in filters:
-            key = msgspec.json.encode(one)
-            found = self._masks.get(key)
-            if found is None:
-                found = self._masks[key] = self._mask(one)
+        for condition in filters:
+            key = msgspec.json.encode(condition)
+            cached = self._masks.get(key)
+            if cached is None:
+                cached = self._masks[key] = self._mask(condition)
                 if len(self._masks) > MASKS_KEPT:
                     self._masks.pop(next(iter(self._masks)))
-            mask = mask & found
+            mask = mask & cached
         return mask
 
-    def _mask(self, one: Filter) -> Mask:
-        if one.column not in self.kinds:
-            known = ", ".join(self.kinds) or "none"
-            raise BadRequestError(f"filters: the catalogue has no column {one.column!r}; there are: {known}")
-        column, kind = self.frame[one.column], self.kinds[one.column]
+    def _mask(self, condition: Filter) -> Mask:
+        if condition.column not in self.kinds:
+            columns = ", ".join(self.kinds) or "none"
+            raise BadRequestError(f"filters: the catalogue has no column {condition.column!r}; there are: {columns}")
+        column, kind = self.frame[condition.column], self.kinds[condition.column]
         numeric = kind == "number"
-        if not numeric and (one.least is not UNSET or one.most is not UNSET):
-            raise BadRequestError(f"filters: {one.column!r} holds no numbers, so min and max do not go with it; use in")
-        kept = pl.repeat(True, len(column), eager=True)
-        if one.least is not UNSET:
-            kept &= column >= one.least
-        if one.most is not UNSET:
-            kept &= column <= one.most
-        for wanted, let_in in ((one.is_in, True), (one.not_in, False)):
+        if not numeric and (condition.least is not UNSET or condition.most is not UNSET):
+            raise BadRequestError(
+                f"filters: {condition.column!r} holds no numbers, so min and max do not go with it; use in"
+            )
+        passes = pl.repeat(True, len(column), eager=True)
+        if condition.least is not UNSET:
+            passes &= column >= condition.least
+        if condition.most is not UNSET:
+            passes &= column <= condition.most
+        for wanted, let_in in ((condition.is_in, True), (condition.not_in, False)):
             if wanted is UNSET:
                 continue
             values = (
@@ -185,11 +187,11 @@ class Catalogue:
                 else pl.Series([_text(value) for value in wanted])
             )
             if kind == "categories":
-                found = column.list.eval(pl.element().is_in(values.implode())).list.any()
+                matches = column.list.eval(pl.element().is_in(values.implode())).list.any()
             else:
-                found = column.is_in(values.implode())
-            kept &= found.fill_null(False) if let_in else ~found.fill_null(False)
-        return np.concatenate([[False], kept.fill_null(False).to_numpy()])
+                matches = column.is_in(values.implode())
+            passes &= matches.fill_null(False) if let_in else ~matches.fill_null(False)
+        return np.concatenate([[False], passes.fill_null(False).to_numpy()])
 
 
 def _column(name: str, kind: Kind, values: list[Any]) -> pl.Series:
@@ -198,7 +200,7 @@ def _column(name: str, kind: Kind, values: list[Any]) -> pl.Series:
         numbers = [float(value) if isinstance(value, int | float) else _number(value) for value in values]
         return pl.Series(name, numbers, dtype=pl.Float64)
     if kind == "categories":
-        lists = [None if value is None else [_text(one) for one in _listed(value)] for value in values]
+        lists = [None if value is None else [_text(label) for label in _listed(value)] for value in values]
         return pl.Series(name, lists, dtype=pl.List(pl.String))
     return pl.Series(
         name, [None if value is None else " ".join(map(_text, _listed(value))) for value in values], dtype=pl.String
