@@ -62,10 +62,10 @@ class Pipeline(Recommender):
             part.fit_once(data, valid)
         self.new = _new_items(data)
         if self.new_items is None and valid is not None and len(self.new):
-            figures = measure_boosts(self.ranker, valid, self.new)
-            self.selected["new_items"] = choose_boost(figures)
+            metrics = measure_boosts(self.ranker, valid, self.new)
+            self.selected["new_items"] = choose_boost(metrics)
             self.selected["NDCG@10 by new_items"] = {
-                str(cold_start_boost): round(figure, 5) for cold_start_boost, figure in figures.items()
+                str(cold_start_boost): round(metric, 5) for cold_start_boost, metric in metrics.items()
             }
 
     def _refit(self, data: Dataset) -> None:
