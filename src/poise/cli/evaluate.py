@@ -53,18 +53,18 @@ def command(
         else:
             click.echo(result.text())
         return
-    found: dict[str, Any] = {}
+    reports: dict[str, Any] = {}
     for protocol in protocols or project.config.evaluation.protocols:
         if protocol == "global-time" and not data.events.has_time and not protocols:
             say("no timestamps: leaving out the split by time")
             continue
         comparison = compare(project, data, protocol, names or None)
         path = report_path or project.folder / "evaluation.html"
-        if found:
+        if reports:
             path = path.with_stem(f"{path.stem}-{protocol}")
         write_report(comparison.report, path, holdout=comparison.split.test, models=comparison.models)
-        found[protocol] = comparison.report.to_dict()
+        reports[protocol] = comparison.report.to_dict()
         if not as_json:
             click.echo(f"\n{comparison.split.name}\n{comparison.report.text()}\nreport: {path}")
     if as_json:
-        print_json(found)
+        print_json(reports)
