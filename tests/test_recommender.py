@@ -500,7 +500,7 @@ def test_a_seed_that_is_handed_down_counts_in_place_of_the_models_own(films):
 
 
 def _pipeline(make):
-    return lambda: Pipeline(ranker=make(), retrievers=[ItemKNN()], new_items=0.1)
+    return lambda: Pipeline(ranker=make(), retrievers=[ItemKNN()])
 
 
 @pytest.mark.parametrize("within_pipeline", [False, True])

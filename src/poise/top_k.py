@@ -14,7 +14,7 @@ def top_k(scores: Floats, k: int, *, seed: int = 0) -> tuple[Indices, Floats]:
     """Return the ``k`` best columns of each row, best first.
 
     Items with equal scores stand in random order, and where the last places are tied, chance decides who gets them: an
-    order by index would favour what stands first in the catalogue and flatter some models' figures.
+    order by index would favour what stands first in the catalogue and flatter some models' metrics.
 
     Args:
         scores: float32 ``[n, width]``; minus infinity for what may not be chosen.

@@ -91,7 +91,7 @@ def test_the_copy_in_the_registry_is_used_and_kept(tmp_path, capsys):
     assert data.users["age"].to_list() == [24.0, 53.0]
     assert data.behaviour_ids.series.to_list() == ["rate"]
     message = capsys.readouterr().err
-    assert "facts of 1 of 2 films" in message
+    assert "metadata of 1 of 2 films" in message
     assert "Licence: MovieLens" in message
     again = registry.load_entry(ENTRY, folder=tmp_path, fetcher=FakeFetcher(failing=("recbole==1.2.1",)))
     assert again.fingerprint == data.fingerprint
@@ -106,7 +106,7 @@ def test_a_failed_download_leaves_nothing(tmp_path):
 def test_without_facts_it_is_loaded_and_not_kept(tmp_path, capsys):
     data = registry.load_entry(ENTRY, folder=tmp_path, fetcher=FakeFetcher(failing=("bokeh-sampledata==2026.1",)))
     assert data.items.columns == ["title", "year", "genres"]
-    assert "no facts of films (no registry)" in capsys.readouterr().err
+    assert "no metadata of films (no registry)" in capsys.readouterr().err
     assert list((tmp_path / "datasets").iterdir()) == []
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poise.encoders.cache import Halves, VectorCache
+from poise.encoders.cache import HalfFloats, VectorCache
 
 
-def unit_vectors(n: int, dim: int = 8, seed: int = 0) -> Halves:
+def unit_vectors(n: int, dim: int = 8, seed: int = 0) -> HalfFloats:
     vectors = np.random.default_rng(seed).normal(size=(n, dim))
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
 

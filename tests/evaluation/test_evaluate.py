@@ -128,7 +128,7 @@ def test_mistakes_are_named(two_users, model, make_holdout, fixed):
     with pytest.raises(UsageError, match="Fixed was fitted on another catalogue"):
         evaluate(model, other, k=2)
     broken = fixed(np.full((3, 6), np.nan)).fit(two_users.train)
-    with pytest.raises(PoiseError, match="no numbers"):
+    with pytest.raises(PoiseError, match="NaN"):
         evaluate(broken, two_users, k=2)
 
 

@@ -32,7 +32,7 @@ def test_the_page_says_what_was_found_and_escapes_what_data_says(evaluated, tmp_
     path = tmp_path / "report.html"
     write_report(report, path, holdout=holdout, models=models)
     page = path.read_text()
-    assert "good &amp; true has the best figure: NDCG@10" in page
+    assert "good &amp; true is the best: NDCG@10" in page
     assert "more than chance" in page
     assert "&lt;item 001&gt; &amp; co" in page
     assert "<item 0" not in page
@@ -40,7 +40,7 @@ def test_the_page_says_what_was_found_and_escapes_what_data_says(evaluated, tmp_
     assert "&lt;free&gt;" in page
     assert page.count('<section class="example">') == 3
     assert page.count("<svg") >= 5
-    assert "What the figures mean" in page
+    assert "What the metrics mean" in page
     assert not re.search(r"(src|href)=[\"']?https?:", page)
 
 

@@ -55,7 +55,7 @@ def exact() -> Any:
 def indexed(exact: Sums) -> Sums:
     model = Sums()
     model._set_vectors(exact.table, exact.counts)
-    model._set_neighbours(HNSWIndex.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
+    model._set_neighbour_index(HNSWIndex.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
     model.item_ids = exact.item_ids
     return model
 
@@ -115,7 +115,7 @@ def test_items_that_are_not_in_the_index_are_found_too(exact: Sums, queries: Que
     old = np.concatenate([[0], np.where(np.arange(N_ITEMS) % 3 == 0, 0, order)])
     now = Sums()
     now._set_vectors(exact.table, exact.counts)
-    now._set_neighbours(HNSWIndex.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
+    now._set_neighbour_index(HNSWIndex.build(exact.table.numpy()[1:], np.arange(1, N_ITEMS + 1, dtype=np.int32)))
     now._move_vectors(old, exact.table[torch.from_numpy(order[::3])])
     now.item_ids = exact.item_ids
     assert torch.equal(now.table, exact.table[torch.from_numpy(np.append(0, order))])
@@ -131,7 +131,7 @@ def test_a_large_catalogue_gets_an_index_that_is_saved(
 ) -> None:
     options: dict[str, Any] = {"dim": 8, "components": 4, "max_length": 6, "epochs": 1, "negatives": 8}
     plain = TwoTower(**options).fit(films)
-    assert plain.neighbours is None
+    assert plain.neighbour_index is None
     monkeypatch.setattr(inner_product, "INDEXED_FROM", 10)
     model = TwoTower(**options).fit(films)
     queries = films.queries()
@@ -146,7 +146,7 @@ def test_a_large_catalogue_gets_an_index_that_is_saved(
     model.save(tmp_path / "model")
     again = load(tmp_path / "model")
     assert isinstance(again, TwoTower)
-    assert again.neighbours is not None
+    assert again.neighbour_index is not None
     once_more = again.recommend(queries, 5)
     np.testing.assert_array_equal(once_more.items, found.items)
     np.testing.assert_array_equal(once_more.scores, found.scores)

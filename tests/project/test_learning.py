@@ -84,7 +84,7 @@ def test_a_candidate_that_is_no_worse_is_kept(project: Project, later: Dataset) 
     kept = Run.open(learnt.run.path)
     assert kept.metadata["parent"] == run.name == learnt.parent
     assert kept.metadata["compared"][run.name] == learnt.champion
-    assert kept.metadata["compared"]["candidate"] == learnt.challenger >= 0.99 * learnt.champion
+    assert kept.metadata["compared"]["challenger"] == learnt.challenger >= 0.99 * learnt.champion
     assert kept.metadata["metrics"][learnt.metric] == learnt.challenger
     assert kept.metadata["data"]["events"] == later.n_events
     assert kept.until == later.events.until

@@ -1,4 +1,4 @@
-"""A language model tuned on one's own catalogue and log: masked words, and items that the same people chose."""
+"""Adaptation of a text encoder to a catalogue and a log: masked language modelling and contrastive learning."""
 
 from poise.adaptation.adapt import Adaptation, adapt
 

@@ -29,29 +29,29 @@ if TYPE_CHECKING:
     from poise.adaptation.contrastive import Pairs
     from poise.train.loop import Batches
 
-_LORA_RATE, _FULL_RATE = 1e-3, 1e-4  # few new weights may move fast, all the old ones may not
-_TRIED = 3  # batches that tell how quick the machine is; the first is slower than the others
+_LORA_RATE, _FULL_RATE = 1e-3, 1e-4  # a few new weights can change faster than all old ones
+_TRIED = 3  # batches to measure the speed of the machine with; the first is slower than the others
 
 
 @dataclass(kw_only=True, eq=False, config=ConfigDict(extra="forbid", validate_default=True))
 class Adaptation:
-    """How a language model is tuned on a catalogue and a log.
+    """Options of the adaptation of a language model to a catalogue and a log.
 
     Args:
-        masked: passes over the catalogue in which hidden words are guessed; 0 for none.
-        pairs: how many pairs of items that the same people chose are drawn together; 0 for none.
-        window: how many events apart two items of a history are at most, to count as chosen together.
-        temperature: by which cosines are divided; lower ones heed the nearest wrong items more.
-        logq_correction: whether the loss is corrected for how often each item is met in a batch. With it a cosine has
-            to say how likely the other item is, without it how much likelier than in general: what can be read off a
-            text.
-        lora: the rank of the changes to the query and value matrices of attention, which alone are learnt; 0 to tune
-            all weights.
+        masked: epochs of masked language modelling on the catalogue; 0 for none.
+        pairs: how many pairs of items that the same users chose to train on contrastively; 0 for none.
+        window: the largest distance, in events, of two items of a history that form a pair.
+        temperature: that cosines are divided by; lower ones weight the hardest negatives more.
+        logq_correction: whether the loss is corrected for the frequency of each item in a batch. With it a cosine
+            estimates how likely the other item is, without it how much likelier than in general, which can be told
+            from a text.
+        lora: the rank of the updates of the query and value matrices of attention, which alone are trained; 0 to
+            train all weights.
         learning_rate: of AdamW, at its highest; None for 0.001 with LoRA and 0.0001 without.
         batch_size: passages a step, or pairs of them.
-        max_tokens: of a passage, that are read while tuning.
-        minutes: how long it may take; fewer steps are made where the machine is slow.
-        seed: of everything that chance decides.
+        max_tokens: the largest length of a passage in training.
+        minutes: the time limit; a slow machine makes fewer steps.
+        seed: of all random choices.
     """
 
     masked: Annotated[int, Ge(0)] = 0
@@ -79,24 +79,24 @@ def adapt(
     adaptation: Adaptation | None = None,
     options: FitOptions = FitOptions(),
 ) -> TextEncoder:
-    """Tune a text encoder on the catalogue and on what people chose, and return the tuned one; the old one stays.
+    """Tune a text encoder on the catalogue and the log, and return the tuned one; the given one is not changed.
 
-    First, if asked for, it goes on learning the language, of the catalogue this time: hidden words are guessed
-    (Gururangan et al., *Don't Stop Pretraining: Adapt Language Models to Domains and Tasks*, 2020). Then items that the
-    same people chose are drawn together and others apart. With LoRA, what is learnt is a low-rank change to a few
-    matrices, added to them at the end (Hu et al., *LoRA: Low-Rank Adaptation of Large Language Models*, 2021).
+    First, if asked for, masked language modelling continues on the catalogue (Gururangan et al., *Don't Stop
+    Pretraining: Adapt Language Models to Domains and Tasks*, 2020). Then contrastive learning moves items that the same
+    users chose together and others apart. With LoRA, only a low-rank update of a few matrices is trained, and added to
+    them at the end (Hu et al., *LoRA: Low-Rank Adaptation of Large Language Models*, 2021).
 
     Args:
-        train: the catalogue, and only those events that may be learnt from: the training part of a split.
+        train: the training part of a split, with its catalogue.
         folder: where to write the tuned model, of the sentence-transformers library.
         encoder: what to start from; None for ``TextEncoder()``.
         adaptation: how; None for ``Adaptation()``.
         options: seed, threads, and who is told how it goes; it computes where the encoder does.
 
     Raises:
-        UsageError: the encoder is none whose weights are on this machine, or cannot be tuned in that way.
+        UsageError: the encoder's weights are not on this machine, or it cannot be tuned in that way.
         DataError: no item has a text, or nobody chose two items that have one.
-        PoiseError: the folder cannot be written, or the loss is no longer a number.
+        PoiseError: the folder cannot be written, or the loss becomes NaN.
     """
     encoder, adaptation = encoder or TextEncoder(), adaptation or Adaptation()
     backend = encoder.backend
@@ -117,9 +117,9 @@ def adapt(
         tuning = _Tuning(backend.load().float(), texts, adaptation, options)
         stages = bool(adaptation.masked) + bool(adaptation.pairs)
         if adaptation.masked:
-            tuning.guess_words(adaptation.minutes / stages)
+            tuning.train_masked_language(adaptation.minutes / stages)
         if pairs is not None:
-            tuning.draw_together(pairs, adaptation.minutes / stages)
+            tuning.train_contrastive(pairs, adaptation.minutes / stages)
         model = tuning.merged()
         with atomic_directory(folder) as temporary:
             model.save(str(temporary), create_model_card=False)
@@ -129,10 +129,10 @@ def adapt(
 def _pairs(train: Dataset, texts: list[str], window: int) -> Pairs:
     from poise.adaptation.contrastive import Pairs
 
-    found = Pairs.of(train.events, np.array([False, *map(bool, texts)]), window)
-    if not len(found.items):
+    pairs = Pairs.of(train.events, np.array([False, *map(bool, texts)]), window)
+    if not len(pairs.items):
         raise DataError(f"nobody in {train.name!r} chose two items with a text: set pairs = 0 and masked = 1, or more")
-    return found
+    return pairs
 
 
 class _Tuning:
@@ -151,8 +151,8 @@ class _Tuning:
         self.rows = np.flatnonzero([bool(text) for text in texts])
         self.device: torch.device = model.device
 
-    def guess_words(self, minutes: float) -> None:
-        """Go on with what language models are trained by: guess hidden words, of the catalogue."""
+    def train_masked_language(self, minutes: float) -> None:
+        """Continue masked language modelling on the catalogue."""
         from torch import nn
 
         from poise.adaptation.masked_language import MaskedBatches, MaskedLanguageHead, masked_language_loss
@@ -170,10 +170,10 @@ class _Tuning:
             seed=self.adaptation.seed,
         )
         loss = partial(masked_language_loss, self.language_model, head)
-        self._train(nn.ModuleList([self.language_model, head]), batches, loss, minutes, "guessing words")
+        self._train(nn.ModuleList([self.language_model, head]), batches, loss, minutes, "masked language modelling")
 
-    def draw_together(self, pairs: Pairs, minutes: float) -> None:
-        """Draw items that the same people chose together, and others apart."""
+    def train_contrastive(self, pairs: Pairs, minutes: float) -> None:
+        """Move the vectors of items that the same users chose together, and others apart."""
         import torch
 
         from poise.adaptation.contrastive import PairBatches, contrastive_loss
@@ -188,7 +188,7 @@ class _Tuning:
             drawn = torch.from_numpy(batch).to(self.device)
             return contrastive_loss(encoded[:, 0], encoded[:, 1], drawn, log_chance, options.temperature)
 
-        self._train(self.model, batches, loss, minutes, "drawing items together")
+        self._train(self.model, batches, loss, minutes, "contrastive learning")
 
     def encode(self, rows: Offsets) -> Tensor:
         """Return unit vectors ``[n, dim]`` of the passages ``rows``."""
@@ -198,7 +198,7 @@ class _Tuning:
         return normalize(encoded, dim=1)
 
     def merged(self) -> Any:
-        """Return the model with what LoRA has learnt added to its matrices."""
+        """Return the model with the updates of LoRA merged into its matrices."""
         if self.adapter is not None:
             self.adapter.merge_and_unload()
         return self.model.eval()
@@ -237,7 +237,7 @@ class _Shortened:
 
 
 def _within(batches: Batches[Any], network: nn.Module, loss: Callable[[Any], Tensor], minutes: float) -> Batches[Any]:
-    """Return as many batches as can be learnt from in the time: known beforehand, the learning rate can end at zero."""
+    """Return as many batches as fit into the time; their number is fixed so that the learning rate can end at zero."""
     network.train()
     spent = 0.0
     for batch in islice(batches.epoch(0), _TRIED):
@@ -249,7 +249,7 @@ def _within(batches: Batches[Any], network: nn.Module, loss: Callable[[Any], Ten
 
 
 def _with_lora(language_model: Any, rank: int) -> Any:
-    """Add low-rank changes to the query and value matrices in place; they alone are learnt from now on."""
+    """Add low-rank updates to the query and value matrices in place; only these are trained from now on."""
     try:
         from peft import LoraConfig, get_peft_model
     except ImportError:

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from poise.adaptation.tokens import Passages, alike
+from poise.adaptation.tokens import Passages, batches_of_similar_length
 from poise.types import Offsets
 
-HIDDEN = 0.15  # the share of tokens to be guessed, of which
-_MASKED, _OTHER = 0.8, 0.1  # so many are masked, and so many replaced by any other; the rest stays
+HIDDEN = 0.15  # the share of tokens to predict, of which
+_MASKED, _OTHER = 0.8, 0.1  # these shares are masked, and replaced by a random token; the rest stays
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class MaskedBatch:
 
     Attributes:
         inputs: ``input_ids`` and ``attention_mask``, ``[n, time]``.
-        targets: int64 ``[n, time]``, the hidden tokens; -1 where there is nothing to guess.
+        targets: int64 ``[n, time]``, the hidden tokens; -1 elsewhere.
     """
 
     inputs: dict[str, Tensor]
@@ -30,15 +30,15 @@ class MaskedBatch:
 
 
 class MaskedBatches:
-    """Passages, a pass after the other, each with other tokens hidden.
+    """Passages in several passes, with other tokens hidden in each.
 
     Args:
-        passages: what to read.
-        rows: int64 ``[n]``, which of them.
+        passages: to read from.
+        rows: int64 ``[n]``, the passages to read.
         passes: how often each is read.
         batch_size: passages a batch.
-        device: where they are to be.
-        seed: of the order and of what is hidden.
+        device: of the batches.
+        seed: of the order and of the hidden tokens.
     """
 
     def __init__(
@@ -47,7 +47,11 @@ class MaskedBatches:
         rng = np.random.default_rng(seed)
         lengths = passages.lengths[rows]
         self.passages = passages
-        self.rows = [rows[some] for _ in range(passes) for some in alike(lengths, batch_size, rng)]
+        self.rows = [
+            rows[batch_rows]
+            for _ in range(passes)
+            for batch_rows in batches_of_similar_length(lengths, batch_size, rng)
+        ]
         self.device = device
         self.seed = seed
 
@@ -62,7 +66,7 @@ class MaskedBatches:
 
 
 def mask(inputs: dict[str, Tensor], tokenizer: Any, rng: np.random.Generator) -> MaskedBatch:
-    """Hide a share of the tokens, never the marks at the ends.
+    """Hide a share of the tokens, never special tokens.
 
     The shares are those of Devlin, Chang, Lee and Toutanova, *BERT: Pre-training of Deep Bidirectional Transformers for
     Language Understanding*, 2019.
@@ -79,7 +83,7 @@ def mask(inputs: dict[str, Tensor], tokenizer: Any, rng: np.random.Generator) ->
 
 
 class MaskedLanguageHead(nn.Module):
-    """Guesses hidden tokens; a token scores by the product with its own embedding, so that little has to be learnt.
+    """Predicts hidden tokens; a token scores by the product with its input embedding, so that few weights are new.
 
     Tying the two is from Press and Wolf, *Using the Output Embedding to Improve Language Models*, 2017.
 
@@ -94,7 +98,7 @@ class MaskedLanguageHead(nn.Module):
             nn.Linear(width, embedding.shape[1]), nn.GELU(), nn.LayerNorm(embedding.shape[1])
         )
         self.bias = nn.Parameter(torch.zeros(len(embedding)))
-        self._embedding = [embedding]  # in a list, so that it is no parameter of the head
+        self._embedding = [embedding]  # in a list, so that it is not a parameter of the head
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return logits ``[n, vocabulary]`` of hidden states ``[n, width]``."""
@@ -104,6 +108,6 @@ class MaskedLanguageHead(nn.Module):
 def masked_language_loss(language_model: nn.Module, head: MaskedLanguageHead, batch: MaskedBatch) -> Tensor:
     """Return the cross-entropy of the hidden tokens, a scalar; zero if none is hidden."""
     states = language_model(**batch.inputs).last_hidden_state  # [n, time, width]
-    asked = batch.targets >= 0
-    logits = head(states[asked])
-    return functional.cross_entropy(logits, batch.targets[asked], reduction="sum") / asked.sum().clamp(min=1)
+    is_hidden = batch.targets >= 0
+    logits = head(states[is_hidden])
+    return functional.cross_entropy(logits, batch.targets[is_hidden], reduction="sum") / is_hidden.sum().clamp(min=1)

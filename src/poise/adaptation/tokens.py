@@ -12,12 +12,12 @@ _WINDOW = 16  # batches whose rows are sorted by length together: few enough to 
 
 
 class Passages:
-    """Texts as tokens: made once, padded batch by batch.
+    """Tokenised texts, padded batch by batch.
 
     Args:
         tokenizer: of the transformers library.
-        texts: one a passage.
-        max_tokens: how many of each are read at most, the marks at both ends included.
+        texts: one per passage.
+        max_tokens: the largest number of tokens of each, special tokens included.
     """
 
     def __init__(self, tokenizer: Any, texts: Sequence[str], max_tokens: int) -> None:
@@ -31,12 +31,12 @@ class Passages:
         return {name: value.to(device) for name, value in padded.items()}
 
 
-def alike(lengths: Offsets, size: int, rng: np.random.Generator) -> list[Offsets]:
-    """Return all rows as batches of ``size`` in random order, each of rows of about the same length."""
+def batches_of_similar_length(lengths: Offsets, size: int, rng: np.random.Generator) -> list[Offsets]:
+    """Return all rows in batches of ``size`` in random order, each of rows of similar length."""
     rows = rng.permutation(len(lengths))
     batches: list[Offsets] = []
     for first in range(0, len(rows), _WINDOW * size):
-        some = rows[first : first + _WINDOW * size]
-        some = some[np.argsort(lengths[some], kind="stable")]
-        batches += [some[start : start + size] for start in range(0, len(some), size)]
-    return [batches[at] for at in rng.permutation(len(batches))]
+        window = rows[first : first + _WINDOW * size]
+        window = window[np.argsort(lengths[window], kind="stable")]
+        batches += [window[start : start + size] for start in range(0, len(window), size)]
+    return [batches[index] for index in rng.permutation(len(batches))]

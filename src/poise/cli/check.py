@@ -14,7 +14,7 @@ _MARKS = {"good": ("green", "good "), "plain": (None, "     "), "warning": ("yel
 @report_option("check.html")
 @json_option
 def command(folder: Path, report_path: Path | None, as_json: bool) -> None:
-    """Say in plain words what is in the data, what is wrong with it, and what it is enough for."""
+    """Describe the data in plain words: its content, its problems, and what it is enough for."""
     from poise.data.doctor import examine
     from poise.data.doctor.page import report
     from poise.project import Project

@@ -1,4 +1,4 @@
-"""What commands share: options, what goes to which stream, tables."""
+"""Options, output and tables of all commands."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def json_option(function: Command) -> Command:
 
 
 def report_option(default: str) -> Callable[[Command], Command]:
-    """Return what adds ``--report``; ``default`` is the file in the project that is written without it."""
+    """Return a decorator that adds ``--report``; ``default`` is the file in the project that is written without it."""
     return click.option(
         "--report",
         "report_path",
@@ -57,7 +57,7 @@ def pairs(ctx: click.Context, option: click.Parameter, text: str | None) -> dict
 
 
 def say(line: str) -> None:
-    """Tell what is going on, on standard error, so that results can be piped."""
+    """Print progress on standard error, so that results can be piped."""
     click.secho(line, err=True, dim=True)
 
 
@@ -67,15 +67,15 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print an aligned table; columns of numbers are set to the right, further lines of a cell are dim."""
+    """Print an aligned table; columns of numbers are right-aligned, further lines of a cell are dim."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for at, column in enumerate(columns):
-        numeric = all(_numeric(row[at]) for row in rows)
+    for index, column in enumerate(columns):
+        numeric = all(_numeric(row[index]) for row in rows)
         table.add_column(Text(column), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(text) for text in row))

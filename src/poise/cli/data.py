@@ -20,7 +20,7 @@ _WORDS = {
     "accepted": "accepted",
     "duplicates": "there already",
     "refused": "refused",
-    "erased": "passed over: of people who were erased",
+    "erased": "skipped: of erased users",
 }
 
 
@@ -37,10 +37,15 @@ def list_entries(as_json: bool) -> None:
 
     entries = registry.entries()
     if as_json:
-        print_json([{"name": one.name, "size": one.size, "what": one.what, "licence": one.licence} for one in entries])
+        print_json(
+            [
+                {"name": entry.name, "size": entry.size, "what": entry.what, "licence": entry.licence}
+                for entry in entries
+            ]
+        )
         return
-    print_table(("name", "what"), [(one.name, f"{one.what}\n{one.size}") for one in entries])
-    for licence in dict.fromkeys(one.licence for one in entries):
+    print_table(("name", "what"), [(entry.name, f"{entry.what}\n{entry.size}") for entry in entries])
+    for licence in dict.fromkeys(entry.licence for entry in entries):
         click.echo(f"Licence: {licence}")
 
 
@@ -48,13 +53,13 @@ def list_entries(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def fetch(name: str, as_json: bool) -> None:
-    """Fetch a data set into the user's cache, check it, and say what is in it."""
+    """Fetch a data set into the user's cache, check it, and describe it."""
     from poise.datasets import registry
 
     data = registry.load(name)
-    found = {"name": data.name, "events": data.n_events, "users": data.n_users, "items": data.n_items}
+    fetched = {"name": data.name, "events": data.n_events, "users": data.n_users, "items": data.n_items}
     if as_json:
-        print_json({**found, "item_columns": data.items.columns, "user_columns": data.users.columns})
+        print_json({**fetched, "item_columns": data.items.columns, "user_columns": data.users.columns})
         return
     click.echo(f"{data.name}: {data.n_events:,} events, {data.n_users:,} users, {data.n_items:,} items")
     click.echo(f"columns of items: {', '.join(data.items.columns)}")
@@ -65,7 +70,7 @@ def fetch(name: str, as_json: bool) -> None:
 @command.command("import")
 @click.option("--events", type=click.Path(path_type=Path), help="A file, folder or pattern with events.")
 @click.option("--items", type=click.Path(path_type=Path), help="One with items of the catalogue.")
-@click.option("--users", type=click.Path(path_type=Path), help="One with what is known of users.")
+@click.option("--users", type=click.Path(path_type=Path), help="One with columns of users.")
 @click.option("--columns", callback=pairs, help="Columns of the events, as 'user_id=NAME, item_id=NAME'.")
 @click.option("--item-columns", callback=pairs, help="Columns of the items, as 'item_id=NAME, title=NAME'.")
 @click.option("--user-columns", callback=pairs, help="Columns of the users, as 'user_id=NAME'.")
@@ -83,10 +88,10 @@ def import_(
     store: str | None,
     as_json: bool,
 ) -> None:
-    """Put files into the live log; also exports of Gorse and of Amazon Personalize, as they are.
+    """Import files into the live log; also exports of Gorse and of Amazon Personalize, as they are.
 
-    Events that are there already are not added again: a file can be imported twice, and an import that was interrupted
-    can be run again. Items and users replace those of the same id. A server that is running takes it all in at once.
+    Events that are there already are not added again: a file can be imported twice, and an interrupted import can be
+    run again. Items and users replace those with the same id. A running server takes the rows in at once.
     """
     from poise.project import Project
     from poise.project.importing import import_files
@@ -108,7 +113,7 @@ def import_(
             )
         except KeyboardInterrupt:
             raise PoiseError("interrupted: a part is in the live log; run it again, nothing is added twice") from None
-        counts: dict[str, dict[str, int]] = {table: asdict(one) for table, one in done.counts.items()}
+        counts: dict[str, dict[str, int]] = {table: asdict(table_counts) for table, table_counts in done.counts.items()}
         opened.add_audit("command line", "import", counts).result()
     quarantine = project.folder / "quarantine-import.parquet"
     if done.quarantine:
@@ -119,9 +124,9 @@ def import_(
     if as_json:
         print_json({**counts, "quarantine": str(quarantine) if done.quarantine else None})
         return
-    for table, one in counts.items():
-        told = (f"{one[name]:,} {words}" for name, words in _WORDS.items() if one[name])
-        click.echo(", ".join([f"{table}: {one['read']:,} read", *told]))
+    for table, table_counts in counts.items():
+        parts = (f"{table_counts[name]:,} {words}" for name, words in _WORDS.items() if table_counts[name])
+        click.echo(", ".join([f"{table}: {table_counts['read']:,} read", *parts]))
 
 
 @command.command("impressions")
@@ -189,7 +194,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _require_other_events(project: Project, events: Path | None) -> None:
-    """Refuse the project's own events, which the live log has anyway."""
-    own = project.config.data.events
-    if events is not None and own is not None and (project.folder / own).resolve() == events.resolve():
+    """Refuse the project's own events, which the live log has already."""
+    own_events = project.config.data.events
+    if events is not None and own_events is not None and (project.folder / own_events).resolve() == events.resolve():
         raise UsageError(f"{events} is what poise.toml names as this project's events: the live log has them by itself")

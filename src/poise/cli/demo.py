@@ -20,7 +20,7 @@ dataset = "movielens-100k"
 [models.SASRec]  # half as many passes as by default, so that the demo is quick
 epochs = 8
 """
-_SHOWN_FIGURES = ("NDCG@10", "Recall@10", "Coverage@10", "Novelty@10")
+_METRICS = ("NDCG@10", "Recall@10", "Coverage@10", "Novelty@10")
 _USERS_SHOWN = 3
 
 
@@ -37,8 +37,8 @@ _USERS_SHOWN = 3
 def command(folder: Path, serves: bool, port: int) -> None:
     """From real data to live recommendations, with no set-up.
 
-    Fetches MovieLens 100K, looks it over, reads what the films are about, fits and compares all models, keeps the best
-    as a run, shows what three people would be recommended, and why, and serves it with a page to try it on.
+    Fetches MovieLens 100K, examines it, encodes the films' texts, fits and compares all models, saves the best as a
+    run, shows recommendations to three people with reasons, and serves it with a page to try it on.
     """
     import numpy as np
 
@@ -67,10 +67,10 @@ def command(folder: Path, serves: bool, port: int) -> None:
 
     _step("2. The models, compared on each person's last film")
     comparison = compare(project, data, "leave-last-out")
-    click.echo(comparison.report.text(_SHOWN_FIGURES))
+    click.echo(comparison.report.text(_METRICS))
 
     _step("3. The same on what came after one moment in time, as a live system meets it")
-    click.echo(compare(project, data, "global-time").report.text(_SHOWN_FIGURES))
+    click.echo(compare(project, data, "global-time").report.text(_METRICS))
 
     _step("4. Three people")
     run = keep(project, data, comparison, started=started)

@@ -16,7 +16,7 @@ from poise.cli.common import json_option, print_json, project_option, report_opt
     "protocols",
     multiple=True,
     type=click.Choice(["leave-last-out", "global-time"]),
-    help="How to part the events; default: poise.toml.",
+    help="How to split the events; default: poise.toml.",
 )
 @click.option("--folds", type=click.IntRange(min=3), help="Cross-validate on random folds instead.")
 @report_option("evaluation.html")
@@ -31,7 +31,7 @@ def command(
 ) -> None:
     """Compare models and the project's pipeline on held-out events, with 95 % intervals and paired tests.
 
-    Each model is fitted anew on the training part: figures of a model that has seen the test part would mean nothing.
+    Each model is fitted again on the training part: metrics of a model that has seen the test part mean nothing.
     """
     from poise.evaluation import cross_validate, write_report
     from poise.project import Project
@@ -53,18 +53,18 @@ def command(
         else:
             click.echo(result.text())
         return
-    found: dict[str, Any] = {}
+    reports: dict[str, Any] = {}
     for protocol in protocols or project.config.evaluation.protocols:
         if protocol == "global-time" and not data.events.has_time and not protocols:
             say("no timestamps: leaving out the split by time")
             continue
         comparison = compare(project, data, protocol, names or None)
         path = report_path or project.folder / "evaluation.html"
-        if found:
+        if reports:
             path = path.with_stem(f"{path.stem}-{protocol}")
         write_report(comparison.report, path, holdout=comparison.split.test, models=comparison.models)
-        found[protocol] = comparison.report.to_dict()
+        reports[protocol] = comparison.report.to_dict()
         if not as_json:
             click.echo(f"\n{comparison.split.name}\n{comparison.report.text()}\nreport: {path}")
     if as_json:
-        print_json(found)
+        print_json(reports)

@@ -1,4 +1,4 @@
-"""The commands, each imported when it is asked for."""
+"""The commands, each imported when it is called."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COMMANDS = {
     "check": "What is in the data, what is wrong with it, what it is enough for.",
     "fit": "Fit the pipeline, measure it, keep it as a run.",
     "evaluate": "Compare models on your data, honestly.",
-    "tune": "Look for better options of a model.",
+    "tune": "Search for better options of a model.",
     "recommend": "Recommend to a user, or to somebody with a given history.",
     "similar": "Show the items that are most like one.",
     "serve": "Serve recommendations over HTTP, live.",

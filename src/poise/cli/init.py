@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
 @click.option("--events", help="The file, folder or pattern with the events, if the guess is wrong; from FOLDER on.")
 @click.option("--items", help="The one with the catalogue.")
-@click.option("--users", help="The one with what is known of users.")
+@click.option("--users", help="The one with columns of users.")
 @click.option("--columns", callback=pairs, help="Columns of the events, as 'user_id=NAME, item_id=NAME'.")
 @click.option("--item-columns", callback=pairs, help="Columns of the catalogue, as 'item_id=NAME, title=NAME'.")
 @click.option("--dataset", help="A data set that Poise knows by name, in place of files; see 'poise data list'.")

@@ -62,9 +62,9 @@ def list_(folder: Path, store: str | None, as_json: bool) -> None:
     if as_json:
         print_json(
             [
-                {"key_id": one.key_id, "name": one.name, "scopes": list(one.scopes), "created": one.created}
-                | {"revoked": one.revoked}
-                for one in keys
+                {"key_id": key.key_id, "name": key.name, "scopes": list(key.scopes), "created": key.created}
+                | {"revoked": key.revoked}
+                for key in keys
             ]
         )
         return
@@ -72,8 +72,8 @@ def list_(folder: Path, store: str | None, as_json: bool) -> None:
         click.echo("there are no keys; make one with 'poise keys create --scope read'")
         return
     rows = [
-        (one.key_id, one.name, ", ".join(one.scopes), _day(one.created), _day(one.revoked) if one.revoked else "")
-        for one in keys
+        (key.key_id, key.name, ", ".join(key.scopes), _day(key.created), _day(key.revoked) if key.revoked else "")
+        for key in keys
     ]
     print_table(("key", "name", "scopes", "made", "revoked"), rows)
 

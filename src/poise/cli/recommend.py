@@ -47,78 +47,78 @@ def command(
     from poise.project import Project
 
     if bool(users) == (history is not None):
-        raise UsageError("say whom to recommend to: either --user ID or --history 'title, title'")
+        raise UsageError("name a user or a history: either --user ID or --history 'title, title'")
     project = Project(folder, say=say)
     run = project.run(run_name)
     hide_seen = project.config.policy.hide_seen
     if history is not None:
-        asked = [_Asked(None, run.queries([run.find(history)], hide_seen=hide_seen), {})]
+        requests = [_UserRequest(None, run.queries([run.find(history)], hide_seen=hide_seen), {})]
     else:
-        asked = _of_users(run, project.data(), users, hide_seen=hide_seen)
-    found = [(one, run.pipeline.recommend(one.queries, k, explain=explain)) for one in asked]
+        requests = _of_users(run, project.data(), users, hide_seen=hide_seen)
+    answers = [(request, run.pipeline.recommend(request.queries, k, explain=explain)) for request in requests]
     if as_json:
-        print_json([_as_json(run, one, slates) for one, slates in found])
+        print_json([_as_json(run, request, slates) for request, slates in answers])
         return
-    for one, slates in found:
-        _show(run, one, slates)
+    for request, slates in answers:
+        _show(run, request, slates)
 
 
 def show(run: Run, data: Dataset, users: Sequence[str], *, k: int) -> None:
     """Print the history of users, and what a run recommends to them, with reasons."""
-    for one in _of_users(run, data, users, hide_seen=True):
-        _show(run, one, run.pipeline.recommend(one.queries, k, explain=True))
+    for request in _of_users(run, data, users, hide_seen=True):
+        _show(run, request, run.pipeline.recommend(request.queries, k, explain=True))
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """One person: their id, if they have one, their request in the terms of the run, what they did with each item."""
+class _UserRequest:
+    """A request to show: the id of the user, if known, the query in item indices of the run, and verbs by item."""
 
     user: str | None
     queries: Queries
     verbs: dict[int, str]
 
 
-def _of_users(run: Run, data: Dataset, users: Sequence[str], *, hide_seen: bool) -> list[_Asked]:
+def _of_users(run: Run, data: Dataset, users: Sequence[str], *, hide_seen: bool) -> list[_UserRequest]:
     import numpy as np
 
     from poise.wording import verbs
 
     queries = data.queries(users, hide_seen=hide_seen)
     item_of_run = np.concatenate([[0], run.pipeline.item_ids.index(data.item_ids.series)])
-    asked = []
+    requests = []
     for row, user in enumerate(users):
-        said = {int(item_of_run[item]): verb for item, verb in verbs(data, queries, row).items()}
-        asked.append(_Asked(user, queries.take([row]).reindex(run.pipeline.item_ids), said))
-    return asked
+        verb_of = {int(item_of_run[item]): verb for item, verb in verbs(data, queries, row).items()}
+        requests.append(_UserRequest(user, queries.take([row]).reindex(run.pipeline.item_ids), verb_of))
+    return requests
 
 
-def _show(run: Run, asked: _Asked, slates: Slates) -> None:
+def _show(run: Run, request: _UserRequest, slates: Slates) -> None:
     titles, slate = run.titles, slates[0]
-    history = asked.queries.history(0)
+    history = request.queries.history(0)
     newest = [
-        f"{titles[item]} ({asked.verbs[item]})" if item in asked.verbs else titles[item]
+        f"{titles[item]} ({request.verbs[item]})" if item in request.verbs else titles[item]
         for item in list(dict.fromkeys(history[::-1].tolist()))[:_HISTORY_SHOWN]
     ]
-    who = "this history" if asked.user is None else f"user {asked.user}"
-    click.echo(f"\nFor {who}, {len(history)} events, the newest first:")
+    addressee = "this history" if request.user is None else f"user {request.user}"
+    click.echo(f"\nFor {addressee}, {len(history)} events, the newest first:")
     click.echo("  " + ("; ".join(newest) or "nothing yet"))
     rows = []
     for rank, (item, item_id, score) in enumerate(
         zip(slates.items[0].tolist(), slate.items, slate.scores, strict=False), 1
     ):
-        why = "; ".join(one.text(titles, asked.verbs) for one in slate.reasons[rank - 1])
+        why = "; ".join(reason.text(titles, request.verbs) for reason in slate.reasons[rank - 1])
         rows.append((str(rank), f"{titles[item]}\n{why}" if why else titles[item], item_id, f"{score:.3f}"))
     print_table(("", "item", "id", "score"), rows)
     if len(slate) < slates.items.shape[1]:
         click.echo(f"only {len(slate)} items are left to recommend")
 
 
-def _as_json(run: Run, asked: _Asked, slates: Slates) -> dict[str, Any]:
+def _as_json(run: Run, request: _UserRequest, slates: Slates) -> dict[str, Any]:
     titles, slate, item_ids = run.titles, slates[0], run.pipeline.item_ids
     return {
-        "user": asked.user,
+        "user": request.user,
         "run": run.name,
-        "history": [{"item_id": item_ids.id(item), "title": titles[item]} for item in asked.queries.history(0)],
+        "history": [{"item_id": item_ids.id(item), "title": titles[item]} for item in request.queries.history(0)],
         "items": [
             {
                 "item_id": item_id,
@@ -126,8 +126,8 @@ def _as_json(run: Run, asked: _Asked, slates: Slates) -> dict[str, Any]:
                 "score": score,
                 "probability": probability,
                 "reasons": [
-                    {"kind": one.kind, "share": round(one.share, 4), "text": one.text(titles, asked.verbs)}
-                    for one in reasons
+                    {"kind": reason.kind, "share": round(reason.share, 4), "text": reason.text(titles, request.verbs)}
+                    for reason in reasons
                 ],
             }
             for item, item_id, score, probability, reasons in zip(

@@ -15,14 +15,14 @@ _METRICS = ("NDCG@10", "Recall@10")
 
 @click.group("runs")
 def command() -> None:
-    """Fitted pipelines: list them, compare what they showed, promote one, roll back."""
+    """Fitted pipelines: list and compare them, promote one, roll back."""
 
 
 @command.command("list")
 @project_option
 @json_option
 def list_(folder: Path, as_json: bool) -> None:
-    """Show all runs: what they are, how good, what people did with what they showed, whom they should forget."""
+    """Show all runs: pipeline, metrics, how often they were shown and answered, erased users they were trained on."""
     from poise.project import Project
 
     rows = _rows(Project(folder))
@@ -73,7 +73,7 @@ def promote(folder: Path, run: str, store: str | None) -> None:
 @project_option
 @click.option("--store", help="The live log, if not the one that poise.toml names.")
 def rollback(folder: Path, store: str | None) -> None:
-    """Serve the run that was served before the present one."""
+    """Serve the run that was served before the champion."""
     from poise.project import Project
     from poise.project.promotion import roll_back
 
@@ -81,35 +81,35 @@ def rollback(folder: Path, store: str | None) -> None:
 
 
 def _rows(project: Project) -> list[dict[str, Any]]:
-    from poise.project.promotion import served
+    from poise.project.promotion import served_run
 
     with project.open_store() as store:
-        metrics, receipts, champion = store.run_metrics(), store.erasures(), served(project, store)
+        metrics, receipts, champion = store.run_metrics(), store.erasures(), served_run(project, store)
     rows = []
     for name in project.runs:
-        metadata, live = project.run(name).metadata, metrics.get(name)
+        metadata, feedback = project.run(name).metadata, metrics.get(name)
         rows.append(
             {
                 "run": name,
                 "served": name == champion,
                 "pipeline": metadata["pipeline"],
                 "metrics": metadata["metrics"],
-                "requests": live.requests if live else 0,
-                "shown": live.shown if live else 0,
-                "answered": live.answered if live else 0,
-                "holds_erased_users": sum(not _line_of(project, name).isdisjoint(receipt.runs) for receipt in receipts),
+                "requests": feedback.requests if feedback else 0,
+                "shown": feedback.shown if feedback else 0,
+                "answered": feedback.answered if feedback else 0,
+                "holds_erased_users": sum(not _lineage(project, name).isdisjoint(receipt.runs) for receipt in receipts),
             }
         )
     return rows
 
 
-def _line_of(project: Project, name: str) -> set[str]:
-    """Return a run and those that it continues from: what they have learnt is in it."""
-    line: set[str] = set()
-    while name in project.runs and name not in line:
-        line.add(name)
+def _lineage(project: Project, name: str) -> set[str]:
+    """Return a run and those that it continues from."""
+    lineage: set[str] = set()
+    while name in project.runs and name not in lineage:
+        lineage.add(name)
         name = project.run(name).metadata.get("parent", "")
-    return line
+    return lineage
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

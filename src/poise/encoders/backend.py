@@ -1,4 +1,4 @@
-"""What a text encoder runs on: a model on this machine, or a service."""
+"""The backend of a text encoder: a model on this machine, or a service."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from poise.types import Floats
 
 
 class Backend(Protocol):
-    """Turns texts into vectors. Making one is quick: a model is loaded when the first text comes."""
+    """Turns texts into vectors. Constructing one is quick: the model is loaded with the first text."""
 
     batch_size: int
-    """How many texts to give it at once, unless the user says otherwise."""
+    """How many texts to encode at once by default."""
 
     @property
     def identity(self) -> str:
-        """Names the model and its version: with equal identities, equal texts get equal vectors."""
+        """The model and its version: with equal identities, equal texts get equal vectors."""
 
     def reads(self, script: str) -> bool:
-        """Say whether it knows a script, by its name in :mod:`poise.data.writing_systems`; true if unknown."""
+        """Return whether it reads a script, named as in :mod:`poise.data.writing_systems`; True if unknown."""
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return a vector for each text, float32 ``[n, dim]``, of any length."""

@@ -1,4 +1,4 @@
-"""Vectors on disk, by content: what was understood once is never encoded again."""
+"""A cache of vectors on disk, keyed by content: no text is encoded twice."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ import numpy.typing as npt
 from poise.files import cache_folder
 from poise.types import Mask
 
-Halves = npt.NDArray[np.float16]
+HalfFloats = npt.NDArray[np.float16]
 
 _logger = logging.getLogger(__name__)
-_AT_ONCE = 10_000  # keys in one question; SQLite allows 32,766
+_AT_ONCE = 10_000  # keys in one query; SQLite allows 32,766
 _PATIENCE = 30.0  # seconds to wait for another process that writes
 
 
 class VectorCache:
     """The unit vectors of one encoder, one SQLite file: float16, keyed by a hash of the text.
 
-    Several processes may read and write at once, and any may be killed. A cache that cannot be used is no error: a
-    damaged file is set aside, a full or read-only disk is reported once, and the texts are encoded again.
+    Several processes may read and write at once, and any may be killed. A cache that cannot be used is not an error: a
+    damaged file is renamed, a full or read-only disk is reported once, and the texts are encoded again.
 
     Args:
-        identity: names the encoder and its version.
+        identity: of the encoder and its version.
     """
 
     def __init__(self, identity: str) -> None:
@@ -40,39 +40,39 @@ class VectorCache:
         self.path = cache_folder() / "vectors" / f"{name}-{digest}.sqlite"
         self._usable = True
 
-    def get(self, texts: Sequence[str]) -> tuple[Mask, Halves]:
-        """Look texts up.
+    def get(self, texts: Sequence[str]) -> tuple[Mask, HalfFloats]:
+        """Look up texts.
 
         Returns:
-            bool ``[n]``, which texts are known, and float16 ``[n_known, dim]``, their vectors in the texts' order.
+            bool ``[n]``, which texts are cached, and float16 ``[n_cached, dim]``, their vectors in the texts' order.
         """
         keys = [_key(text) for text in texts]
-        found: dict[bytes, bytes] = {}
+        stored: dict[bytes, bytes] = {}
         with self._connection() as connection:
             for start in range(0, len(keys), _AT_ONCE):
-                some = keys[start : start + _AT_ONCE]
-                marks = ",".join("?" * len(some))
-                found.update(connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", some))
-        known = np.fromiter((key in found for key in keys), dtype=np.bool_, count=len(keys))
-        width = max(map(len, found.values()), default=0) // 2
+                part = keys[start : start + _AT_ONCE]
+                marks = ",".join("?" * len(part))
+                stored.update(connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", part))
+        is_known = np.fromiter((key in stored for key in keys), dtype=np.bool_, count=len(keys))
+        width = max(map(len, stored.values()), default=0) // 2
         vectors = np.zeros((len(keys), width), dtype=np.float16)
-        for row in np.flatnonzero(known):
-            vector = np.frombuffer(found[keys[row]], dtype=np.float16)
-            known[row] = len(vector) == width
-            if known[row]:
+        for row in np.flatnonzero(is_known):
+            vector = np.frombuffer(stored[keys[row]], dtype=np.float16)
+            is_known[row] = len(vector) == width
+            if is_known[row]:
                 vectors[row] = vector
-        known &= _whole(vectors)
-        return known, vectors[known]
+        is_known &= _whole(vectors)
+        return is_known, vectors[is_known]
 
-    def put(self, texts: Sequence[str], vectors: Halves) -> None:
-        """Keep the vectors, float16 ``[n, dim]``, of ``texts``; all or, if the process is killed, none."""
+    def put(self, texts: Sequence[str], vectors: HalfFloats) -> None:
+        """Store the vectors, float16 ``[n, dim]``, of ``texts``; all or, if the process is killed, none."""
         rows = [(_key(text), vector.tobytes()) for text, vector in zip(texts, vectors, strict=True)]
         with self._connection() as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection; whatever goes wrong with it ends the block in silence, and is reported once."""
+        """Yield a connection; an error of it ends the block silently and is reported once."""
         try:
             if not self._usable:
                 connection = _opened(":memory:")
@@ -100,7 +100,7 @@ class VectorCache:
                 self.path.rename(aside)
         else:
             self._usable = False
-            _logger.warning("the cache of vectors %s cannot be used (%s); texts are encoded anew", self.path, error)
+            _logger.warning("the cache of vectors %s cannot be used (%s); texts are encoded again", self.path, error)
 
 
 def _opened(path: Path | str) -> sqlite3.Connection:
@@ -120,7 +120,7 @@ def _key(text: str) -> bytes:
     return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
-def _whole(vectors: Halves) -> Mask:
-    """Say which rows are unit vectors or zero: damage on the disk seldom leaves them so."""
+def _whole(vectors: HalfFloats) -> Mask:
+    """Return which rows are unit vectors or zero; damage on the disk would break that."""
     squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float32)
     return np.asarray((np.abs(squares - 1) < 0.01) | (squares == 0))

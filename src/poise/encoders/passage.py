@@ -1,4 +1,4 @@
-"""What an item says of itself, as one passage for an encoder to read."""
+"""The texts of an item as one passage for an encoder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _WORDS = ("text", "category", "categories")
 
 
 def compose(data: Dataset, columns: Sequence[str] | None = None, *, field_names: bool = True) -> list[str]:
-    """Write one passage an item, such as ``title: The Matrix (1999). genres: Action, Sci-Fi``.
+    """Return one passage per item, such as ``title: The Matrix (1999). genres: Action, Sci-Fi``.
 
     Args:
-        data: whose catalogue to read.
-        columns: the columns to read, in this order; None for the title, then all that hold words: text, categories.
+        data: with the catalogue to read.
+        columns: the columns to read, in this order; None for the title, then all text and category columns.
         field_names: whether to name the fields; never where there is only one.
 
     Returns:
-        ``[n_items]``, row i for the item with index i + 1; empty where nothing is known of an item.
+        ``[n_items]``, row i for the item with index i + 1; empty for an item without texts.
 
     Raises:
         UsageError: there is no such column, or it holds images.
@@ -55,7 +55,7 @@ def _checked(data: Dataset, columns: Sequence[str]) -> list[str]:
 
 
 def _field(items: pl.DataFrame, column: str, named: bool) -> pl.Expr:
-    """Return the words of a column, null where there are none, with its name before them if ``named``."""
+    """Return the text of a column, null where there is none, with its name in front if ``named``."""
     value = pl.col(column)
     if isinstance(items.schema[column], pl.List):
         value = value.cast(pl.List(pl.String)).list.drop_nulls().list.join(", ")

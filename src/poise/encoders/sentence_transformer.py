@@ -15,7 +15,7 @@ from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.types import Floats
 
 Precision = Literal["auto", "float32", "bfloat16"]
-"""How a model's weights are kept: bfloat16 is three times as fast where the processor has instructions for it."""
+"""The type of a model's weights: bfloat16 is three times as fast where the processor has instructions for it."""
 
 _ENOUGH_PIECES = 600  # of a script in a vocabulary; an English one has at most 500 of another, none of them words
 _NEEDED = ["*.json", "*.txt", "*.model", "*.safetensors"]
@@ -31,7 +31,7 @@ class SentenceTransformer:
         model: a directory, or a name on the hub, which is downloaded once.
         device: ``cpu``, ``cuda``, ``mps``; None for the best there is.
         precision: of the weights; ``auto`` takes bfloat16 where the processor does it well.
-        identity: what to call the model and its version; None to find out from its files.
+        identity: of the model and its version; None for a hash of its files.
 
     Raises:
         UsageError: ``model`` cannot be the name of a model, or is a directory without one.
@@ -74,7 +74,7 @@ class SentenceTransformer:
 
     @cached_property
     def _folder(self) -> Path:
-        """The model's directory; fetched first if it is on the hub and was never used."""
+        """The model's directory; downloaded first if it is on the hub and not cached."""
         folder = Path(self._name).expanduser()
         if folder.is_dir():
             return folder
@@ -89,10 +89,10 @@ class SentenceTransformer:
             ) from error
 
     def load(self) -> Any:
-        """Load the model of the sentence-transformers library anew, with the weights as they are in its files.
+        """Load the model of the sentence-transformers library from its files.
 
         Raises:
-            DataError: the files are damaged, or of no such model.
+            DataError: the files are damaged, or not those of such a model.
         """
         with quiet():
             import sentence_transformers
@@ -122,7 +122,7 @@ class SentenceTransformer:
         if path is None:
             return {}
         tokenizer = Tokenizer.from_file(str(path))
-        pieces = pl.Series(tokenizer.decode_batch([[at] for at in range(tokenizer.get_vocab_size())]))
+        pieces = pl.Series(tokenizer.decode_batch([[token] for token in range(tokenizer.get_vocab_size())]))
         has = {script: pieces.str.contains(letter).to_numpy() for script, letter in LETTERS.items()}
         has["other"] = pieces.str.contains(r"\p{L}").to_numpy() & ~np.any(list(has.values()), axis=0)
         return {script: int(of_pieces.sum()) for script, of_pieces in has.items()}
@@ -137,7 +137,7 @@ def minilm(device: str | None = None, precision: Precision = "auto") -> Sentence
 
 
 def _from_hub(name: str) -> Path:
-    """Return the folder that a model of the hub was downloaded to, now or earlier."""
+    """Return the folder of a model of the hub, which is downloaded if it is not cached."""
     from huggingface_hub import snapshot_download
 
     with suppress(OSError):  # it was never downloaded
@@ -153,7 +153,7 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _has_bfloat16(device: str) -> bool:
-    """Say whether the device multiplies bfloat16 matrices in hardware, not by emulation."""
+    """Return whether the device multiplies bfloat16 matrices in hardware, not by emulation."""
     import torch
 
     if device == "cuda":
@@ -164,7 +164,7 @@ def _has_bfloat16(device: str) -> bool:
 
 
 def _files_hash(folder: Path) -> str:
-    """Hash what decides a model's vectors: its files, but for prose and copies in other formats."""
+    """Hash the files of a model, without documentation and copies in other formats."""
     digest = hashlib.blake2b(digest_size=16)
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
@@ -177,7 +177,7 @@ def _files_hash(folder: Path) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the libraries from writing notices and progress bars of their own."""
+    """Silence notices and progress bars of the libraries."""
     from transformers.utils import logging as transformers_logging
 
     ours = logging.getLogger("sentence_transformers")

@@ -1,4 +1,4 @@
-"""Texts to unit vectors, by whichever encoder; what was encoded once is read from the disk."""
+"""Text encoders: texts to unit vectors, cached on the disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.writing_systems import script_shares
 from poise.encoders.backend import Backend
-from poise.encoders.cache import Halves, VectorCache
+from poise.encoders.cache import HalfFloats, VectorCache
 from poise.encoders.openai_endpoint import OpenAIEndpoint
 from poise.encoders.passage import compose
 from poise.encoders.sentence_transformer import Precision, SentenceTransformer, minilm
@@ -29,9 +29,9 @@ _MOSTLY = 0.5  # the share of letters from which a script is the catalogue's
 
 @dataclass(kw_only=True, eq=False, config=ConfigDict(extra="forbid", validate_default=True))
 class TextEncoder:
-    """Says what texts mean, in unit vectors: texts that mean the like have a cosine near 1.
+    """Encodes texts as unit vectors: texts of similar meaning have a cosine near 1.
 
-    Equal texts are encoded once, and never again by the same model: their vectors are kept in the user's cache folder.
+    A model encodes equal texts only once: vectors are kept in the user's cache folder.
 
     Args:
         model: ``minilm``, English, 384 dimensions; ``multilingual``, 16 languages, 512 dimensions; neither needs a
@@ -42,8 +42,8 @@ class TextEncoder:
         cache: whether to keep vectors on the disk.
         device: ``cpu``, ``cuda``, ``mps``; None for the best there is.
         precision: of a model's weights on this machine; ``auto`` takes bfloat16 where the processor does it well.
-        batch_size: texts at once; None for what suits the encoder.
-        url: where a service with the OpenAI protocol for embeddings is.
+        batch_size: texts at once; None for the default of the encoder.
+        url: of a service with the OpenAI protocol for embeddings.
         key_variable: the environment variable that holds the key for that service.
     """
 
@@ -58,12 +58,12 @@ class TextEncoder:
 
     @property
     def name(self) -> str:
-        """What its vectors are called in a data set."""
+        """The name of its vectors in a data set."""
         return "text"
 
     @cached_property
     def backend(self) -> Backend:
-        """The model or the service that does the work.
+        """The model or the service that encodes.
 
         Raises:
             UsageError: ``model`` names none, or one that is not installed.
@@ -80,7 +80,7 @@ class TextEncoder:
         return SentenceTransformer(self.model, self.device, self.precision)
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Return what each text means, float32 unit vectors ``[n, dim]``; zeros for an empty text.
+        """Return a unit vector for each text, float32 ``[n, dim]``; zeros for an empty text.
 
         Raises:
             PoiseError: the model cannot be had, or the service does not answer.
@@ -92,9 +92,7 @@ class TextEncoder:
         return np.concatenate([np.zeros_like(vectors[:1]), vectors])[rows]
 
     def encode_items(self, data: Dataset) -> Dataset:
-        """Return the data set with what its items say of themselves as vectors, ``[n_items + 1, dim]``.
-
-        An item that says nothing has a vector of zeros.
+        """Return the data set with vectors of its items' texts, float32 ``[n_items + 1, dim]``; zeros without text.
 
         Raises:
             DataError: no item has any text.
@@ -106,7 +104,7 @@ class TextEncoder:
         return data.with_vectors(self.name, self.encode(["", *passages]))
 
     def fits(self, texts: Iterable[str]) -> str | None:
-        """Return a warning if the encoder does not know the script that most of ``texts`` are written in, else None."""
+        """Return a warning if the encoder does not read the script of most of ``texts``, else None."""
         script, share = next(iter(script_shares(texts).items()), ("", 0.0))
         if share < _MOSTLY or self.backend.reads(script):
             return None
@@ -120,23 +118,25 @@ class TextEncoder:
         """Return a warning as :meth:`fits` does, for the catalogue's texts without the names of their columns."""
         return self.fits(compose(data, self.columns, field_names=False))
 
-    def _encode(self, texts: list[str]) -> Halves:
-        """Return unit vectors of distinct texts, float16 ``[n, dim]``: as the cache has them, also without it."""
+    def _encode(self, texts: list[str]) -> HalfFloats:
+        """Return unit vectors of distinct texts, float16 ``[n, dim]``, as in the cache."""
         cache = VectorCache(self.backend.identity) if self.cache else None
-        known, kept = cache.get(texts) if cache else (np.zeros(len(texts), dtype=np.bool_), None)
-        missing = np.flatnonzero(~known)
+        is_cached, cached = cache.get(texts) if cache else (np.zeros(len(texts), dtype=np.bool_), None)
+        missing = np.flatnonzero(~is_cached)
         longest_first = missing[np.argsort([-len(texts[row]) for row in missing], kind="stable")]
         size = self.batch_size or self.backend.batch_size
         batches = [longest_first[start : start + size] for start in range(0, len(longest_first), size)]
-        vectors = None if kept is None or not known.any() else np.zeros((len(texts), kept.shape[1]), dtype=np.float16)
+        vectors = (
+            None if cached is None or not is_cached.any() else np.zeros((len(texts), cached.shape[1]), dtype=np.float16)
+        )
         if vectors is not None:
-            vectors[known] = kept
+            vectors[is_cached] = cached
         for batch in track(batches, f"Encoding texts with {self.model}", unit="batch"):
-            some = [texts[row] for row in batch]
-            new = _unit(self.backend.encode(some))
+            batch_texts = [texts[row] for row in batch]
+            new = _unit(self.backend.encode(batch_texts))
             if not np.isfinite(new).all():
                 raise DataError(
-                    f"the text encoder {self.model!r} gave no number for some text, such as {some[0][:60]!r}"
+                    f"the text encoder {self.model!r} gave no number for some text, such as {batch_texts[0][:60]!r}"
                 )
             if vectors is None:
                 vectors = np.zeros((len(texts), new.shape[1]), dtype=np.float16)
@@ -147,7 +147,7 @@ class TextEncoder:
                 )
             vectors[batch] = new
             if cache:
-                cache.put(some, vectors[batch])
+                cache.put(batch_texts, vectors[batch])
         assert vectors is not None
         return vectors
 

@@ -16,7 +16,7 @@ _SCRIPTS = ("Latin", "Chinese", "Japanese", "Korean", "Cyrillic", "Arabic", "Tha
 
 
 class Universal:
-    """Google's multilingual universal sentence encoder, 16 languages, from a package: needs no network.
+    """Google's multilingual universal sentence encoder, 16 languages, from a package, without network access.
 
     The source is Yang et al., *Multilingual Universal Sentence Encoder for Semantic Retrieval*, 2020.
 

@@ -1,4 +1,4 @@
-"""Is it good: figures over the whole catalogue, how sure they are, for whom, and a page that a person can judge."""
+"""Evaluation: metrics over the whole catalogue, with intervals, significance and groups, and an HTML report."""
 
 from poise.evaluation.cross_validation import CrossValidation, cross_validate
 from poise.evaluation.evaluate import evaluate

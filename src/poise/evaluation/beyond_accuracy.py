@@ -1,7 +1,7 @@
-"""What slates are like, besides being right: how varied, how new, how fairly they treat the catalogue and the person.
+"""Metrics beyond accuracy: diversity, novelty, serendipity, calibration, coverage and popularity bias.
 
-``items`` is int32 ``[n, k]``, best first, 0 where a slate is shorter. Figures of a request are NaN where there is
-nothing to measure them on.
+``items`` is int32 ``[n, k]``, best first, 0 where a slate is shorter. A metric of a request is NaN where it is not
+defined.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def content_norms(content: Floats | sparse.csr_array) -> Doubles:
 def serendipity(items: Indices, hits: Mask, popular: Offsets, statistics: ItemStatistics) -> Doubles:
     """Share of the items shown that are both relevant and unexpected.
 
-    Relevant is a target. Unexpected is what a list of the k most popular items would not have shown this person. The
+    An item is relevant if it is a target, and unexpected if a list of the k most popular items does not have it. The
     source is Ge, Delgado-Battenfeld and Jannach, *Beyond Accuracy: Evaluating Recommender Systems by Coverage and
     Serendipity*, 2010; variants in Kaminskas and Bridge, *Diversity, Serendipity, Novelty, and Coverage*, 2016.
 
@@ -110,7 +110,7 @@ def popular_reach(allowed: Mask, statistics: ItemStatistics, k: int) -> Offsets:
     depth = 0
     while (
         len(left) and depth < n_items
-    ):  # most are filled by the first few items; the width of a catalogue is not walked
+    ):  # the first few items fill most slates: the rest of the catalogue is not visited
         depth = min(n_items, max(2 * k, 4 * depth))
         filled = allowed[np.ix_(left, statistics.by_popularity[:depth])].cumsum(axis=1, dtype=np.int32) >= k
         done = filled[:, -1]
@@ -190,7 +190,7 @@ def gini(items: Indices, n_items: int) -> tuple[float, float]:
 
 
 def normal_interval(value: float, error: float, lowest: float = 0.0, highest: float = 1.0) -> tuple[float, float]:
-    """Return the 95 % interval of a figure with a normal error, within its range."""
+    """Return the 95 % interval of a metric with a normal error, within its range."""
     return max(lowest, value - _Z * error), min(highest, value + _Z * error)
 
 
@@ -205,7 +205,7 @@ OF_SLATE: dict[str, Callable[[Indices, ItemStatistics], Doubles]] = {
     "Popularity": average_popularity,
     "LongTail": long_tail_share,
 }
-"""The figures of single slates that need nothing but the items, by name."""
+"""The metrics of single slates that need the items only, by name."""
 
 OF_ALL_SLATES: dict[str, Callable[[Indices, int], tuple[float, float]]] = {"Coverage": coverage, "Gini": gini}
-"""The figures of all slates together, with their standard errors, by name."""
+"""The metrics of all slates together, with their standard errors, by name."""

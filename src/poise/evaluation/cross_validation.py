@@ -22,16 +22,16 @@ Maker = Callable[[], Recommender]
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """The figures of models on each fold of the data.
+    """The metrics of models on each fold of the data.
 
     Attributes:
-        folds: a report of each.
+        folds: one report each.
     """
 
     folds: tuple[Report, ...]
 
     def estimates(self) -> dict[str, dict[str, Estimate]]:
-        """By model, by figure, the mean over the folds with a 95 % interval of Student's t; ``n`` counts folds.
+        """Return by model and metric the mean over the folds with a 95 % interval of Student's t; ``n`` counts folds.
 
         The folds share training events, so that the interval is somewhat too narrow: see Bengio and Grandvalet, *No
         Unbiased Estimator of the Variance of K-Fold Cross-Validation*, 2004.
@@ -42,27 +42,29 @@ class CrossValidation:
         }
 
     def frame(self) -> pl.DataFrame:
-        """Return one row a model and figure: ``model``, ``metric``, ``value``, ``low``, ``high``, ``folds``."""
+        """Return one row a model and metric: ``model``, ``metric``, ``value``, ``low``, ``high``, ``folds``."""
         return pl.DataFrame(
             [
                 {
                     "model": model,
                     "metric": metric,
-                    "value": one.value,
-                    "low": one.low,
-                    "high": one.high,
-                    "folds": one.n,
+                    "value": estimate.value,
+                    "low": estimate.low,
+                    "high": estimate.high,
+                    "folds": estimate.n,
                 }
                 for model, of_model in self.estimates().items()
-                for metric, one in of_model.items()
+                for metric, estimate in of_model.items()
             ]
         )
 
     def text(self) -> str:
-        """Return a table for a terminal: of each model the usual figures, means over the folds with their intervals."""
-        found, metrics = self.estimates(), self.folds[0].usual
+        """Return a table for a terminal: the main metrics of each model, means over the folds with their intervals."""
+        estimates, metrics = self.estimates(), self.folds[0].usual
         rows = [["mean of folds", *metrics]]
-        rows += [[model, *(show(name, of_model.get(name)) for name in metrics)] for model, of_model in found.items()]
+        rows += [
+            [model, *(show(name, of_model.get(name)) for name in metrics)] for model, of_model in estimates.items()
+        ]
         return aligned(rows)
 
     def _mean(self, model: str, metric: str) -> Estimate:
@@ -70,9 +72,9 @@ class CrossValidation:
 
         values = np.array(
             [
-                one.value
+                estimate.value
                 for fold in self.folds
-                if (one := fold.estimates[model].get(metric)) and not math.isnan(one.value)
+                if (estimate := fold.estimates[model].get(metric)) and not math.isnan(estimate.value)
             ]
         )
         if len(values) < 2:
@@ -92,13 +94,13 @@ def cross_validate(
     fit_options: FitOptions = FitOptions(),
     **options: Any,
 ) -> CrossValidation:
-    """Fit and evaluate models on each of several random partings of the events.
+    """Fit and evaluate models on each fold of the events, split at random.
 
     Args:
-        makers: what makes an unfitted model (its class, say), or several by name.
+        makers: a function that makes an unfitted model, such as its class, or several by name.
         data: the events.
-        folds: how many parts; each is the test part once, the next one the validation part.
-        seed: of the parting and of the evaluation.
+        folds: how many; each is the test part once, the next one the validation part.
+        seed: of the split and of the evaluation.
         hide_seen: whether items of the history are hidden.
         fit_options: how and where to fit them.
         **options: of :func:`~poise.evaluation.evaluate`.

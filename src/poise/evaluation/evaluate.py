@@ -35,13 +35,13 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Report:
-    """Ask fitted models the requests of a holdout, over the whole catalogue, and measure their answers.
+    """Let fitted models answer the requests of a holdout over the whole catalogue, and measure their slates.
 
     Args:
         models: one model, several, or models by name.
-        holdout: the requests and what was then chosen.
+        holdout: the requests and their targets, the items then chosen.
         k: the cut-offs, numbers of places.
-        metrics: names of figures, such as ``NDCG``; None for all that the data and the models allow.
+        metrics: names of metrics, such as ``NDCG``; None for all that the data and the models allow.
         user_columns: columns of the users to group by; None for all that hold one label or a number.
         label_column: the column of the items that calibration is measured on; None for the first one with labels.
         resamples: how many times requests are drawn for an interval.
@@ -50,7 +50,7 @@ def evaluate(
     Raises:
         UsageError: a cut-off, a metric or a column does not exist, a metric was named that cannot be measured here, or
             a model was fitted on another catalogue.
-        NotFittedError: a model has learnt nothing yet.
+        NotFittedError: a model is not fitted.
     """
     cutoffs = tuple(sorted({k} if isinstance(k, int) else set(k)))
     if not cutoffs:
@@ -65,24 +65,24 @@ def evaluate(
     for name, model in named.items():
         _check_model(name, model, holdout)
     statistics = ItemStatistics.of(holdout.train, label_column, seed=seed)
-    chosen = _measurable(choose(metrics), metrics is not None, holdout, statistics)
-    runs = {name: _Run(model, chosen, cutoffs, statistics) for name, model in named.items()}
+    measurable = _measurable(choose(metrics), metrics is not None, holdout, statistics)
+    evaluations = {name: _ModelEvaluation(model, measurable, cutoffs, statistics) for name, model in named.items()}
     size = batch_size(holdout.queries.item_ids.size)
     starts = range(0, len(holdout), size)
     for start in track(starts, "evaluate", total=len(starts), unit="batch"):
-        batch = _Batch(holdout.take(np.arange(start, min(start + size, len(holdout)))), chosen, cutoffs, statistics)
-        for run in runs.values():
-            run.add(batch)
+        batch = _Batch(holdout.take(np.arange(start, min(start + size, len(holdout)))), measurable, cutoffs, statistics)
+        for evaluation in evaluations.values():
+            evaluation.add(batch)
     if metrics is not None:
-        _check_predictions(chosen, runs)
+        _check_predictions(measurable, evaluations)
     return Report(
         models=tuple(named),
-        metrics={name: run.measured() for name, run in runs.items()},
-        whole={name: run.whole(holdout.queries.n_items) for name, run in runs.items()},
-        by_item={name: run.by_item() for name, run in runs.items()},
+        metrics={name: evaluation.measured() for name, evaluation in evaluations.items()},
+        overall={name: evaluation.overall(holdout.queries.n_items) for name, evaluation in evaluations.items()},
+        by_item={name: evaluation.by_item() for name, evaluation in evaluations.items()},
         groups=tuple(user_groups(holdout, user_columns)),
         protocol=Protocol.of(holdout, cutoffs, statistics, resamples, seed),
-        seconds={name: run.seconds for name, run in runs.items()},
+        seconds={name: evaluation.seconds for name, evaluation in evaluations.items()},
     )
 
 
@@ -107,7 +107,7 @@ def name_models(models: Models) -> dict[str, Recommender]:
 
 
 class _Batch:
-    """What all models share: the requests, what may be returned to each, what is right."""
+    """The part of a batch that all models share: requests, targets, and the items allowed."""
 
     def __init__(
         self, holdout: Holdout, metrics: Sequence[Metric], cutoffs: tuple[int, ...], statistics: ItemStatistics
@@ -119,7 +119,10 @@ class _Batch:
         self.n_targets = targets.lengths
         of_target = statistics.group[targets.values]
         self.target_groups: Indices = np.stack(
-            [np.bincount(targets.rows[of_target == at], minlength=len(targets)) for at in range(len(ITEM_GROUPS))],
+            [
+                np.bincount(targets.rows[of_target == group], minlength=len(targets))
+                for group in range(len(ITEM_GROUPS))
+            ],
             axis=1,
         ).astype(np.int32)
         if names & {"AUC", "Serendipity"}:
@@ -132,8 +135,8 @@ class _Batch:
             self.history_labels = beyond_accuracy.history_labels(queries, statistics)
 
 
-class _Run:
-    """The figures of one model, gathered batch by batch."""
+class _ModelEvaluation:
+    """The metrics of one model, collected batch by batch."""
 
     def __init__(
         self, model: Recommender, metrics: Sequence[Metric], cutoffs: tuple[int, ...], statistics: ItemStatistics
@@ -168,35 +171,35 @@ class _Run:
                 )
         for cutoff in self.cutoffs:
             groups = recall_by_item_group(hits, items, batch.target_groups, self.statistics, cutoff)
-            for group, found in groups.items():
-                self._by_item[f"Recall@{cutoff} {group}"].append(found)
+            for group, recall_and_number in groups.items():
+                self._by_item[f"Recall@{cutoff} {group}"].append(recall_and_number)
         if any(metric.family == "ratings" for metric in self.metrics):
             self._predict(holdout)
 
     def _at_k(self, name: str, items: Indices, hits: Mask, batch: _Batch, k: int) -> Doubles | None:
-        statistics, shown = self.statistics, items[:, :k]
+        statistics, slates = self.statistics, items[:, :k]
         if name in ranking.AT_K:
             return ranking.AT_K[name](hits, batch.n_targets, k)
         if name in beyond_accuracy.OF_SLATE:
-            return beyond_accuracy.OF_SLATE[name](shown, statistics)
+            return beyond_accuracy.OF_SLATE[name](slates, statistics)
         if name == "Serendipity":
-            return beyond_accuracy.serendipity(shown, hits[:, :k], batch.popular_reach[k], statistics)
+            return beyond_accuracy.serendipity(slates, hits[:, :k], batch.popular_reach[k], statistics)
         if name == "Calibration":
-            return beyond_accuracy.calibration(shown, batch.history_labels, statistics)
-        return None  # of all slates together: see whole()
+            return beyond_accuracy.calibration(slates, batch.history_labels, statistics)
+        return None  # of all slates together: see overall()
 
     def _predict(self, holdout: Holdout) -> None:
         predicted = self.model.predict(holdout.queries, holdout.targets)
         if predicted is None:
             return
         if np.isnan(predicted).any():
-            raise PoiseError(f"{self.model.name} predicted values that are no numbers: it was fitted badly")
+            raise PoiseError(f"{self.model.name} predicted values that are NaN: it was fitted badly")
         self._predicted.append(predicted)
         self._actual.append(holdout.values)
         self._rated.append(holdout.targets)
 
     def measured(self) -> dict[str, Measured]:
-        found = {name: Measured(np.concatenate(parts)) for name, parts in self._columns.items()}
+        by_name = {name: Measured(np.concatenate(parts)) for name, parts in self._columns.items()}
         wanted = {metric.name for metric in self.metrics}
         if self._predicted:
             lengths = np.concatenate([part.lengths for part in self._rated])
@@ -204,26 +207,26 @@ class _Run:
                 np.concatenate([part.values for part in self._rated]), np.concatenate([[0], np.cumsum(lengths)])
             )
             rated = errors(np.concatenate(self._predicted), np.concatenate(self._actual), targets)
-            found |= {name: measured for name, measured in rated.items() if name in wanted}
-        return found
+            by_name |= {name: measured for name, measured in rated.items() if name in wanted}
+        return by_name
 
     def by_item(self) -> dict[str, Measured]:
-        found = {}
+        by_name = {}
         for name, parts in self._by_item.items():
             values, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
-            found[name] = Measured(values, weights)
-        return found
+            by_name[name] = Measured(values, weights)
+        return by_name
 
-    def whole(self, n_items: int) -> dict[str, Estimate]:
+    def overall(self, n_items: int) -> dict[str, Estimate]:
         slates = np.concatenate(self._slates)
-        found = {}
+        by_name = {}
         for metric in self.metrics:
             if metric.name in beyond_accuracy.OF_ALL_SLATES:
                 for cutoff in self.cutoffs:
                     value, error = beyond_accuracy.OF_ALL_SLATES[metric.name](slates[:, :cutoff], n_items)
                     low, high = beyond_accuracy.normal_interval(value, error)
-                    found[f"{metric.name}@{cutoff}"] = Estimate(value, low, high, len(slates))
-        return found
+                    by_name[f"{metric.name}@{cutoff}"] = Estimate(value, low, high, len(slates))
+        return by_name
 
 
 def _check_model(name: str, model: Recommender, holdout: Holdout) -> None:
@@ -236,7 +239,7 @@ def _check_model(name: str, model: Recommender, holdout: Holdout) -> None:
 
 
 def _measurable(metrics: list[Metric], named: bool, holdout: Holdout, statistics: ItemStatistics) -> list[Metric]:
-    """Leave out what this data cannot tell, or refuse where it was asked for by name."""
+    """Leave out metrics that this data does not allow, or refuse one that was asked for by name."""
     missing = {}
     if statistics.content is None:
         missing["Diversity"] = "the items have neither vectors nor labels"
@@ -250,8 +253,8 @@ def _measurable(metrics: list[Metric], named: bool, holdout: Holdout, statistics
     return [metric for metric in metrics if metric.name not in missing]
 
 
-def _check_predictions(metrics: Sequence[Metric], runs: Mapping[str, _Run]) -> None:
-    """Refuse figures of ratings, asked for by name, where no model predicts any."""
+def _check_predictions(metrics: Sequence[Metric], evaluations: Mapping[str, _ModelEvaluation]) -> None:
+    """Refuse metrics of ratings that were asked for by name if no model predicts values."""
     wanted = [metric.name for metric in metrics if metric.family == "ratings"]
-    if wanted and not any(run._predicted for run in runs.values()):
-        raise UsageError(f"{wanted[0]} cannot be measured: none of {', '.join(runs)} predicts values")
+    if wanted and not any(evaluation._predicted for evaluation in evaluations.values()):
+        raise UsageError(f"{wanted[0]} cannot be measured: none of {', '.join(evaluations)} predicts values")

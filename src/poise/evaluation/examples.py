@@ -1,4 +1,4 @@
-"""Example lists that a person can judge: what somebody did, and what two models would have shown them."""
+"""Example lists to judge by eye: a user's history, and the slates of two models."""
 
 from __future__ import annotations
 
@@ -38,26 +38,29 @@ STYLE = """<style>
 
 
 def choose_requests(report: Report, first: str, second: str, n: int, seed: int) -> Offsets:
-    """Draw requests to look at: one that only ``first`` answered, one that only ``second`` did, the others from all.
+    """Draw example requests: one where only ``first`` was right, one where only ``second`` was, the others from all.
 
     Returns:
         positions int64, at most ``n``, in the order drawn.
     """
     metric = f"NDCG@{report.cutoff}"  # above 0 wherever something was right
     measured = [report.metrics[model].get(metric) for model in (first, second)]
-    right = [np.zeros(report.protocol.requests, dtype=np.bool_) if one is None else one.values > 0 for one in measured]
+    right = [
+        np.zeros(report.protocol.requests, dtype=np.bool_) if metric_values is None else metric_values.values > 0
+        for metric_values in measured
+    ]
     rng = np.random.default_rng(seed)
     chosen: list[int] = []
     for pool in (right[0] & ~right[1], right[1] & ~right[0]):
         if len(chosen) < n and pool.any():
             chosen.append(int(rng.choice(np.flatnonzero(pool))))
-    rest = np.setdiff1d(np.arange(report.protocol.requests), chosen)
-    missing = min(n - len(chosen), len(rest))
-    return np.array([*chosen, *rng.choice(rest, size=missing, replace=False)], dtype=np.int64)
+    remaining = np.setdiff1d(np.arange(report.protocol.requests), chosen)
+    missing = min(n - len(chosen), len(remaining))
+    return np.array([*chosen, *rng.choice(remaining, size=missing, replace=False)], dtype=np.int64)
 
 
 def example_lists(holdout: Holdout, models: Mapping[str, Recommender], requests: Offsets, k: int) -> list[str]:
-    """Return one HTML fragment a request: the history on the left, the slates of the models on the right.
+    """Return one HTML fragment per request: the history on the left, the slates of the models on the right.
 
     All titles are escaped.
     """
@@ -85,24 +88,24 @@ def _history(part: Holdout, row: int, titles: list[str]) -> str:
     start, stop = int(queries.start[row]), int(queries.stop[row])
     first = max(start, stop - _HISTORY)
     lines = [f'<li class="why">{first - start:,} earlier events …</li>'] if first > start else []
-    for at in range(first, stop):
-        value = float(queries.events.value[at])
+    for event in range(first, stop):
+        value = float(queries.events.value[event])
         rated = "" if math.isnan(value) else f" · {value:g}"
-        lines.append(f'<li><span class="title">{escape(titles[queries.events.item[at]])}{rated}</span></li>')
-    shown = f'<ol class="past">{"".join(lines)}</ol>' if lines else "<p>Nothing is known.</p>"
-    return f"<div><h4>History, newest last</h4>{shown}</div>"
+        lines.append(f'<li><span class="title">{escape(titles[queries.events.item[event]])}{rated}</span></li>')
+    past = f'<ol class="past">{"".join(lines)}</ol>' if lines else "<p>Nothing is known.</p>"
+    return f"<div><h4>History, newest last</h4>{past}</div>"
 
 
 def _slate(name: str, slates: Slates, row: int, targets: set[int], titles: list[str]) -> str:
     lines = []
-    for at, item in enumerate(slates.items[row].tolist()):
+    for position, item in enumerate(slates.items[row].tolist()):
         if not item:
             break
-        reasons = slates.reasons[row][at] if slates.reasons is not None else []
+        reasons = slates.reasons[row][position] if slates.reasons is not None else []
         why = "; ".join(reason.text(titles) for reason in reasons)
         hit = ' class="hit"' if item in targets else ""
-        told = f'<span class="why">{escape(why)}</span>' if why else ""
-        lines.append(f'<li{hit}><span class="title">{escape(titles[item])}</span>{told}</li>')
-    found = sum(item in targets for item in slates.items[row].tolist())
-    verdict = f"{found} right" if found else "none right"
+        explanation = f'<span class="why">{escape(why)}</span>' if why else ""
+        lines.append(f'<li{hit}><span class="title">{escape(titles[item])}</span>{explanation}</li>')
+    n_hits = sum(item in targets for item in slates.items[row].tolist())
+    verdict = f"{n_hits} right" if n_hits else "none right"
     return f"<div><h4>{escape(name)}: {verdict}</h4><ol>{''.join(lines)}</ol></div>"

@@ -1,4 +1,4 @@
-"""For whom figures are good: requests grouped by what is known of the person, targets by how known the item is."""
+"""Metrics by group: requests grouped by activity and user columns, targets by the popularity of the item."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MOST_GROUPS = 8
 
 @dataclass(frozen=True)
 class Groups:
-    """One way to part the requests.
+    """One grouping of the requests.
 
     Attributes:
-        name: what they are parted by.
-        labels: what the groups are called, in order.
+        name: of the grouping.
+        labels: the names of the groups, in order.
         of_request: int32 ``[n]``, the position in ``labels``; -1 for requests in none.
     """
 
@@ -34,7 +34,7 @@ class Groups:
 
 
 def user_groups(holdout: Holdout, columns: Sequence[str] | None = None) -> list[Groups]:
-    """Part the requests by how much is known of the person, and by columns of the users.
+    """Group the requests by the number of events in the history, and by columns of the users.
 
     Args:
         holdout: the requests.
@@ -58,7 +58,7 @@ def user_groups(holdout: Holdout, columns: Sequence[str] | None = None) -> list[
 def recall_by_item_group(
     hits: Mask, items: Indices, target_groups: Indices, statistics: ItemStatistics, k: int
 ) -> dict[str, tuple[Doubles, Doubles]]:
-    """Return for each item group the share of a request's targets in it that stand among the first k, and their number.
+    """Return by item group the share of a request's targets that are among the first k, and their number.
 
     Args:
         hits: bool ``[n, at least k]``.
@@ -68,21 +68,21 @@ def recall_by_item_group(
         k: the cut-off.
     """
     group_of_hit = np.where(hits[:, :k], statistics.group[items[:, :k]], -1)
-    found = {}
+    recalls = {}
     with np.errstate(invalid="ignore"):
-        for at, name in enumerate(ITEM_GROUPS):
-            number = target_groups[:, at].astype(np.float64)
-            found[name] = ((group_of_hit == at).sum(axis=1) / number, number)
-    return found
+        for group, name in enumerate(ITEM_GROUPS):
+            number = target_groups[:, group].astype(np.float64)
+            recalls[name] = ((group_of_hit == group).sum(axis=1) / number, number)
+    return recalls
 
 
 def by_group(measured: Measured, groups: Groups) -> list[Measured]:
-    """Return the figure of each group alone."""
-    return [measured.where(groups.of_request == at) for at in range(len(groups.labels))]
+    """Return the metric of each group."""
+    return [measured.where(groups.of_request == group) for group in range(len(groups.labels))]
 
 
 def _parts_well(column: pl.Series, kind: Kind | None) -> bool:
-    """Return whether the groups of a column say something: not so for a postcode, of which nearly all would be rest."""
+    """Return whether a few values of a column cover most users; those of a postcode would not."""
     if kind != "category":
         return kind == "number"
     counts = column.drop_nulls().value_counts(sort=True)["count"]
@@ -103,13 +103,13 @@ def _by_column(name: str, column: pl.Series, unknown: Mask) -> Groups:
         labels, of_request = _thirds(column.cast(pl.Float64).fill_null(0).to_numpy(), unknown)
     else:
         text = column.cast(pl.String).fill_null("")
-        known = (
+        by_count = (
             text.filter(pl.Series(~unknown)).value_counts(sort=True).sort("count", text.name, descending=[True, False])
         )
-        labels = known[text.name].head(_MOST_GROUPS).sort().to_list()
-        place = {label: at for at, label in enumerate(labels)}
-        of_request = np.array([place.get(label, len(labels)) for label in text], dtype=np.int32)
-        if known.height > _MOST_GROUPS:
+        labels = by_count[text.name].head(_MOST_GROUPS).sort().to_list()
+        position = {label: index for index, label in enumerate(labels)}
+        of_request = np.array([position.get(label, len(labels)) for label in text], dtype=np.int32)
+        if by_count.height > _MOST_GROUPS:
             labels.append("all the rest")  # "other" is often a label of its own
     if unknown.any():
         if "unknown" not in labels:
@@ -119,17 +119,17 @@ def _by_column(name: str, column: pl.Series, unknown: Mask) -> Groups:
 
 
 def _thirds(values: Doubles, leave_out: Mask) -> tuple[list[str], Indices]:
-    """Part values into three groups of about the same size, labelled with their smallest and largest value."""
+    """Split values into three groups of similar size, labelled with their smallest and largest value."""
     part = np.full(len(values), -1, dtype=np.int32)
     if leave_out.all():
         return [], part
-    kept = values[~leave_out]
-    borders = np.unique(np.quantile(kept, [1 / 3, 2 / 3], method="lower"))
-    found = np.searchsorted(borders, kept)
-    present, found = np.unique(found, return_inverse=True)
-    part[~leave_out] = found
+    included = values[~leave_out]
+    borders = np.unique(np.quantile(included, [1 / 3, 2 / 3], method="lower"))
+    third = np.searchsorted(borders, included)
+    present, third = np.unique(third, return_inverse=True)
+    part[~leave_out] = third
     labels = []
-    for at in range(len(present)):
-        low, high = kept[found == at].min(), kept[found == at].max()
+    for index in range(len(present)):
+        low, high = included[third == index].min(), included[third == index].max()
         labels.append(f"{low:g}" if low == high else f"{low:g}–{high:g}")
     return labels, part

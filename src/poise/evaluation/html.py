@@ -1,4 +1,4 @@
-"""An evaluation as a page: what came out in words, how sure it is, for whom, and lists to judge by eye."""
+"""An evaluation as an HTML page: the result in words, metrics, groups, and example lists to judge by eye."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def write_report(
     Args:
         report: of :func:`~poise.evaluation.evaluate`.
         path: where to write it.
-        holdout: what was evaluated.
-        models: what was evaluated, as it was given to ``evaluate``: the examples ask them again.
+        holdout: that was evaluated.
+        models: that were evaluated, as given to ``evaluate``: the examples ask them again.
         examples: how many people to show, with their history and the slates of the two best models.
-        seed: of the draw of examples.
+        seed: of the random examples.
 
     Raises:
         UsageError: the holdout or the models are not those of the report.
@@ -49,39 +49,41 @@ def write_report(
         f"all {protocol.items:,} items ranked",
     )
     _result(page, report)
-    _figures(page, report)
+    _accuracy(page, report)
     _beyond(page, report)
     _groups(page, report)
     if examples > 0:
         _examples(page, report, holdout, named, examples=examples, seed=seed)
     _protocol(page, report)
     _meanings(page, report)
-    page.heading("All figures")
+    page.heading("All metrics")
     _table(page, report, report.names, f"Models from the best to the worst by {report.primary}.")
     page.write(path)
 
 
 def headline(report: Report) -> str:
-    """Say in words which model is best, by how much, and whether that is more than chance."""
-    figure = report.primary
+    """Return in words which model is best, by how much, and whether that is significant."""
+    metric = report.primary
     best = report.best()
-    one = report.estimates[best][figure]
-    value = f"{figure} {one.value:.4f} (95 % interval {one.low:.4f} to {one.high:.4f})"
+    estimate = report.estimates[best][metric]
+    value = f"{metric} {estimate.value:.4f} (95 % interval {estimate.low:.4f} to {estimate.high:.4f})"
     if len(report.models) == 1:
         return f"{best} reaches {value}. There is no other model to compare it with."
-    compared = report.significance() if figure in report.metrics[best] else []
-    said = f"{best} has the best figure: {value}."
+    compared = report.significance() if metric in report.metrics[best] else []
+    sentence = f"{best} is the best: {value}."
     if not compared:
-        return said
+        return sentence
     following = compared[0]
     lead = abs(following.difference.value)
-    against = report.estimates[following.other][figure].value
+    against = report.estimates[following.other][metric].value
     share = f", or {100 * lead / against:.0f} %," if against > 0 else ""
-    said += f" That is {lead:.4f}{share} better than {following.other}, the next best."
+    sentence += f" That is {lead:.4f}{share} better than {following.other}, the next best."
     equal = [comparison.other for comparison in compared if not comparison.real]
     if not equal:
-        return said + " The lead over every other model is more than chance."
-    return said + f" No difference is shown to {_and(equal)}: more requests might tell them apart, or nothing would."
+        return sentence + " The lead over every other model is more than chance."
+    return (
+        sentence + f" No difference is shown to {_and(equal)}: more requests might tell them apart, or nothing would."
+    )
 
 
 def _result(page: Page, report: Report) -> None:
@@ -94,14 +96,14 @@ def _result(page: Page, report: Report) -> None:
             ["Compared with", "Difference", "95 % interval", "p", "p, Holm", "In words"],
             [
                 [
-                    one.other,
-                    one.difference.value,
-                    _solid(f"{one.difference.low:.4f} to {one.difference.high:.4f}"),
-                    _p(one.p),
-                    _p(one.p_holm),
-                    "better" if one.real else "no difference shown",
+                    comparison.other,
+                    comparison.difference.value,
+                    _solid(f"{comparison.difference.low:.4f} to {comparison.difference.high:.4f}"),
+                    _p(comparison.p),
+                    _p(comparison.p_holm),
+                    "better" if comparison.real else "no difference shown",
                 ]
-                for one in compared
+                for comparison in compared
             ],
             caption=f"{report.best()} against each of the others by {report.primary}.",
         )
@@ -111,21 +113,21 @@ def _result(page: Page, report: Report) -> None:
         )
 
 
-def _figures(page: Page, report: Report) -> None:
+def _accuracy(page: Page, report: Report) -> None:
     page.heading("Accuracy")
     accuracy = [name for name in report.names if metric_of(name).family != "beyond"]
     main = [name for name in accuracy if "@" not in name or name.endswith(f"@{report.cutoff}")]
-    shown = [name for name in main if name.split("@", maxsplit=1)[0] in _MAIN] or main[:_MOST_COLUMNS]
+    columns = [name for name in main if name.split("@", maxsplit=1)[0] in _MAIN] or main[:_MOST_COLUMNS]
     page.table(
-        ["Model", *shown],
-        [[model, *(_cell(report, model, figure) for figure in shown)] for model in report.ordered()],
+        ["Model", *columns],
+        [[model, *(_cell(report, model, metric) for metric in columns)] for model in report.ordered()],
         caption="The best model first; ± is half the 95 % interval.",
     )
-    told = ", ".join(f"{name} {_cell(report, name, report.primary)}" for name in report.ordered())
+    in_words = ", ".join(f"{name} {_cell(report, name, report.primary)}" for name in report.ordered())
     page.figure(
         plots.models_by(report, report.primary),
         f"{report.primary} with its 95 % interval.",
-        f"{report.primary} of each model: {told}",
+        f"{report.primary} of each model: {in_words}",
     )
     if report.protocol.targets == report.protocol.requests and {"Recall", "HitRate"} <= _bare(report.names):
         page.text("Each request has one target here, so HitRate equals Recall, MAP equals MRR and DCG equals NDCG.")
@@ -143,12 +145,12 @@ def _beyond(page: Page, report: Report) -> None:
     main = [name for name in beyond if name.endswith(f"@{report.cutoff}")]
     _table(page, report, main, f"Models from the best to the worst by {report.primary}; ± is half the 95 % interval.")
     for across, meaning in (("Coverage", "more of the catalogue is shown"), ("Novelty", "rarer items are shown")):
-        figure = f"{across}@{report.cutoff}"
-        if figure in beyond and len(report.models) > 1:
+        metric = f"{across}@{report.cutoff}"
+        if metric in beyond and len(report.models) > 1:
             page.figure(
-                plots.trade_off(report, figure, report.primary),
+                plots.trade_off(report, metric, report.primary),
                 f"Further right, {meaning}; further up, slates are more accurate.",
-                f"{report.primary} of each model against its {figure}.",
+                f"{report.primary} of each model against its {metric}.",
             )
 
 
@@ -164,12 +166,12 @@ def _groups(page: Page, report: Report) -> None:
     if of_users.height:
         by_grouping = of_users.partition_by("grouping", maintain_order=True)
         parts += [(str(part["grouping"][0]), report.primary, part) for part in by_grouping]
-    shown = report.ordered()[:_MOST_IN_PLOT]
-    for name, figure, frame in parts:
-        caption = f"{figure} by {name}"
-        page.figure(plots.by_group(frame, shown, figure), f"{caption}.", f"{caption} of each model; figures below.")
-    for name, figure, frame in parts:
-        _group_table(page, report, frame, name.capitalize(), f"{figure} by {name}.")
+    models = report.ordered()[:_MOST_IN_PLOT]
+    for name, metric, frame in parts:
+        caption = f"{metric} by {name}"
+        page.figure(plots.by_group(frame, models, metric), f"{caption}.", f"{caption} of each model; values below.")
+    for name, metric, frame in parts:
+        _group_table(page, report, frame, name.capitalize(), f"{metric} by {name}.")
 
 
 def _examples(
@@ -185,70 +187,73 @@ def _examples(
         if first != second
         else "People drawn by chance, first one for whom the list was right. A tick marks what was chosen."
     )
-    shown = {name: models[name] for name in dict.fromkeys((first, second))}
-    page.html(STYLE + "\n".join(example_lists(holdout, shown, requests, report.cutoff)))
+    two_models = {name: models[name] for name in dict.fromkeys((first, second))}
+    page.html(STYLE + "\n".join(example_lists(holdout, two_models, requests, report.cutoff)))
 
 
 def _protocol(page: Page, report: Report) -> None:
     page.heading("What was evaluated")
-    one = report.protocol
+    protocol = report.protocol
     rows = [
-        ["Data", one.data],
-        ["Part", one.part],
-        ["Requests", f"{one.requests:,}"],
-        ["Items then chosen (targets)", f"{one.targets:,}"],
+        ["Data", protocol.data],
+        ["Part", protocol.part],
+        ["Requests", f"{protocol.requests:,}"],
+        ["Items then chosen (targets)", f"{protocol.targets:,}"],
         [
             "Targets left out as unreachable",
-            f"{one.unreachable:,}: in the history, which is hidden" if one.hide_seen else f"{one.unreachable:,}",
+            f"{protocol.unreachable:,}: in the history, which is hidden"
+            if protocol.hide_seen
+            else f"{protocol.unreachable:,}",
         ],
         [
             "Items ranked for each request",
-            f"{one.items:,}: the whole catalogue" + (", less what the person had seen" if one.hide_seen else ""),
+            f"{protocol.items:,}: the whole catalogue"
+            + (", less what the person had seen" if protocol.hide_seen else ""),
         ],
-        ["Events learnt from", f"{one.train_events:,}"],
-        ["Diversity measured on", one.content or "nothing: the items have neither vectors nor labels"],
-        ["Calibration measured on", one.labels or "nothing: the items have no labels"],
-        ["Resamples for intervals", f"{one.resamples:,}"],
-        ["Seed", f"{one.seed}"],
+        ["Events learnt from", f"{protocol.train_events:,}"],
+        ["Diversity measured on", protocol.content or "nothing: the items have neither vectors nor labels"],
+        ["Calibration measured on", protocol.labels or "nothing: the items have no labels"],
+        ["Resamples for intervals", f"{protocol.resamples:,}"],
+        ["Seed", f"{protocol.seed}"],
     ]
     rows += [[f"Seconds of {name}", f"{report.seconds[name]:.1f} for all rankings"] for name in report.models]
     page.table(["What", "Value"], rows)
 
 
 def _meanings(page: Page, report: Report) -> None:
-    page.heading("What the figures mean")
+    page.heading("What the metrics mean")
     used = _bare(report.names)
     page.table(
-        ["Figure", "Meaning", "Better"],
+        ["Metric", "Meaning", "Better"],
         [
             [metric.name, metric.meaning, "more" if metric.better == "max" else "less"]
             for metric in METRICS.values()
             if metric.name in used
         ],
         caption="k in NAME@k is the number of places that count. All items that were then chosen are right, all others "
-        "wrong, though people might have liked some of those: figures compare models, they do not measure delight.",
+        "wrong, though people might have liked some of those: metrics compare models, they do not measure delight.",
     )
 
 
-def _table(page: Page, report: Report, figures: list[str], caption: str) -> None:
-    """Add one row a figure and one column a model."""
+def _table(page: Page, report: Report, metrics: list[str], caption: str) -> None:
+    """Add one row per metric and one column per model."""
     models = report.ordered()
-    rows = [[figure, *(_cell(report, model, figure) for model in models)] for figure in figures]
-    page.table(["Figure", *models], rows, caption=caption)
+    rows = [[metric, *(_cell(report, model, metric) for model in models)] for metric in metrics]
+    page.table(["Metric", *models], rows, caption=caption)
 
 
 def _group_table(page: Page, report: Report, frame: pl.DataFrame, first: str, caption: str) -> None:
     rows = []
     for (group,), part in frame.group_by(["group"], maintain_order=True):
         cells = {row["model"]: Estimate(row["value"], row["low"], row["high"], row["n"]) for row in part.to_dicts()}
-        figure = part["metric"][0]
-        texts = [_solid(show(figure, cells.get(name))) for name in report.ordered()]
-        rows.append([group, max(one.n for one in cells.values()), *texts])
+        metric = part["metric"][0]
+        texts = [_solid(show(metric, cells.get(name))) for name in report.ordered()]
+        rows.append([group, max(estimate.n for estimate in cells.values()), *texts])
     page.table([first, "Requests", *report.ordered()], rows, caption=caption)
 
 
-def _cell(report: Report, model: str, figure: str) -> str:
-    return _solid(show(figure, report.estimates[model].get(figure)))
+def _cell(report: Report, model: str, metric: str) -> str:
+    return _solid(show(metric, report.estimates[model].get(metric)))
 
 
 def _solid(text: str) -> str:
@@ -256,8 +261,8 @@ def _solid(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _bare(figures: list[str]) -> set[str]:
-    return {figure.split("@", maxsplit=1)[0] for figure in figures}
+def _bare(metrics: list[str]) -> set[str]:
+    return {metric.split("@", maxsplit=1)[0] for metric in metrics}
 
 
 def _p(p: float) -> str:

@@ -14,28 +14,28 @@ HEAD_SHARE = 0.8
 """The share of the training events that the head, the most popular items, holds."""
 
 ITEM_GROUPS = ("head", "tail", "cold")
-_MOST_LABELS = 1_000  # a column with more is no genre
+_MOST_LABELS = 1_000  # a column with more holds names rather than genres
 
 
 @dataclass(frozen=True)
 class ItemStatistics:
-    """What the training data says about each item, as far as figures beyond accuracy need it.
+    """Item statistics of the training data that metrics beyond accuracy need.
 
     Row 0 of every array is padding.
 
     Attributes:
         counts: int64 ``[n_items + 1]``, the training events of each item.
-        information: float64 ``[n_items + 1]``, ``-log2`` of each item's share of the training events, in bits. An item
-            without events counts as if it had one.
-        by_popularity: int32 ``[n_items]``, the items from the most to the least popular; chance orders equals.
+        information: float64 ``[n_items + 1]``, self-information: ``-log2`` of each item's share of the training events,
+            in bits. An item without events counts as if it had one.
+        by_popularity: int32 ``[n_items]``, the items from the most to the least popular; ties in random order.
         popularity_rank: int64 ``[n_items + 1]``, the place of each item in that order, from 1; 0 for padding.
         group: int32 ``[n_items + 1]``: 0 for the head, the fewest most popular items that hold 80 % of the training
             events; 1 for the tail, the others; 2 for cold items, without an event. -1 for padding.
-        content: ``[n_items + 1, dim]``, what diversity is measured on: vectors of meaning, else labels; None if the
+        content: ``[n_items + 1, dim]``, for the diversity of slates: vectors of an encoder, else labels; None if the
             data has neither.
-        content_name: what ``content`` is.
-        labels: ``[n_items + 1, n_labels]``, 1 for each label (genre, say) of an item; None if there are none.
-        labels_name: the column that the labels stand in.
+        content_name: the name of these vectors or of the label column.
+        labels: ``[n_items + 1, n_labels]``, 1 for each label of an item, such as a genre; None if there are none.
+        labels_name: the column of the labels.
     """
 
     counts: Offsets
@@ -50,10 +50,10 @@ class ItemStatistics:
 
     @classmethod
     def of(cls, train: Dataset, label_column: str | None = None, *, seed: int = 0) -> ItemStatistics:
-        """Gather the facts.
+        """Compute the statistics.
 
         Args:
-            train: the data that models learn from.
+            train: the data that models are fitted on.
             label_column: the column of its items whose labels calibration is measured on; None for the first one with
                 labels, lists of them before single ones.
             seed: of the draw among equally popular items.
@@ -95,7 +95,7 @@ class ItemStatistics:
 
 
 def slate_matrix(items: Indices, weights: Doubles) -> sparse.csr_array:
-    """Return which items stand in each slate, int32 ``[n, k]``, as a sparse ``[n, n_items + 1]`` of their weights."""
+    """Return the slates, int32 ``[n, k]``, as a sparse matrix ``[n, n_items + 1]`` of their items' weights."""
     n, k = items.shape
     pointers = np.arange(0, n * k + 1, k)
     return sparse.csr_array((weights[items].ravel(), items.ravel(), pointers), shape=(n, len(weights)))

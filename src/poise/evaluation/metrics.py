@@ -1,4 +1,4 @@
-"""The figures that evaluation knows, and what each says in plain words."""
+"""All metrics of an evaluation, each with its meaning in plain words."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Family = Literal["accuracy", "ratings", "beyond"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure.
+    """A measure of how good or how varied slates are.
 
     Attributes:
         name: as in tables, without the cut-off.
-        family: whether it asks if slates are right, if predicted values are, or what slates are like.
+        family: ``accuracy`` of slates, errors of predicted ``ratings``, or ``beyond`` accuracy.
         at_k: whether it looks at the first k places; if not it looks at the whole catalogue or at ratings.
         better: whether more of it is better (``max``), or less (``min``).
         meaning: in plain words.
@@ -87,5 +87,5 @@ def choose(metrics: Sequence[str] | None) -> list[Metric]:
 
 
 def metric_of(metric: str) -> Metric:
-    """Return the metric of a figure such as ``NDCG@10``."""
+    """Return the metric of a name such as ``NDCG@10``."""
     return METRICS[metric.split("@", maxsplit=1)[0]]

@@ -1,4 +1,4 @@
-"""The plots of an evaluation, in house style."""
+"""The plots of an evaluation."""
 
 from __future__ import annotations
 
@@ -17,29 +17,33 @@ if TYPE_CHECKING:
 _MARKERS = "osD^vP"
 
 
-def models_by(report: Report, figure: str) -> Figure:
-    """Draw a figure of each model with its interval, the best on top."""
-    names = [name for name in report.ordered(figure) if figure in report.estimates[name]]
-    found = [report.estimates[name][figure] for name in names]
+def models_by(report: Report, metric: str) -> Figure:
+    """Plot a metric of each model with its interval, the best on top."""
+    names = [name for name in report.ordered(metric) if metric in report.estimates[name]]
+    estimates = [report.estimates[name][metric] for name in names]
     return plots.intervals(
-        names, [one.value for one in found], [one.low for one in found], [one.high for one in found], xlabel=figure
+        names,
+        [estimate.value for estimate in estimates],
+        [estimate.low for estimate in estimates],
+        [estimate.high for estimate in estimates],
+        xlabel=metric,
     )
 
 
 def trade_off(report: Report, across: str, up: str) -> Figure:
-    """Draw each model at what it gains in one figure and in another, with both intervals."""
+    """Plot each model by two metrics, with both intervals."""
     figure, axes = plots.blank(xlabel=across, ylabel=up)
     names = [name for name in report.ordered() if across in report.estimates[name] and up in report.estimates[name]]
     middle = np.mean([report.estimates[name][across].value for name in names])
-    for at, name in enumerate(names):
+    for index, name in enumerate(names):
         x, y = report.estimates[name][across], report.estimates[name][up]
         axes.errorbar(
             x.value,
             y.value,
             xerr=[[max(0.0, x.value - x.low)], [max(0.0, x.high - x.value)]],
             yerr=[[max(0.0, y.value - y.low)], [max(0.0, y.high - y.value)]],
-            fmt=_MARKERS[at % len(_MARKERS)],
-            color=SERIES[at % len(SERIES)],
+            fmt=_MARKERS[index % len(_MARKERS)],
+            color=SERIES[index % len(SERIES)],
             markersize=5,
             elinewidth=1,
         )
@@ -47,7 +51,7 @@ def trade_off(report: Report, across: str, up: str) -> Figure:
         axes.annotate(
             name.replace("$", r"\$"),
             (x.value, y.value),
-            xytext=(-7 if left else 7, -11 if at % 2 else 5),  # neighbours in rank are often neighbours here
+            xytext=(-7 if left else 7, -11 if index % 2 else 5),  # neighbours in rank are often neighbours here
             textcoords="offset points",
             ha="right" if left else "left",
             color=INK,
@@ -57,28 +61,28 @@ def trade_off(report: Report, across: str, up: str) -> Figure:
     return figure
 
 
-def by_group(frame: pl.DataFrame, models: list[str], figure_name: str) -> Figure:
-    """Draw a figure of each model in each group: one row a group, one dot a model.
+def by_group(frame: pl.DataFrame, models: list[str], metric: str) -> Figure:
+    """Plot a metric of each model in each group: one row per group, one dot per model.
 
     Args:
         frame: with the columns ``model``, ``group``, ``value``, ``low``, ``high``.
-        models: which, in order.
-        figure_name: what the axis measures.
+        models: their names, in order.
+        metric: the label of the axis.
     """
     groups = frame["group"].unique(maintain_order=True).to_list()
     size = (plots.SIZE[0], 1.0 + len(groups) * max(0.4, 0.14 * len(models)))
-    figure, axes = plots.blank(size, xlabel=figure_name)
+    figure, axes = plots.blank(size, xlabel=metric)
     spread = np.linspace(-0.28, 0.28, len(models)) if len(models) > 1 else np.zeros(1)
-    for at, model in enumerate(models):
+    for index, model in enumerate(models):
         rows = frame.filter(pl.col("model") == model)
-        place = np.array([groups.index(group) for group in rows["group"]]) + spread[at]
+        position = np.array([groups.index(group) for group in rows["group"]]) + spread[index]
         value, low, high = (rows[name].to_numpy() for name in ("value", "low", "high"))
         axes.errorbar(
             value,
-            place,
+            position,
             xerr=np.maximum(0, np.stack([value - low, high - value])),
-            fmt=_MARKERS[at % len(_MARKERS)],
-            color=SERIES[at % len(SERIES)],
+            fmt=_MARKERS[index % len(_MARKERS)],
+            color=SERIES[index % len(SERIES)],
             markersize=4,
             elinewidth=1.3,
             label=model,

@@ -1,4 +1,4 @@
-"""How well slates meet what people then chose. Every function takes hits and gives one figure a request.
+"""Accuracy of slates against the items then chosen, the targets. Every function returns one value per request.
 
 ``hits`` is bool ``[n, at least k]``: whether the item at each rank, best first, is a target; False where a slate is
 shorter. ``n_targets`` is int ``[n]``, the number of targets of each request, at least 1. A target counts as relevant,
@@ -34,7 +34,7 @@ def precision(hits: Mask, n_targets: Offsets, k: int) -> Doubles:
 
 
 def recall(hits: Mask, n_targets: Offsets, k: int) -> Doubles:
-    """Share of all targets that stand among the first k; with more than k targets it cannot reach 1."""
+    """Share of all targets that are among the first k; with more than k targets it cannot reach 1."""
     return np.asarray(hits[:, :k].sum(axis=1) / n_targets)
 
 
@@ -44,12 +44,12 @@ def f1(hits: Mask, n_targets: Offsets, k: int) -> Doubles:
 
 
 def hit_rate(hits: Mask, n_targets: Offsets, k: int) -> Doubles:
-    """1 where at least one target stands among the first k, else 0."""
+    """1 where at least one target is among the first k, else 0."""
     return np.asarray(hits[:, :k].any(axis=1), dtype=np.float64)
 
 
 def reciprocal_rank(hits: Mask, n_targets: Offsets, k: int) -> Doubles:
-    """One divided by the rank of the first target; 0 where none stands among the first k."""
+    """One divided by the rank of the first target; 0 where none is among the first k."""
     first = hits[:, :k].argmax(axis=1)
     return np.asarray(np.where(hits[:, :k].any(axis=1), 1.0 / (first + 1), 0.0))
 
@@ -60,9 +60,9 @@ def average_precision(hits: Mask, n_targets: Offsets, k: int) -> Doubles:
     The sum is divided by ``min(k, targets)``, so that a perfect slate gets 1. trec_eval's ``map_cut`` divides by the
     number of targets; the two agree wherever there are at most k targets.
     """
-    found = hits[:, :k]
-    ranks = np.arange(1, found.shape[1] + 1)
-    return np.asarray((found * found.cumsum(axis=1) / ranks).sum(axis=1) / np.minimum(k, n_targets))
+    first_hits = hits[:, :k]
+    ranks = np.arange(1, first_hits.shape[1] + 1)
+    return np.asarray((first_hits * first_hits.cumsum(axis=1) / ranks).sum(axis=1) / np.minimum(k, n_targets))
 
 
 def dcg(hits: Mask, n_targets: Offsets, k: int) -> Doubles:
@@ -70,8 +70,8 @@ def dcg(hits: Mask, n_targets: Offsets, k: int) -> Doubles:
 
     The source is Järvelin and Kekäläinen, *Cumulated Gain-Based Evaluation of IR Techniques*, 2002.
     """
-    found = hits[:, :k]
-    return np.asarray((found * _discounts(found.shape[1])).sum(axis=1))
+    first_hits = hits[:, :k]
+    return np.asarray((first_hits * _discounts(first_hits.shape[1])).sum(axis=1))
 
 
 def ndcg(hits: Mask, n_targets: Offsets, k: int) -> Doubles:
@@ -118,7 +118,7 @@ AT_K: dict[str, Callable[[Mask, Offsets, int], Doubles]] = {
     "DCG": dcg,
     "NDCG": ndcg,
 }
-"""The figures that look at the first k places, by the name of their mean over requests."""
+"""The metrics of the first k places, by the name of their mean over requests."""
 
 
 def _discounts(k: int) -> Doubles:

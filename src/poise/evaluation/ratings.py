@@ -1,4 +1,4 @@
-"""How close predicted values (ratings, say) come to those that were then given."""
+"""Errors of predicted values, such as ratings."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from poise.types import Doubles, Floats
 
 
 def errors(predicted: Floats, actual: Floats, targets: Ragged) -> dict[str, Measured]:
-    """Return RMSE and MAE, kept request by request.
+    """Return RMSE and MAE, request by request.
 
-    Both are over all targets that have a value, so that a request with more of them weighs more.
+    Both are means over all targets with a value, so that a request with more of them weighs more.
 
     Args:
         predicted: float32 ``[total]``, one value a target.
-        actual: float32 ``[total]``; NaN where a target has no value: it does not take part.
+        actual: float32 ``[total]``; NaN where a target has no value and does not count.
         targets: the targets of each request.
     """
-    known = ~np.isnan(actual)
-    error = np.where(known, predicted.astype(np.float64) - actual, 0.0)
-    count = _sum(known.astype(np.float64), targets)
+    rated = ~np.isnan(actual)
+    error = np.where(rated, predicted.astype(np.float64) - actual, 0.0)
+    count = _sum(rated.astype(np.float64), targets)
     return {
         "RMSE": Measured(_mean(error**2, targets, count), count, root=True),
         "MAE": Measured(_mean(np.abs(error), targets, count), count),

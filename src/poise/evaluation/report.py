@@ -28,13 +28,13 @@ class Protocol:
         data: the name of the data set.
         part: ``valid`` or ``test``.
         requests: how many requests were asked.
-        targets: how many items were then chosen in all.
-        unreachable: how many targets were left out because they are in the history, where seen items are hidden.
+        targets: how many targets they have in all.
+        unreachable: how many targets were left out because they are in the history and seen items are hidden.
         items: the size of the catalogue, all of which is ranked.
-        train_events: how many events models could learn from.
+        train_events: how many events models were fitted on.
         hide_seen: whether items of the history were hidden.
         cutoffs: the numbers of places.
-        content: what diversity was measured on; empty for nothing.
+        content: the vectors or labels that diversity was measured on; empty for none.
         labels: the column that calibration was measured on; empty for none.
         resamples: how many times requests were drawn for an interval.
         seed: of all draws.
@@ -78,21 +78,21 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of models on one holdout, kept request by request so that they can be compared.
+    """The metrics of models on one holdout, request by request, so that models can be compared.
 
     Attributes:
         models: their names, in the order given.
-        metrics: by model, by figure (``NDCG@10``), its value of each request.
-        whole: by model, the figures of all slates together, such as ``Coverage@10``.
+        metrics: by model and metric (``NDCG@10``), the values of the requests.
+        overall: by model and metric, the value for all slates together, such as ``Coverage@10``.
         by_item: by model, recall of the targets of one item group, such as ``Recall@10 tail``.
-        groups: the ways in which requests can be parted.
+        groups: the ways in which requests are grouped.
         protocol: what was evaluated, and how.
         seconds: by model, how long the ranking took.
     """
 
     models: tuple[str, ...]
     metrics: Mapping[str, Mapping[str, Measured]] = field(repr=False)
-    whole: Mapping[str, Mapping[str, Estimate]] = field(repr=False)
+    overall: Mapping[str, Mapping[str, Estimate]] = field(repr=False)
     by_item: Mapping[str, Mapping[str, Measured]] = field(repr=False)
     groups: tuple[Groups, ...] = field(repr=False)
     protocol: Protocol
@@ -100,12 +100,14 @@ class Report:
 
     @cached_property
     def estimates(self) -> dict[str, dict[str, Estimate]]:
-        """By model, by figure, its value with a 95 % interval, in the order of the metrics."""
+        """By model and metric, the value with a 95 % interval, in the order of ``METRICS``."""
         names = [(model, metric) for model in self.models for metric in self.metrics[model]]
-        found = self._estimate([self.metrics[model][metric] for model, metric in names])
-        by_name = dict(zip(names, found, strict=True))
-        by_name |= {(model, metric): one for model in self.models for metric, one in self.whole[model].items()}
-        rank = {name: at for at, name in enumerate(METRICS)}
+        intervals = self._estimate([self.metrics[model][metric] for model, metric in names])
+        by_name = dict(zip(names, intervals, strict=True))
+        by_name |= {
+            (model, metric): estimate for model in self.models for metric, estimate in self.overall[model].items()
+        }
+        rank = {name: index for index, name in enumerate(METRICS)}
         ordered = sorted(by_name, key=lambda name: (rank[name[1].split("@")[0]], int(f"{name[1]}@0".split("@")[1])))
         return {
             model: {metric: by_name[name, metric] for name, metric in ordered if name == model} for model in self.models
@@ -113,20 +115,20 @@ class Report:
 
     @cached_property
     def names(self) -> list[str]:
-        """The figures that at least one model has, such as ``NDCG@10``, in the order of the metrics."""
+        """The names of metrics that at least one model has, such as ``NDCG@10``, in the order of ``METRICS``."""
         longest = max(self.models, key=lambda model: len(self.estimates[model]))
-        rest = {metric for model in self.models for metric in self.estimates[model]}
-        return [*self.estimates[longest], *sorted(rest - set(self.estimates[longest]))]
+        others = {metric for model in self.models for metric in self.estimates[model]}
+        return [*self.estimates[longest], *sorted(others - set(self.estimates[longest]))]
 
     @property
     def cutoff(self) -> int:
-        """The cut-off to speak of where one must do: 10 if it was measured, else the middle one."""
+        """The main cut-off: 10 if it was measured, else the middle one."""
         cutoffs = self.protocol.cutoffs
         return 10 if 10 in cutoffs else cutoffs[len(cutoffs) // 2]
 
     @property
     def primary(self) -> str:
-        """The figure that models are ordered by: NDCG at :attr:`cutoff` if it was measured, else the first."""
+        """The metric that models are ordered by: NDCG at :attr:`cutoff` if it was measured, else the first."""
         wanted = f"NDCG@{self.cutoff}"
         return wanted if wanted in self.names else self.names[0]
 
@@ -148,28 +150,28 @@ class Report:
         """Compare the best model with each of the others, request by request.
 
         Args:
-            metric: by which figure; None for the :attr:`primary` one.
+            metric: to compare by; None for the :attr:`primary` one.
 
         Raises:
-            UsageError: the figure was not measured, or is one of all requests together, such as coverage.
+            UsageError: the metric was not measured, or is one of all slates together, such as coverage.
         """
         metric = self._checked(metric)
         measured = {name: self.metrics[name][metric] for name in self.ordered(metric) if metric in self.metrics[name]}
         if not measured:
-            raise UsageError(f"{metric} is a figure of all requests together: models cannot be compared by it pairwise")
+            raise UsageError(f"{metric} is a metric of all slates together: models cannot be compared by it pairwise")
         best = next(iter(measured))
         return compare(metric, best, measured, resamples=self.protocol.resamples, seed=self.protocol.seed)
 
     def frame(self) -> pl.DataFrame:
-        """Return one row a model and figure: ``model``, ``metric``, ``value``, ``low``, ``high``, ``n`` (requests)."""
+        """Return one row a model and metric: ``model``, ``metric``, ``value``, ``low``, ``high``, ``n`` (requests)."""
         return _frame(
-            {"model": model, "metric": metric, **asdict(one)}
+            {"model": model, "metric": metric, **asdict(estimate)}
             for model in self.models
-            for metric, one in self.estimates[model].items()
+            for metric, estimate in self.estimates[model].items()
         )
 
     def table(self, metrics: Sequence[str] | None = None) -> pl.DataFrame:
-        """Return one row a model, the best first, and one column a figure, as text: the value and its 95 % interval."""
+        """Return one row a model, the best first, and one column a metric, as text: the value and its 95 % interval."""
         chosen = self.names if metrics is None else [self._checked(metric) for metric in metrics]
         rows = []
         for model in self.ordered():
@@ -190,8 +192,8 @@ class Report:
                 names += [(model, groups.name, label) for label in groups.labels]
                 parts += by_group(self.metrics[model][metric], groups)
         return _frame(
-            {"model": model, "grouping": grouping, "group": group, "metric": metric, **asdict(one)}
-            for (model, grouping, group), one in zip(names, self._estimate(parts), strict=True)
+            {"model": model, "grouping": grouping, "group": group, "metric": metric, **asdict(estimate)}
+            for (model, grouping, group), estimate in zip(names, self._estimate(parts), strict=True)
         )
 
     def by_item_group(self, k: int | None = None) -> pl.DataFrame:
@@ -204,15 +206,15 @@ class Report:
         if k not in self.protocol.cutoffs:
             raise UsageError(f"k is {k}; measured were {', '.join(map(str, self.protocol.cutoffs))}")
         names = [(model, group) for model in self.models for group in ITEM_GROUPS]
-        found = self._estimate([self.by_item[model][f"Recall@{k} {group}"] for model, group in names])
+        recalls = self._estimate([self.by_item[model][f"Recall@{k} {group}"] for model, group in names])
         return _frame(
-            {"model": model, "group": group, "metric": f"Recall@{k}", **asdict(one)}
-            for (model, group), one in zip(names, found, strict=True)
-            if one.n
+            {"model": model, "group": group, "metric": f"Recall@{k}", **asdict(estimate)}
+            for (model, group), estimate in zip(names, recalls, strict=True)
+            if estimate.n
         )
 
     def text(self, metrics: Sequence[str] | None = None) -> str:
-        """Return an aligned table for a terminal, and below it which differences are real.
+        """Return an aligned table for a terminal, and below it the significant differences.
 
         Args:
             metrics: the columns; None for the usual ones at :attr:`cutoff`.
@@ -230,30 +232,32 @@ class Report:
 
     @property
     def usual(self) -> list[str]:
-        """The figures that a terminal has room for, at :attr:`cutoff`."""
-        found = [name for name in self.names if name.split("@")[0] in _IN_TEXT and self._at_cutoff(name)]
-        return found or self.names[:6]
+        """The main metrics at :attr:`cutoff`, for a terminal."""
+        names = [name for name in self.names if name.split("@")[0] in _IN_TEXT and self._at_cutoff(name)]
+        return names or self.names[:6]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all figures, groups and comparisons as what JSON can hold; None for what could not be measured."""
+        """Return all metrics, groups and comparisons as JSON objects; None where nothing could be measured."""
         has_primary = any(self.primary in metrics for metrics in self.metrics.values())
-        found = {
+        content = {
             "protocol": asdict(self.protocol),
             "metrics": {
-                model: {metric: asdict(one) for metric, one in of_model.items()}
+                model: {metric: asdict(estimate) for metric, estimate in of_model.items()}
                 for model, of_model in self.estimates.items()
             },
             "by_user_group": self.by_user_group().to_dicts(),
             "by_item_group": self.by_item_group().to_dicts(),
-            "significance": [{**asdict(one), "verdict": one.verdict} for one in self.significance()]
+            "significance": [
+                {**asdict(comparison), "verdict": comparison.verdict} for comparison in self.significance()
+            ]
             if has_primary
             else [],
             "seconds": dict(self.seconds),
         }
-        return _without_nan(found)  # type: ignore[no-any-return]
+        return _without_nan(content)  # type: ignore[no-any-return]
 
     def save(self, path: Path | str) -> None:
-        """Write :meth:`to_dict` as JSON, whole or not at all."""
+        """Write :meth:`to_dict` as JSON, atomically."""
         write_json(path, self.to_dict())
 
     def _estimate(self, measured: list[Measured]) -> list[Estimate]:
@@ -279,12 +283,12 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
 
 
-def show(metric: str, one: Estimate | None) -> str:
-    """Return a figure as text: its value, and half the width of its 95 % interval."""
-    if one is None or math.isnan(one.value):
+def show(metric: str, estimate: Estimate | None) -> str:
+    """Return the value of a metric as text, with half the width of its 95 % interval."""
+    if estimate is None or math.isnan(estimate.value):
         return "–"
     decimals = {"Popularity": 1, "Novelty": 2}.get(metric.split("@", maxsplit=1)[0], 4)
-    return f"{one.value:.{decimals}f} ± {(one.high - one.low) / 2:.{decimals}f}"
+    return f"{estimate.value:.{decimals}f} ± {(estimate.high - estimate.low) / 2:.{decimals}f}"
 
 
 def _frame(rows: Any) -> pl.DataFrame:
@@ -293,7 +297,7 @@ def _frame(rows: Any) -> pl.DataFrame:
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
+        return {key: _without_nan(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(one) for one in value]
+        return [_without_nan(part) for part in value]
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""How sure a figure is, and whether one model is better than another or only looked better on these requests."""
+"""Intervals of metrics, and tests of whether one model is better than another."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _AT_ONCE = 8_000_000  # numbers that a block of weights or of columns may hold: 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and the interval that holds its true value with 95 % confidence.
+    """The value of a metric with its 95 % confidence interval.
 
     Attributes:
-        value: the figure; NaN where nothing could be measured.
+        value: NaN where nothing could be measured.
         low: the lower end.
         high: the upper end.
-        n: how many requests it rests on.
+        n: the number of requests.
     """
 
     value: float
@@ -35,12 +35,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure of one model, kept request by request: its value is the (weighted) mean of the requests' values.
+    """A metric of one model, request by request: its value is the (weighted) mean of the requests' values.
 
     Attributes:
         values: float64 ``[n]``; NaN for requests that have none.
-        weights: float64 ``[n]``, how much each request counts; None for all alike.
-        root: whether the figure is the square root of the mean.
+        weights: float64 ``[n]``, of the requests; None for equal weights.
+        root: whether the metric is the square root of the mean, as RMSE is.
     """
 
     values: Doubles
@@ -49,9 +49,9 @@ class Measured:
 
     @property
     def defined(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Which requests take part, bool ``[n]``."""
-        known = ~np.isnan(self.values)
-        return known if self.weights is None else known & (self.weights > 0)
+        """Which requests count, bool ``[n]``."""
+        has_value = ~np.isnan(self.values)
+        return has_value if self.weights is None else has_value & (self.weights > 0)
 
     @property
     def parts(self) -> tuple[Doubles, Doubles]:
@@ -61,25 +61,25 @@ class Measured:
 
     @property
     def value(self) -> float:
-        """The figure; NaN if no request has a value."""
+        """The mean; NaN if no request has a value."""
         numerator, weights = self.parts
         total = weights.sum()
         mean = numerator.sum() / total if total else np.nan
         return float(np.sqrt(mean) if self.root else mean)
 
     def where(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Measured:
-        """Return the figure of the chosen requests alone; ``chosen`` is bool ``[n]``."""
+        """Return the metric on some of the requests; ``chosen`` is bool ``[n]``."""
         return Measured(np.where(chosen, self.values, np.nan), self.weights, self.root)
 
 
 def bootstrap(measured: Sequence[Measured], *, resamples: int = RESAMPLES, seed: int = 0) -> Doubles:
-    """Return each figure on requests drawn with replacement, float64 ``[resamples, len(measured)]``.
+    """Return each metric on requests drawn with replacement, float64 ``[resamples, len(measured)]``.
 
-    All figures see the same draws, so that their differences can be taken row by row. The source is Efron and
+    All metrics share the draws, so that their differences can be taken row by row. The source is Efron and
     Tibshirani, *An Introduction to the Bootstrap*, 1993.
 
     Args:
-        measured: figures of the same ``n`` requests.
+        measured: metrics of the same ``n`` requests.
         resamples: how many times the requests are drawn.
         seed: of the draws.
     """
@@ -89,18 +89,20 @@ def bootstrap(measured: Sequence[Measured], *, resamples: int = RESAMPLES, seed:
     rows_at_once = max(1, min(resamples, _AT_ONCE // (4 * n)))
     for first in range(0, len(measured), columns_at_once):
         part = measured[first : first + columns_at_once]
-        numerators, weights = (np.stack(terms, axis=1) for terms in zip(*(one.parts for one in part), strict=True))
+        numerators, weights = (
+            np.stack(terms, axis=1) for terms in zip(*(metric.parts for metric in part), strict=True)
+        )
         whole = np.flatnonzero((weights == 1).all(axis=0))  # their denominator is always n
-        some = np.flatnonzero((weights != 1).any(axis=0))
-        columns = np.concatenate([numerators, weights[:, some]], axis=1)
-        root = np.array([one.root for one in part])
+        others = np.flatnonzero((weights != 1).any(axis=0))
+        columns = np.concatenate([numerators, weights[:, others]], axis=1)
+        root = np.array([metric.root for metric in part])
         rng = np.random.default_rng(seed)
         for top in range(0, resamples, rows_at_once):
             height = min(rows_at_once, resamples - top)
             sums = _draws(rng, height, n) @ columns  # [height, n_measured + n_some]
             totals = np.empty((height, len(part)))
             totals[:, whole] = n
-            totals[:, some] = sums[:, len(part) :]
+            totals[:, others] = sums[:, len(part) :]
             with np.errstate(invalid="ignore", divide="ignore"):
                 mean = sums[:, : len(part)] / totals
             drawn[top : top + height, first : first + len(part)] = np.where(root, np.sqrt(np.abs(mean)), mean)
@@ -108,12 +110,13 @@ def bootstrap(measured: Sequence[Measured], *, resamples: int = RESAMPLES, seed:
 
 
 def estimates(measured: Sequence[Measured], *, resamples: int = RESAMPLES, seed: int = 0) -> list[Estimate]:
-    """Return each figure with the percentile interval of its :func:`bootstrap`."""
+    """Return each metric with the percentile interval of its :func:`bootstrap`."""
     if not measured:
         return []
     low, high = _percentiles(bootstrap(measured, resamples=resamples, seed=seed))
     return [
-        Estimate(one.value, float(low[at]), float(high[at]), int(one.defined.sum())) for at, one in enumerate(measured)
+        Estimate(metric.value, float(low[column]), float(high[column]), int(metric.defined.sum()))
+        for column, metric in enumerate(measured)
     ]
 
 
@@ -122,10 +125,10 @@ class Comparison:
     """The best model against another one, on the same requests.
 
     Attributes:
-        metric: the figure they are compared by.
-        best: the name of the model with the best figure.
+        metric: that they are compared by.
+        best: the name of the model with the best metric.
         other: the name of the other one.
-        difference: the best one's figure minus the other's, with its bootstrap interval.
+        difference: the metric of the best model minus that of the other, with its bootstrap interval.
         p: the probability of a difference at least as large if the two were equally good.
         p_holm: the same, corrected for the number of models compared.
     """
@@ -139,7 +142,7 @@ class Comparison:
 
     @property
     def real(self) -> bool:
-        """Whether the difference is more than chance at the level of 5 %, after the correction."""
+        """Whether the difference is significant at the level of 5 %, after the correction."""
         return self.p_holm <= ALPHA
 
     @property
@@ -167,9 +170,9 @@ def compare(
     The p value is that of :func:`randomisation_test`; :func:`holm` corrects for their number.
 
     Args:
-        metric: the figure, for the result.
+        metric: its name, for the result.
         best: the name of one of ``measured``.
-        measured: by name of the model, its figure on the same requests.
+        measured: by name of the model, the metric on the same requests.
         resamples: how many times the requests are drawn for the interval of a difference.
         seed: of all draws.
     """
@@ -181,7 +184,10 @@ def compare(
     second = [measured[name].where(both[name]) for name in others]
     drawn = bootstrap([*first, *second], resamples=resamples, seed=seed)
     low, high = _percentiles(drawn[:, : len(others)] - drawn[:, len(others) :])
-    terms = np.stack([one.parts[0] - two.parts[0] for one, two in zip(first, second, strict=True)], axis=1)
+    terms = np.stack(
+        [best_values.parts[0] - other_values.parts[0] for best_values, other_values in zip(first, second, strict=True)],
+        axis=1,
+    )
     p = randomisation_test(terms, seed=seed)
     corrected = holm(p)
     return [
@@ -189,24 +195,29 @@ def compare(
             metric,
             best,
             name,
-            Estimate(first[at].value - second[at].value, float(low[at]), float(high[at]), int(both[name].sum())),
-            float(p[at]),
-            float(corrected[at]),
+            Estimate(
+                first[column].value - second[column].value,
+                float(low[column]),
+                float(high[column]),
+                int(both[name].sum()),
+            ),
+            float(p[column]),
+            float(corrected[column]),
         )
-        for at, name in enumerate(others)
+        for column, name in enumerate(others)
     ]
 
 
 def summary(comparisons: Sequence[Comparison]) -> list[str]:
-    """Return the verdicts on the best model in two lines: than which it is better, and of which that was not shown."""
-    found = []
-    better = [f"{one.other} (p {_p_text(one.p_holm)})" for one in comparisons if one.real]
+    """Return two lines on the best model: the models that it is better than, and those not significantly worse."""
+    lines = []
+    better = [f"{comparison.other} (p {_p_text(comparison.p_holm)})" for comparison in comparisons if comparison.real]
     if better:
-        found.append(f"{comparisons[0].best} is better than {', '.join(better)} by {comparisons[0].metric}")
-    same = [f"{one.other} (p {_p_text(one.p_holm)})" for one in comparisons if not one.real]
+        lines.append(f"{comparisons[0].best} is better than {', '.join(better)} by {comparisons[0].metric}")
+    same = [f"{comparison.other} (p {_p_text(comparison.p_holm)})" for comparison in comparisons if not comparison.real]
     if same:
-        found.append(f"no difference shown between {comparisons[0].best} and {', '.join(same)}")
-    return found
+        lines.append(f"no difference shown between {comparisons[0].best} and {', '.join(same)}")
+    return lines
 
 
 def randomisation_test(differences: Doubles, *, flips: int = _FLIPS, seed: int = 0) -> Doubles:
@@ -218,7 +229,7 @@ def randomisation_test(differences: Doubles, *, flips: int = _FLIPS, seed: int =
     Evaluation*, 2007.
 
     Args:
-        differences: float64 ``[n, n_columns]``, one model's figure minus another's, request by request.
+        differences: float64 ``[n, n_columns]``, one model's metric minus another's, request by request.
         flips: how many random flips; the smallest possible p is ``1 / (flips + 1)``.
         seed: of the flips.
     """
@@ -240,7 +251,7 @@ def randomisation_test(differences: Doubles, *, flips: int = _FLIPS, seed: int =
 
 
 def holm(p: Doubles) -> Doubles:
-    """Correct p values for their number, so that one false alarm among all of them stays as rare as promised.
+    """Correct p values for their number, so that the probability of any false alarm stays at the level.
 
     The source is Holm, *A Simple Sequentially Rejective Multiple Test Procedure*, 1979.
     """
@@ -260,8 +271,8 @@ def _draws(rng: np.random.Generator, height: int, n: int) -> Floats | Doubles:
 def _percentiles(drawn: Doubles) -> tuple[Doubles, Doubles]:
     """Return the ends of the percentile interval of each column."""
     outside = 50 * (1 - LEVEL)
-    known = np.where(np.isnan(drawn).all(axis=0), 0.0, drawn)  # a column without any value stays NaN below
-    low, high = np.nanpercentile(known, [outside, 100 - outside], axis=0)
+    drawn_or_zero = np.where(np.isnan(drawn).all(axis=0), 0.0, drawn)  # a column without any value stays NaN below
+    low, high = np.nanpercentile(drawn_or_zero, [outside, 100 - outside], axis=0)
     nothing = np.isnan(drawn).all(axis=0)
     return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
 

@@ -60,14 +60,14 @@ class InnerProduct(Recommender):
         vectors = table.cpu().numpy()
         self._moments = ProductMoments(vectors)
         self._longest = float(np.linalg.norm(vectors, axis=1).max())
-        self.neighbours: HNSWIndex | None = None
+        self.neighbour_index: HNSWIndex | None = None
         self._products = Products(table, before)
 
-    def _set_neighbours(self, neighbours: HNSWIndex | None) -> None:
-        self.neighbours = neighbours
-        if neighbours is not None:
+    def _set_neighbour_index(self, index: HNSWIndex | None) -> None:
+        self.neighbour_index = index
+        if index is not None:
             covered = np.zeros(len(self.counts), dtype=np.bool_)
-            covered[neighbours.items] = True
+            covered[index.items] = True
             covered[self.unscored] = True
             covered[0] = True
             self.uncovered = np.flatnonzero(~covered).astype(np.int32)
@@ -79,7 +79,7 @@ class InnerProduct(Recommender):
 
     def _build_index(self) -> None:
         items = np.delete(np.arange(len(self.counts), dtype=np.int32), np.append(0, self.unscored))
-        self._set_neighbours(HNSWIndex.build(self.table.cpu().numpy()[items], items))
+        self._set_neighbour_index(HNSWIndex.build(self.table.cpu().numpy()[items], items))
 
     def _old_indices(self, data: Dataset) -> Offsets:
         """Return the index that each item of another catalogue has in this one, int64 ``[n_items + 1]``; 0 for none."""
@@ -96,7 +96,7 @@ class InnerProduct(Recommender):
         """
         import torch
 
-        counts, neighbours = self.counts, self.neighbours
+        counts, index = self.counts, self.neighbour_index
         before = None
         if len(old) == len(counts) + len(new_vectors) and (old[: len(counts)] == np.arange(len(counts))).all():
             table, before = torch.cat([self.table, new_vectors]), self._products
@@ -104,11 +104,11 @@ class InnerProduct(Recommender):
             table = self.table[torch.from_numpy(old).to(self.table.device)]
             table[torch.from_numpy(new_items(old)).to(table.device)] = new_vectors
         self._set_vectors(table, np.where(old > 0, counts[old], 0), before)
-        if neighbours is not None:
+        if index is not None:
             moved = np.zeros(len(counts), dtype=np.int32)
             moved[old] = np.arange(len(old))
             moved[0] = 0
-            self._set_neighbours(neighbours.moved(moved[neighbours.items]))
+            self._set_neighbour_index(index.moved(moved[index.items]))
 
     def _encoded(self, queries: Queries) -> Tensor:
         """Return :meth:`encode_queries`, which a retriever and a ranker of the same requests share."""
@@ -189,12 +189,12 @@ class InnerProduct(Recommender):
 
     def index_items(self) -> None:
         """See :meth:`Recommender.index_items`: an index of neighbours, from :data:`RETRIEVED_FROM` items on."""
-        if self.neighbours is None and len(self.item_ids) >= RETRIEVED_FROM:
+        if self.neighbour_index is None and len(self.item_ids) >= RETRIEVED_FROM:
             self._build_index()
 
     def retrieve(self, queries: Queries, k: int) -> Slates:
         """See :meth:`Recommender.retrieve`: of a large catalogue, what the index brings, scored exactly."""
-        if self.neighbours is None or queries.candidates is not None:
+        if self.neighbour_index is None or queries.candidates is not None:
             return super().retrieve(queries, k)
         items = np.zeros((len(queries), k), dtype=np.int32)
         values = np.full((len(queries), k), -np.inf, dtype=np.float32)
@@ -206,7 +206,7 @@ class InnerProduct(Recommender):
             encoded = self._encoded(some).cpu().numpy()
             seen = some.seen()
             for place, row in enumerate(asked.tolist()):
-                near = self.neighbours.search(encoded[place], int(depth[row]))
+                near = self.neighbour_index.search(encoded[place], int(depth[row]))
                 near = np.setdiff1d(np.concatenate([near, self.uncovered]), seen[place])
                 if some.allowed is not None:
                     near = near[some.allowed[place][near]]
@@ -237,16 +237,16 @@ class InnerProduct(Recommender):
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {"table": self.table.cpu().numpy(), "counts": self.counts}
-        if self.neighbours is None:
+        if self.neighbour_index is None:
             return arrays
-        return {**arrays, "neighbours": self.neighbours.to_array(), "neighbours.items": self.neighbours.items}
+        return {**arrays, "neighbours": self.neighbour_index.to_array(), "index.items": self.neighbour_index.items}
 
     def _restore_vectors(self, arrays: dict[str, npt.NDArray[Any]], device: torch.device) -> None:
         import torch
 
         self._set_vectors(torch.from_numpy(arrays["table"]).to(device), arrays["counts"])
         if "neighbours" in arrays:
-            self._set_neighbours(HNSWIndex.from_array(arrays["neighbours"], arrays["neighbours.items"]))
+            self._set_neighbour_index(HNSWIndex.from_array(arrays["neighbours"], arrays["index.items"]))
 
 
 def new_items(old: Offsets) -> Offsets:

@@ -1,4 +1,4 @@
-"""Which encoder reads the catalogue: the one that the project names, or the same one tuned on its catalogue and log."""
+"""Choosing the encoder: the one that the project names, or the same one tuned on its catalogue and log."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ METRIC = "NDCG@10"
 
 @dataclass(frozen=True)
 class EncoderChoice:
-    """The encoder that was tuned and the one that it comes from, compared on validation.
+    """The tuned encoder and the frozen one that it comes from, compared on validation.
 
     Attributes:
-        tuned: the tuned one if it is better; None to go on with the frozen one.
+        tuned: the tuned one if it is better; None to use the frozen one.
         metrics: NDCG@10 on validation, by ``tuned`` and ``frozen``.
         p: the probability of a difference at least as large if the two were equally good.
     """
@@ -35,15 +35,15 @@ class EncoderChoice:
 
     @property
     def verdict(self) -> str:
-        """Which one is used, and why, in a line."""
-        shown = f"{METRIC} {self.metrics['tuned']:.4f} against {self.metrics['frozen']:.4f} (p {self.p:.4f})"
+        """Which one is used, and why, in one line."""
+        comparison = f"{METRIC} {self.metrics['tuned']:.4f} against {self.metrics['frozen']:.4f} (p {self.p:.4f})"
         if self.tuned is not None:
-            return f"the tuned encoder is better on validation: {shown}; it is used"
-        return f"the tuned encoder is not shown to be better on validation: {shown}; the frozen one is used"
+            return f"the tuned encoder is better on validation: {comparison}; it is used"
+        return f"the tuned encoder is not shown to be better on validation: {comparison}; the frozen one is used"
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What ``run.json`` says of it."""
+        """The content of ``run.json`` about the encoder."""
         metrics = {name: round(value, 6) for name, value in self.metrics.items()}
         return {"tuned": self.tuned is not None, "on_validation": {METRIC: metrics, "p": self.p}}
 
@@ -51,11 +51,11 @@ class EncoderChoice:
 def choose_encoder(project: Project, split: Split) -> EncoderChoice | None:
     """Tune the project's encoder on the training part of a split, and choose between the two on the validation part.
 
-    The tuned one is used only if :class:`~poise.models.Content` has a better NDCG@10 with it, by a paired test. It is
-    kept in the project, so that the same is not tuned twice.
+    The tuned one is used only if :class:`~poise.models.Content` has a significantly better NDCG@10 with it. It is kept
+    in the project and not tuned again.
 
     Returns:
-        None if the project wants no tuning, or there is nothing to tune on.
+        None if the project does not want tuning, or there are no vectors.
 
     Raises:
         UsageError: the encoder cannot be tuned.

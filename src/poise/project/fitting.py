@@ -1,4 +1,4 @@
-"""Making a run, and comparing models: what ``poise fit`` and ``poise evaluate`` do."""
+"""Fitting runs and comparing models: what ``poise fit`` and ``poise evaluate`` do."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models, fitted on the training part of a split, and how good they were on its test part.
+    """Models, fitted on the training part of a split and evaluated on its test part.
 
     Attributes:
-        split: how the events were parted.
+        split: of the events.
         models: the fitted models, by name, the project's pipeline last.
-        report: their figures.
-        encoder: which encoder gave the vectors, if the project tunes its own; None otherwise.
+        report: their metrics.
+        encoder: that gave the vectors, if the project tunes its own; None otherwise.
     """
 
     split: Split
@@ -51,17 +51,17 @@ class Comparison:
 
     @property
     def pipeline(self) -> tuple[str, Pipeline]:
-        """The project's pipeline, and what it is called in the report."""
+        """The project's pipeline, with its name in the report."""
         name, pipeline = list(self.models.items())[-1]
         assert isinstance(pipeline, Pipeline)
         return name, pipeline
 
 
 def fit(project: Project) -> Run:
-    """Fit the project's pipeline, measure it, and keep it as a run.
+    """Fit the project's pipeline, evaluate it, and save it as a run.
 
-    The pipeline learns from the training part, chooses on the validation part and is measured on the test part, beside
-    what is merely popular. Then it learns from all events, unless ``[fit] refit = false``.
+    The pipeline is fitted on the training part, selects options on the validation part and is evaluated on the test
+    part, beside the most popular items. Then it is fitted on all events, unless ``[fit] refit = false``.
 
     Raises:
         PoiseError: the data does not allow it; nothing is written then.
@@ -76,14 +76,14 @@ def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str]
     """Fit models and the project's pipeline on the training part of a split, and evaluate them on its test part.
 
     Args:
-        project: whose pipeline and options.
+        project: that has the pipeline and the options.
         data: with vectors.
-        protocol: how to part the events.
+        protocol: how to split the events.
         names: the models; None for those of ``[evaluation] compare``.
 
     Raises:
         UsageError: there is no such model.
-        DataError: the data cannot be parted in that way.
+        DataError: the data cannot be split in that way.
     """
     from poise.evaluation import evaluate
 
@@ -106,7 +106,7 @@ def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str]
 
 
 def cutoffs_for(project: Project, data: Dataset) -> list[int]:
-    """Return the numbers of places that figures look at: those of the project, as far as the catalogue goes.
+    """Return the cut-offs of metrics: those of the project, up to the size of the catalogue.
 
     Raises:
         UsageError: ``poise.toml`` names one that is above the number of items.
@@ -139,11 +139,11 @@ def makers(
     names: Sequence[str] | None = None,
     fitted: Mapping[str, Recommender] | None = None,
 ) -> dict[str, Callable[[], Recommender]]:
-    """Return what makes unfitted models, by name, the project's pipeline last; those that cannot learn are left out.
+    """Return factories of unfitted models by name, the project's pipeline last, without models that cannot be fitted.
 
     Args:
-        project: whose options and pipeline.
-        data: what they are to learn from.
+        project: that has the options and the pipeline.
+        data: that they will be fitted on.
         names: the models; None for those of ``[evaluation] compare``.
         fitted: models by name that the pipeline takes as they are when it is made.
 
@@ -163,30 +163,30 @@ def makers(
             project.say(f"leaving out {name}: {unsupported_reason}")
             unable.add(name)
     without = frozenset(unable)
-    found: dict[str, Callable[[], Recommender]] = {
+    factories: dict[str, Callable[[], Recommender]] = {
         name: partial(config.model, name) for name in chosen if name not in without
     }
-    return found | {"pipeline": partial(config.make_pipeline, without, fitted)}
+    return factories | {"pipeline": partial(config.make_pipeline, without, fitted)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A fitted pipeline and how it was measured: what a run is made of.
+    """A fitted pipeline and its evaluation: the content of a run.
 
     Attributes:
         pipeline: the pipeline.
-        called: its name in the report.
-        report: its figures, beside those of others.
-        holdout: what they were measured on.
-        models: what was measured, by name.
-        config: the ``poise.toml`` that it was made by.
+        name: its name in the report.
+        report: its metrics, beside those of others.
+        holdout: that they were evaluated on.
+        models: that were evaluated, by name.
+        config: the ``poise.toml`` that it was fitted with.
         encoder: the folder of the encoder that was tuned for it; None for none.
-        until: the time of the newest event that it will have learnt from, in milliseconds since 1970.
-        metadata: what else ``run.json`` is to say.
+        until: the time of the newest event that it is trained on, in milliseconds since 1970.
+        metadata: further content of ``run.json``.
     """
 
     pipeline: Pipeline
-    called: str
+    name: str
     report: Report
     holdout: Holdout
     models: Mapping[str, Recommender]
@@ -197,18 +197,18 @@ class Result:
 
 
 def keep(project: Project, data: Dataset, comparison: Comparison, *, started: float) -> Run:
-    """Keep the fitted pipeline of a comparison as a run, after it has learnt from all events if the project wants that.
+    """Save the fitted pipeline of a comparison as a run, after fitting it on all events if the project wants that.
 
     Args:
-        project: where to keep it.
-        data: all that there is to learn from.
-        comparison: the fitted models and their figures.
+        project: where to save it.
+        data: all events.
+        comparison: the fitted models and their metrics.
         started: when the work on the run began, by :func:`time.perf_counter`.
 
     Raises:
         PoiseError: the disk is full or the pipeline cannot be saved; nothing is written then.
     """
-    called, pipeline = comparison.pipeline
+    name, pipeline = comparison.pipeline
     encoder, refit = comparison.encoder, project.config.fit.refit
     tuned = None if encoder is None else encoder.tuned
 
@@ -219,7 +219,7 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
 
     result = Result(
         pipeline=pipeline,
-        called=called,
+        name=name,
         report=comparison.report,
         holdout=comparison.split.test,
         models=comparison.models,
@@ -236,13 +236,13 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
 
 
 def write_run(project: Project, data: Dataset, result: Result, learn_all: Callable[[], None], *, started: float) -> Run:
-    """Write a run, whole or not at all.
+    """Write a run, atomically.
 
     Args:
-        project: where to keep it.
-        data: all that there is to learn from.
-        result: the pipeline and its figures.
-        learn_all: lets the pipeline learn from what it was measured on too.
+        project: where to save it.
+        data: all events.
+        result: the pipeline and its metrics.
+        learn_all: trains the pipeline on the holdout too.
         started: when the work on the run began, by :func:`time.perf_counter`.
 
     Raises:
@@ -273,7 +273,7 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
         "chosen_on_validation": _choices(pipeline),
         "validation_metrics": _validation_metrics(pipeline),
         "notes": {part.name: part.notes for part in _parts(pipeline) if part.notes},
-        "metrics": {metric: one.value for metric, one in report.estimates[result.called].items()},
+        "metrics": {metric: one.value for metric, one in report.estimates[result.name].items()},
         **result.metadata,
     }
     with _new_run(project.runs_folder, now) as (name, folder):
@@ -291,14 +291,14 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
 
 
 def _liked_from(data: Dataset) -> float | None:
-    """Return the value from which an event says that somebody liked an item; None where events have none."""
+    """Return the value from which an event means a like; None where events have no values."""
     median = median_value(data.events.value)
     return None if math.isnan(median) else median
 
 
 @contextmanager
 def _new_run(runs: Path, now: datetime) -> Iterator[tuple[str, Path]]:
-    """Give a run's name, which nobody else gets, and the temporary folder that becomes it when the block ends well."""
+    """Yield a unique name for a run, and a temporary folder that becomes the run when the block succeeds."""
     first = f"{now:%Y-%m-%dT%H-%M-%S}"
     for n in count(1):
         name = first if n == 1 else f"{first}-{n}"
@@ -315,7 +315,7 @@ def _new_run(runs: Path, now: datetime) -> Iterator[tuple[str, Path]]:
         with atomic_directory(runs / name) as folder:
             yield name, folder
     finally:
-        with suppress(OSError):  # it holds the run, if all went well
+        with suppress(OSError):  # not empty if the run was written
             (runs / name).rmdir()
 
 

@@ -1,4 +1,4 @@
-"""Files into the live log, of which each row counts once however often it is imported."""
+"""Importing files into the live log; each row counts once, however often it is imported."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _LONGEST = {"user_id": 256, "item_id": 256, "behaviour": 64}  # signs: as the HT
 
 @dataclass
 class Counts:
-    """What became of the rows of a file.
+    """Counts of the rows of a file.
 
     Attributes:
-        read: how many there were.
-        accepted: how many were written.
-        duplicates: how many events were there already. Items and users that were there are written anew.
-        refused: how many went to quarantine.
-        erased: how many were passed over, and not kept anywhere, because they are of people who were erased.
+        read: from the file.
+        accepted: that were written.
+        duplicates: events that were there already; items and users are replaced.
+        refused: that went to quarantine.
+        erased: that were skipped, and not kept anywhere, because they are of erased users.
     """
 
     read: int = 0
@@ -56,7 +56,7 @@ class Counts:
 
 @dataclass
 class Imported:
-    """What became of the files: counts by table, and the rows that were refused."""
+    """The result of an import: counts by table, and the refused rows."""
 
     counts: dict[Table, Counts] = field(default_factory=dict)
     quarantine: Quarantine = field(default_factory=Quarantine)
@@ -70,32 +70,31 @@ def import_files(
     item_kinds: Mapping[str, Kind] | None = None,
     cleaning: Cleaning | None = None,
 ) -> Imported:
-    """Put the rows of files into a store. All files are read and checked before anything is written.
+    """Import the rows of files into a store. All files are read and checked before anything is written.
 
-    An event's id follows from what it is, so that one which is there already, from this file or another, is not added
-    again. Items and users replace those of the same id.
+    An event's id follows from its content, so that an event which is there already, from this file or another, is not
+    added again. Items and users replace those with the same id.
 
     Args:
-        store: where to.
+        store: to import into.
         sources: by table, a file, folder or pattern in any format that :func:`poise.data.ingest.read.read_table` reads.
         columns: by table, which column is which, where the guess is wrong.
         item_kinds: what columns of the items hold, where the guess is wrong.
-        cleaning: which events are fit to be learnt from. That users and items have a least number of events is left to
-            whoever learns.
+        cleaning: of the events. The k-core is left to the fit.
 
     Raises:
-        DataError: a file cannot be read, or its content is not what is needed.
+        DataError: a file cannot be read, or its content does not fit.
         StoreError: the store cannot be written.
     """
     columns = columns or {}
     done = Imported()
-    known = store.setting(CATALOGUE) or {}
+    catalogue = store.setting(CATALOGUE) or {}
     items = users = None
     if "items" in sources:
-        kinds = {**known.get("item_kinds", {}), **(item_kinds or {})}
+        kinds = {**catalogue.get("item_kinds", {}), **(item_kinds or {})}
         items = _read_catalogue("items", sources["items"], columns.get("items"), kinds, done)
     if "users" in sources:
-        users = _read_catalogue("users", sources["users"], columns.get("users"), known.get("user_kinds", {}), done)
+        users = _read_catalogue("users", sources["users"], columns.get("users"), catalogue.get("user_kinds", {}), done)
         users = _without_erased(users, store, done.counts["users"])
     events = None
     if "events" in sources:
@@ -130,8 +129,8 @@ def _read_events(
     done: Imported,
 ) -> pl.DataFrame:
     log = take_events(read_table(path), mapping, done.quarantine)
-    known = store.setting(CATALOGUE) or {}
-    if "timestamp" not in log and known.get("has_time", True):
+    catalogue = store.setting(CATALOGUE) or {}
+    if "timestamp" not in log and catalogue.get("has_time", True):
         raise DataError(
             f"{path} has no column of times, and the live log has times: name the column with "
             "--columns 'timestamp=NAME'"
@@ -143,7 +142,9 @@ def _read_events(
     log.frame = _without_erased(log.frame, store, counts)
     cleaning.apply(log, _known_items(items, store) if cleaning.unknown_items == "drop" else None)
     if not log.frame.height and counts.erased < counts.read:
-        reasons = "; ".join(f"{one.rows:,} {one.reason} ({one.example})" for one in done.quarantine.summary()[:3])
+        reasons = "; ".join(
+            f"{refusal.rows:,} {refusal.reason} ({refusal.example})" for refusal in done.quarantine.summary()[:3]
+        )
         raise DataError(f"{path}: none of the {log.raw.height:,} events is fit: {reasons}")
     if "behaviour" not in log:
         log.replace(pl.lit("interaction").alias("behaviour"))
@@ -168,8 +169,8 @@ def _known_items(items: pl.DataFrame | None, store: Store) -> pl.Series:
 
 
 def _without_erased(frame: pl.DataFrame, store: Store, counts: Counts) -> pl.DataFrame:
-    """Leave out people who were erased, and what they did before: an old file must not bring them back."""
-    erased = {one.subject: one.time for one in store.erasures()}
+    """Leave out erased users and their earlier events: an old file must not bring them back."""
+    erased = {erasure.subject: erasure.time for erasure in store.erasures()}
     if not erased:
         return frame
     times = {user: erased.get(store.subject(user)) for user in frame["user_id"].unique()}
@@ -198,9 +199,9 @@ def _events(frame: pl.DataFrame) -> Iterator[Event]:
 
 
 def _items(frame: pl.DataFrame) -> Iterator[Item]:
-    found = availability(frame.columns)
+    column = availability(frame.columns)
     available = may_be_shown(frame)
-    content = frame.drop("item_id" if found is None else ["item_id", found[0]])
+    content = frame.drop("item_id" if column is None else ["item_id", column[0]])
     for item_id, row, may in zip(frame["item_id"], _contents(content), available, strict=True):
         yield Item(item_id, row, may)
 
@@ -216,7 +217,7 @@ def _contents(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _plain(value: Any) -> str | float | bool:
-    """Return a value of a context as the live log keeps it."""
+    """Return a value of a context as the live log stores it."""
     if isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, date | datetime):
@@ -227,7 +228,7 @@ def _plain(value: Any) -> str | float | bool:
 def _write(
     put: Callable[[Sequence[Row]], Future[Any]], rows: Iterator[Row], total: int, label: str, counts: Counts
 ) -> None:
-    """Write rows, two transactions at a time: one is made ready while the other is written."""
+    """Write rows in two transactions at a time: one is prepared while the other is written."""
     under_way: deque[Future[Any]] = deque()
     part: list[Row] = []
 

@@ -1,4 +1,4 @@
-"""Learning on: a candidate continues from a run on what was done since, and takes its place only if it is no worse."""
+"""Updates: a challenger continues from a run, the champion, on new events, and replaces it only if it is no worse."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from poise.recommender import begins_with
 if TYPE_CHECKING:
     from poise.evaluation import Report
 
-LEAST_REQUESTS = 200  # to compare on: fewer tell little
-SLICE = 0.05  # of all events, the newest, that are compared on
-TOLERANCE = 0.01  # of the figure, that a candidate may lack where no difference is shown
-CHALLENGER = "candidate"
+LEAST_REQUESTS = 200  # to compare on: fewer are too noisy
+SLICE = 0.05  # of all events, the newest: the holdout
+TOLERANCE = 0.01  # of the metric, that a challenger may lack where the difference is not significant
+CHALLENGER = "challenger"
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """What came of learning on.
+class UpdateResult:
+    """The result of an update.
 
     Attributes:
-        run: the new run; None if the candidate was worse.
+        run: the new run; None if the challenger was worse.
         parent: the name of the run that it continues from.
-        metric: what they were compared by, such as ``NDCG@10``.
-        champion: the figure of that run.
-        challenger: the figure of what continued from it.
+        metric: that they were compared by, such as ``NDCG@10``.
+        champion: its value for the parent.
+        challenger: its value for the updated pipeline.
         p: the probability of a difference at least as large if the two were equally good.
         requests: how many requests they were compared on.
-        new_events: how many events there are that the present run has not learnt from.
+        new_events: how many events the champion was not trained on.
     """
 
     run: Run | None
@@ -56,31 +56,31 @@ class Learnt:
 
     @property
     def verdict(self) -> str:
-        """What was decided, and why, in a line."""
-        shown = (
+        """The decision and its reason, in one line."""
+        comparison = (
             f"{self.metric} {self.challenger:.4f} against {self.champion:.4f} on the {self.requests:,} newest requests "
             f"(p {self.p:.3f})"
         )
         if self.run is None:
-            return f"the candidate is worse than {self.parent} and is not kept: {shown}"
-        return f"run {self.run.name} continues from {self.parent} with {self.new_events:,} new events: {shown}"
+            return f"the challenger is worse than {self.parent} and is not kept: {comparison}"
+        return f"run {self.run.name} continues from {self.parent} with {self.new_events:,} new events: {comparison}"
 
 
-def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_REQUESTS) -> Learnt:
-    """Let a run's pipeline learn on, and keep what comes of it as a new run if it is no worse.
+def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_REQUESTS) -> UpdateResult:
+    """Update a run's pipeline on new events, and save it as a new run if it is no worse.
 
-    A candidate continues from the run on all but the newest events, and both answer the requests of these. It is no
-    worse if its figure is at least as high, or if by a paired test no difference is shown and it lacks 1 % at most.
-    Only then it learns from the newest events too.
+    A challenger continues from the run on all but the newest events, and both answer the requests of these. It is no
+    worse if its metric is at least as high, or if it lacks 1 % at most and the difference is not significant by a
+    paired test. Only then is it trained on the newest events too.
 
     Args:
         project: where the run is kept.
         run: to continue from.
-        data: all that there is by now, the old events too, with or without vectors.
+        data: all events, old and new, with or without vectors.
         requests: how many requests to compare on, at least.
 
     Raises:
-        DataError: too little was done since, or the data does not allow it.
+        DataError: there are too few new events, or the data does not allow it.
         PoiseError: the disk is full; nothing is written then.
     """
     from poise.evaluation import evaluate
@@ -96,12 +96,12 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
     project.say(f"comparing on the {len(holdout):,} newest requests")
     models = {run.name: champion, CHALLENGER: challenger}
     report = evaluate(models, holdout, k=cutoffs_for(project, data), seed=project.config.evaluation.seed)
-    found = _decide(report, run.name, int((data.events.timestamp > until).sum()))
-    if not _no_worse(found):
-        return found
+    update = _decide(report, run.name, int((data.events.timestamp > until).sum()))
+    if not _no_worse(update):
+        return update
     result = Result(
         pipeline=challenger,
-        called=CHALLENGER,
+        name=CHALLENGER,
         report=report,
         holdout=holdout,
         models=models,
@@ -114,11 +114,11 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
             "encoder": run.metadata.get("encoder"),
             "parent": run.name,
             "compared": {
-                "by": found.metric,
-                run.name: found.champion,
-                CHALLENGER: found.challenger,
-                "p": found.p,
-                "requests": found.requests,
+                "by": update.metric,
+                run.name: update.champion,
+                CHALLENGER: update.challenger,
+                "p": update.p,
+                "requests": update.requests,
             },
         },
     )
@@ -126,20 +126,20 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
     def learn_all() -> None:
         challenger.update(data, options=project.fit_options)
 
-    return replace(found, run=write_run(project, data, result, learn_all, started=started))
+    return replace(update, run=write_run(project, data, result, learn_all, started=started))
 
 
 def compare_runs(project: Project, runs: Sequence[Run], data: Dataset, *, requests: int = LEAST_REQUESTS) -> Report:
-    """Measure runs on the same requests: those since the newest event that any of them has learnt from.
+    """Evaluate runs on the same requests: those since the newest event that any of them was trained on.
 
     Args:
-        project: where they are kept.
+        project: that has them.
         runs: two or more.
-        data: all that there is by now.
-        requests: how many people must have done something since, at least.
+        data: all events.
+        requests: how many users must have new events, at least.
 
     Raises:
-        DataError: too little was done since, or the catalogues of the runs do not go together.
+        DataError: there are too few new events, or the catalogues of the runs differ.
     """
     from poise.evaluation import evaluate
 
@@ -150,10 +150,10 @@ def compare_runs(project: Project, runs: Sequence[Run], data: Dataset, *, reques
 
 
 def newest(data: Dataset, runs: Sequence[Run], *, requests: int = LEAST_REQUESTS, hide_seen: bool = True) -> Holdout:
-    """Return what people did since the newest event that any of the runs has learnt from.
+    """Return a holdout of the events since the newest event that any of the runs was trained on.
 
     Raises:
-        DataError: fewer than ``requests`` people did anything since.
+        DataError: fewer than ``requests`` users have new events.
     """
     until = max(_until(run, data) for run in runs)
     people = np.unique(data.events.user[data.events.timestamp > until])
@@ -166,9 +166,9 @@ def newest(data: Dataset, runs: Sequence[Run], *, requests: int = LEAST_REQUESTS
 
 
 def as_known_to(run: Run, data: Dataset) -> Dataset:
-    """Return the same data in the order that a run knows: its items first, and its behaviours under their codes.
+    """Return the data in the order of a run: its items first, and its behaviours with their codes.
 
-    Items of the run that are no longer there stay as blanks.
+    Items of the run that no longer exist stay as blanks.
     """
     return _with_codes(_with_items_first(data, run.pipeline.item_ids), run.metadata.get("behaviours", []))
 
@@ -177,16 +177,16 @@ def _with_items_first(data: Dataset, first: Vocabulary) -> Dataset:
     if begins_with(data.item_ids, first):
         return data
     added = np.flatnonzero(first.index(data.item_ids.series) == 0) + 1
-    order = np.concatenate([data.item_ids.index(first.series), added])  # where each item was; 0 for those that are gone
-    place = np.zeros(data.item_ids.size, dtype=np.int32)
-    place[order] = np.arange(1, len(order) + 1)
+    order = np.concatenate([data.item_ids.index(first.series), added])  # the old index of each item; 0 for deleted ones
+    new_index = np.zeros(data.item_ids.size, dtype=np.int32)
+    new_index[order] = np.arange(1, len(order) + 1)
     items = data.items
-    if items.width:  # with a blank below, for those that are gone
+    if items.width:  # with a blank row for deleted ones
         items = pl.concat([items, items.clear(1)])[np.where(order > 0, order - 1, data.n_items)]
     return replace(
         data,
-        events=replace(data.events, item=place[data.events.item]),
-        impressions=None if data.impressions is None else data.impressions.with_items(place),
+        events=replace(data.events, item=new_index[data.events.item]),
+        impressions=None if data.impressions is None else data.impressions.with_items(new_index),
         item_ids=Vocabulary(pl.concat([first.series, data.item_ids.series.gather(added - 1)])),
         items=items,
         vectors={name: vectors[np.append(0, order)] for name, vectors in data.vectors.items()},
@@ -194,23 +194,23 @@ def _with_items_first(data: Dataset, first: Vocabulary) -> Dataset:
 
 
 def _with_codes(data: Dataset, behaviours: Sequence[str]) -> Dataset:
-    found = data.behaviour_ids.series.to_list()
-    names = Vocabulary([*behaviours, *(name for name in found if name not in behaviours)])
+    present = data.behaviour_ids.series.to_list()
+    names = Vocabulary([*behaviours, *(name for name in present if name not in behaviours)])
     if names == data.behaviour_ids:
         return data
-    code = np.concatenate([[0], names.index(found)]).astype(np.uint8)
+    code = np.concatenate([[0], names.index(present)]).astype(np.uint8)
     return replace(data, behaviour_ids=names, events=replace(data.events, behaviour=code[data.events.behaviour]))
 
 
 def _grown(run: Run, data: Dataset) -> Pipeline:
-    """Return the run's pipeline for a catalogue that has grown, so that no change of it reaches the run's own."""
+    """Return a copy of the run's pipeline, extended to the present catalogue."""
     grown = run.pipeline.extend_catalogue(data)
     assert isinstance(grown, Pipeline)
     return grown
 
 
 def _until(run: Run, data: Dataset) -> int:
-    """Return the time of the newest event that a run has learnt from; by their number, if it did not keep the time."""
+    """Return the time of the newest event that a run was trained on; by their number, if it has no time."""
     if not data.events.has_time:
         raise DataError(f"{data.name!r} has no timestamps, which tell what is new: fit again instead")
     if run.until is not None:
@@ -220,7 +220,7 @@ def _until(run: Run, data: Dataset) -> int:
 
 
 def _start_of_newest(data: Dataset, until: int, requests: int, name: str) -> int:
-    """Return from which moment on to compare: the newest events, but no more than half of what is new."""
+    """Return the start of the holdout: the newest events, but at most half of the new ones."""
     log = data.events
     is_new = log.timestamp > until
     last = np.zeros(log.n_users + 1, dtype=np.int64)  # of each user's new events, the time of the last
@@ -238,10 +238,10 @@ def _start_of_newest(data: Dataset, until: int, requests: int, name: str) -> int
     return max(min(share, int(last[-requests])), half)
 
 
-def _decide(report: Report, champion: str, new_events: int) -> Learnt:
+def _decide(report: Report, champion: str, new_events: int) -> UpdateResult:
     metric = report.primary
     (comparison,) = report.significance(metric)
-    return Learnt(
+    return UpdateResult(
         run=None,
         parent=champion,
         metric=metric,
@@ -253,8 +253,8 @@ def _decide(report: Report, champion: str, new_events: int) -> Learnt:
     )
 
 
-def _no_worse(found: Learnt) -> bool:
+def _no_worse(update: UpdateResult) -> bool:
     from poise.evaluation.significance import ALPHA
 
-    lacks = found.champion - found.challenger
-    return lacks <= 0 or (found.p > ALPHA and lacks <= TOLERANCE * found.champion)
+    lacks = update.champion - update.challenger
+    return lacks <= 0 or (update.p > ALPHA and lacks <= TOLERANCE * update.champion)

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from poise.store import Store
 
 Say = Callable[[str], None]
-"""Takes a line that tells what is going on."""
+"""Takes a line about progress."""
 
 
 def silent(line: str) -> None:
-    """Say nothing."""
+    """Ignore a line."""
 
 
 class Project:
-    """A folder with a ``poise.toml``: reads its data, fits its pipeline, keeps its runs.
+    """A folder with a ``poise.toml``: its data, its live log and its runs.
 
     Args:
         folder: where the ``poise.toml`` is.
-        config: what would stand in the ``poise.toml``, where there is none yet.
-        say: is told, line by line, what is going on.
+        config: in place of a ``poise.toml``, where there is none yet.
+        say: called with lines about progress.
 
     Raises:
         UsageError: there is no ``poise.toml``, or it is wrong.
@@ -46,7 +46,7 @@ class Project:
 
     @property
     def runs_folder(self) -> Path:
-        """Where runs are kept."""
+        """The folder of the runs."""
         return self.folder / "runs"
 
     @property
@@ -65,7 +65,7 @@ class Project:
         """Open the live log, a new and empty one where there is none.
 
         Args:
-            location: a file, from the project folder on, or ``postgresql://...``; None for what ``[serve] store`` says.
+            location: a file, relative to the project folder, or ``postgresql://...``; None for ``[serve] store``.
 
         Raises:
             StoreError: it cannot be opened.
@@ -76,11 +76,11 @@ class Project:
         return Store.open(chosen if "://" in chosen else self._path(chosen), self.config.name)
 
     def fill_store(self, location: str | None = None) -> Store:
-        """Open the live log, and copy the project's data into it if it has none yet.
+        """Open the live log, and copy the project's data into it if it is empty.
 
         Raises:
             StoreError: it cannot be opened or written.
-            DataError: a file or a column is not what it was said to be.
+            DataError: a file or a column is not as described.
         """
         from poise.store.settings import CATALOGUE
 
@@ -92,18 +92,18 @@ class Project:
         return store
 
     def store_name(self, location: str | None = None) -> str:
-        """Return what to call the live log in messages, without the password in an address."""
+        """Return the name of the live log for messages, without the password of a URL."""
         return re.sub(r"://[^@/]*@", "://", location or self.config.serve.store)
 
     def forget_data(self) -> None:
-        """Delete copies of the data, and rows of it that were refused: somebody who may be in them was erased."""
+        """Delete cached data and refused rows, which may hold events of an erased user."""
         for old in (self.folder / ".poise").glob("data-*"):
             shutil.rmtree(old, ignore_errors=True)
         for refused in self.folder.glob("quarantine*.parquet"):
             refused.unlink(missing_ok=True)
 
     def _live(self) -> Dataset | None:
-        """Return what the live log holds; None where there is no live log yet."""
+        """Return the data of the live log; None where there is none yet."""
         chosen = self.config.serve.store
         if "://" not in chosen and not self._path(chosen).exists():
             return None
@@ -111,7 +111,7 @@ class Project:
             return self.live_data(store)
 
     def live_data(self, store: Store) -> Dataset | None:
-        """Return what a live log holds; None if nothing was copied into it yet.
+        """Return the data of a live log; None if nothing was copied into it yet.
 
         Raises:
             StoreError: it cannot be read.
@@ -124,10 +124,10 @@ class Project:
         return store.dataset()
 
     def read(self) -> Dataset:
-        """Read and clean the data anew, and write what was refused to ``quarantine.parquet``.
+        """Read and clean the data again, and write refused rows to ``quarantine.parquet``.
 
         Raises:
-            DataError: a file or a column is not what it was said to be.
+            DataError: a file or a column is not as described.
         """
         from poise.data.ingest.build import load_files
         from poise.datasets import registry
@@ -158,10 +158,10 @@ class Project:
     def data(self) -> Dataset:
         """Return the data: of the live log once there is one, else of the files.
 
-        What was read of files is taken from the project's cache if neither they nor their description have changed.
+        Files are read from the project's cache if neither they nor their description have changed.
 
         Raises:
-            DataError: a file or a column is not what it was said to be.
+            DataError: a file or a column is not as described.
             StoreError: the live log cannot be read.
         """
         live = self._live()
@@ -170,17 +170,17 @@ class Project:
     def _of_files(self) -> Dataset:
         if self.config.data.dataset is not None:
             return self.read()  # the catalogue has a cache of its own
-        kept = self.folder / ".poise" / f"data-{self._sources_fingerprint()}"
-        if kept.exists():
+        cached = self.folder / ".poise" / f"data-{self._sources_fingerprint()}"
+        if cached.exists():
             try:
-                return open_dataset(kept)
+                return open_dataset(cached)
             except DataError as error:
                 self.say(f"{error}; reading the files again")
         data = self.read()
-        for old in kept.parent.glob("data-*"):
+        for old in cached.parent.glob("data-*"):
             shutil.rmtree(old, ignore_errors=True)
         try:
-            save_dataset(data, kept)
+            save_dataset(data, cached)
         except PoiseError as error:  # whoever may only read, or has a full disk, can still be recommended to
             self.say(f"going on without a cache: {error}")
         return data
@@ -246,8 +246,8 @@ class Project:
             if source is None:
                 continue
             path = self._path(source)
-            found = sorted(path.rglob("*")) if path.is_dir() else [Path(one) for one in sorted(glob.glob(str(path)))]
-            stats = ((one, one.stat()) for one in found if one.is_file())
-            files += [(str(one), stat.st_size, stat.st_mtime_ns) for one, stat in stats]
+            paths = sorted(path.rglob("*")) if path.is_dir() else [Path(file) for file in sorted(glob.glob(str(path)))]
+            stats = ((file, file.stat()) for file in paths if file.is_file())
+            files += [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats]
         text = json.dumps([description, files], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

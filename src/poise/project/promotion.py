@@ -1,4 +1,4 @@
-"""Which run is served: the one that was promoted last, else the latest."""
+"""Promotion: which run is served, the one that was promoted last or else the latest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def promote(project: Project, name: str, location: str | None = None) -> str | N
     """Serve a run from now on.
 
     Args:
-        project: whose run.
+        project: that has the run.
         name: of the run.
         location: of the live log, if not the one that the project names.
 
@@ -35,10 +35,10 @@ def promote(project: Project, name: str, location: str | None = None) -> str | N
 
 
 def roll_back(project: Project, location: str | None = None) -> str:
-    """Serve the run that was served before the present one, and return its name.
+    """Serve the run that was served before the champion, and return its name.
 
     Raises:
-        UsageError: none was, or it is no longer there.
+        UsageError: there is none.
         DataError: it is damaged.
         StoreError: the live log cannot be written.
     """
@@ -49,14 +49,14 @@ def roll_back(project: Project, location: str | None = None) -> str:
             earlier = [name for name in project.runs if name != champion][-1:]
         if not earlier:
             raise UsageError("there is no run to go back to: 'poise runs list' shows all")
-        *rest, name = earlier
+        *earlier, name = earlier
         _ = project.run(name).pipeline
-        _serve(store, name, rest)
+        _serve(store, name, earlier)
         return name
 
 
-def served(project: Project, store: Store) -> str | None:
-    """Return the name of the run that servers take: the promoted one, else the latest."""
+def served_run(project: Project, store: Store) -> str | None:
+    """Return the name of the run that is served, the champion: the promoted one, else the latest."""
     promoted = store.setting(RUN)
     if promoted in project.runs:
         return str(promoted)

@@ -27,7 +27,7 @@ ENCODER = "encoder"  # the folder of a run with the encoder that was tuned for i
 
 @dataclass(frozen=True)
 class Run:
-    """A fitted pipeline with all that tells what it is: loadable by itself, years later.
+    """A fitted pipeline with its config, metrics and metadata: loadable by itself, years later.
 
     Attributes:
         path: its folder: ``run.json``, ``config.toml``, ``metrics.json``, ``report.html``, ``catalogue.arrow``,
@@ -77,7 +77,7 @@ class Run:
 
     @cached_property
     def encoder(self) -> TextEncoder | None:
-        """The encoder that gave the vectors of the items, tuned if that was better; None if there was none.
+        """The encoder of the items' vectors, the tuned one if that was better; None if there was none.
 
         Raises:
             DataError: the run is damaged.
@@ -96,7 +96,7 @@ class Run:
     def encoded(self, data: Dataset) -> Dataset:
         """Return a data set with the vectors that the pipeline reads, of the run's own encoder.
 
-        What was encoded before is not encoded again. Without an encoder, or without texts, the data stay as they are.
+        Vectors are cached. Without an encoder or without texts, the data stay as they are.
 
         Raises:
             DataError: the run is damaged.
@@ -111,7 +111,7 @@ class Run:
 
     @property
     def until(self) -> int | None:
-        """The time of the newest event that it has learnt from; None for a run of a version that did not keep it."""
+        """The time of the newest event that it was trained on; None for a run of a version that did not record it."""
         until: int | None = self.metadata["data"].get("until")
         return until
 
@@ -124,7 +124,7 @@ class Run:
 
     @property
     def titles(self) -> list[str]:
-        """What each item is called, by index; an empty string for padding."""
+        """The title of each item, by index; an empty string for padding."""
         return ["", *self._catalogue["title"].to_list()]
 
     @property
@@ -133,7 +133,7 @@ class Run:
         return np.concatenate([[0], self._catalogue["events"].to_numpy()])
 
     def find(self, line: str) -> list[int]:
-        """Return the items that a line of ids or titles with commas between them names, in order.
+        """Return the items that a comma-separated line of ids or titles names, in order.
 
         Raises:
             UnknownIdError: a part fits no item, or several.
@@ -141,7 +141,7 @@ class Run:
         return find_list(line, self.pipeline.item_ids, self.titles, self.item_counts)
 
     def find_one(self, word: str) -> int:
-        """Return the item that an id or a title means.
+        """Return the item with an id or a title.
 
         Raises:
             UnknownIdError: no item fits, or several.
@@ -149,12 +149,12 @@ class Run:
         return find_items([word], self.pipeline.item_ids, self.titles, self.item_counts)[0]
 
     def queries(self, histories: list[list[int]], *, hide_seen: bool = True) -> Queries:
-        """Return the requests of people of whom only a history is known, item indices, oldest first."""
+        """Return the requests of anonymous users by their histories: item indices, oldest first."""
         return Queries.from_histories(histories, self.pipeline.item_ids, hide_seen=hide_seen)
 
 
 def write_catalogue(data: Dataset, folder: Path) -> None:
-    """Write what a run must know of its items to ``catalogue.arrow``: id, title, number of events."""
+    """Write id, title and number of events of each item to ``catalogue.arrow``."""
     pl.DataFrame({"item_id": data.item_ids.series, "title": data.titles[1:], "events": data.item_counts[1:]}).write_ipc(
         folder / "catalogue.arrow", compression="uncompressed"
     )

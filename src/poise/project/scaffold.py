@@ -1,4 +1,4 @@
-"""A ``poise.toml`` made by looking at the files in a folder."""
+"""Scaffolding: a ``poise.toml`` for the files in a folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ENOUGH_USERS = 50  # to test on, below which a split by time tells more
 
 @dataclass(frozen=True)
 class Source:
-    """A file, and which of its columns is which."""
+    """A file, and its column names by canonical name."""
 
     table: Table
     path: str
@@ -37,19 +37,19 @@ class Source:
 def find_sources(
     folder: Path, given: Mapping[Table, str | None], columns: Mapping[Table, Mapping[str, str]]
 ) -> dict[Table, Source]:
-    """Tell which files hold the events, the catalogue and the users.
+    """Return which files hold the events, the catalogue and the users.
 
     Args:
         folder: where to look, and in ``data/`` below it.
-        given: what the user says, by table; None for what is to be found.
-        columns: what the user says of columns, by table: canonical name to the column's name.
+        given: paths that the user names, by table; None for those to find.
+        columns: columns that the user names, by table: canonical name to the column's name.
 
     Raises:
         UsageError: no file holds events.
         DataError: a file that the user named cannot be read.
     """
-    found = {table: _look(folder, path, table, columns) for table, path in given.items() if path is not None}
-    named = {source.path for source in found.values()}
+    sources = {table: _look(folder, path, table, columns) for table, path in given.items() if path is not None}
+    named = {source.path for source in sources.values()}
     guesses: list[tuple[int, Source]] = []
     refused = []
     for file in _files(folder):
@@ -60,26 +60,26 @@ def find_sources(
             guesses.append((file.stat().st_size, _look(folder, path, None, columns)))
         except PoiseError as error:
             refused.append(str(error))
-    for _, source in sorted(guesses, key=lambda one: -one[0]):  # of several logs the largest is meant
-        found.setdefault(source.table, source)
-    if "events" not in found:
+    for _, source in sorted(guesses, key=lambda guess: -guess[0]):  # of several logs the largest is meant
+        sources.setdefault(source.table, source)
+    if "events" not in sources:
         why = f" Files that did not fit: {'; '.join(refused[:3])}" if refused else ""
         raise UsageError(
             f"no file in {folder.resolve()} has a column for users and one for items: name the log with --events FILE "
             "and its columns with --columns 'user_id=NAME, item_id=NAME', "
             f"or start from 'poise init --dataset movielens-100k'.{why}"
         )
-    return found
+    return sources
 
 
 def scaffold(folder: Path, sources: Mapping[Table, Source], dataset: str | None, data: Dataset | None) -> str:
-    """Return a ``poise.toml`` with what was found, and the other keys as comments.
+    """Return a ``poise.toml`` with these sources, and other keys as comments.
 
     Args:
         folder: of the project, which it is named after.
         sources: the files.
         dataset: the name of a known data set, in place of files.
-        data: what the files hold; None before they were read.
+        data: of the files; None before they were read.
     """
     lines = [
         "# What Poise recommends from, and how. 'poise check' looks at the data, 'poise fit' makes a run.",
@@ -133,13 +133,13 @@ def _protocols(data: Dataset | None) -> list[str]:
 
 def _files(folder: Path) -> list[Path]:
     places = [folder, folder / "data"]
-    files = [file for place in places if place.is_dir() for file in sorted(place.iterdir()) if file.is_file()]
-    own = ("quarantine.parquet",)
-    return [one for one in files if one.suffix.lower() in _SUFFIXES and one.name not in own]
+    files = [file for parent in places if parent.is_dir() for file in sorted(parent.iterdir()) if file.is_file()]
+    generated = ("quarantine.parquet",)
+    return [file for file in files if file.suffix.lower() in _SUFFIXES and file.name not in generated]
 
 
 def _look(folder: Path, path: str, table: Table | None, given: Mapping[Table, Mapping[str, str]]) -> Source:
-    """Tell what a file holds by its columns, or take the user's word for it."""
+    """Return which table a file holds, by its columns or as the user says."""
     columns = _columns(folder / path)
     if table is not None:
         return Source(table, path, resolve(columns, table, given.get(table)))
@@ -157,7 +157,7 @@ def _look(folder: Path, path: str, table: Table | None, given: Mapping[Table, Ma
 
 
 def _columns(path: Path) -> list[str]:
-    """Return the columns of a file by its first megabyte, under the name it has, which may tell its format."""
+    """Return the columns of a file from its first megabyte; the sample has the same name, which may tell the format."""
     if not path.is_file() or path.suffix.lower() in (".parquet", ".pq"):
         return list(pl.read_parquet_schema(path)) if path.is_file() and _is_parquet(path) else _table_columns(path)
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Pages that a person reads: one self-contained HTML file each, and plots in house style."""
+"""Reports: self-contained HTML pages, and plots in one style."""
 
 from poise.report.page import Page, Tone
 

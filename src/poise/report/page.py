@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Tone = Literal["plain", "good", "warning", "bad"]
-"""How a remark is meant; shown by colour, by a sign and, to a screen reader, by a word."""
+"""The tone of a remark; shown by colour, by a sign and, to a screen reader, by a word."""
 
-_WIDE_INCHES = 6.5  # a figure at least as wide stands alone in its row
+_WIDE_INCHES = 6.5  # a figure at least as wide has its own row
 
 
 class Page:
-    """A report in one HTML file that asks nothing of the network: light and dark, wide and narrow, on paper too.
+    """A report in one self-contained HTML file, for light and dark, wide and narrow screens and for print.
 
     Args:
         title: what the page is about.
@@ -48,7 +48,7 @@ class Page:
         self._blocks.append({"kind": "heading", "anchor": anchor, "text": text})
 
     def text(self, paragraph: str, tone: Tone = "plain") -> None:
-        """Add a paragraph; whatever looks like markup in it is shown as it is written."""
+        """Add a paragraph; markup in it is escaped."""
         self._blocks.append({"kind": "text", "text": paragraph, "tone": tone})
 
     def table(
@@ -59,14 +59,14 @@ class Page:
         caption: str = "",
         best: Mapping[int, Literal["max", "min"]] | None = None,
     ) -> None:
-        """Add a table that is sorted by a click on a header.
+        """Add a table that a click on a header sorts.
 
         Args:
             columns: the headers.
-            rows: the cells; None and NaN show as a dash. A column of numbers is set flush right, with as many decimals
-                as its size asks for; give a text for a format of your own. The first column names the row.
+            rows: the cells; None and NaN show as a dash. A column of numbers is right-aligned, with decimals by size;
+                give texts for another format. The first column names the row.
             caption: what the table shows.
-            best: by position of a column, which of its values is the best and stands in bold.
+            best: by position of a column, which of its values is the best and printed in bold.
 
         Raises:
             UsageError: a row has more or fewer cells than there are columns.
@@ -77,27 +77,27 @@ class Page:
         self._blocks.append({"kind": "table", "caption": caption, **make_table(columns, rows, best or {})})
 
     def figure(self, figure: Figure, caption: str, alt: str) -> None:
-        """Add a plot as inline SVG. Narrow figures that follow one another stand side by side where there is room.
+        """Add a plot as inline SVG. Narrow figures in a row are placed side by side where there is room.
 
         Args:
-            figure: best made by :mod:`poise.report.plots`; of any other, black, white and the house colours follow
-                the reader's light or dark scheme.
-            caption: what stands below it.
-            alt: what it shows, for those who cannot see it.
+            figure: preferably of :mod:`poise.report.plots`; of others, black, white and the colours of ``SERIES``
+                follow the reader's light or dark scheme.
+            caption: the text below it.
+            alt: a description for readers who cannot see it.
         """
         self._n_figures += 1
         width = float(figure.get_figwidth())
-        shown = {
+        entry = {
             "svg": figure_to_svg(figure, alt, f"figure-{self._n_figures}"),
             "caption": caption,
             "wide": width >= _WIDE_INCHES,
         }
         if not self._blocks or self._blocks[-1]["kind"] != "figures":
             self._blocks.append({"kind": "figures", "figures": []})
-        self._blocks[-1]["figures"].append(shown)
+        self._blocks[-1]["figures"].append(entry)
 
     def html(self, fragment: str) -> None:
-        """Add markup as it is. It must be trusted: escape whatever comes from data with :func:`html.escape`."""
+        """Add trusted markup; escape data with :func:`html.escape`."""
         self._blocks.append({"kind": "html", "fragment": fragment})
 
     def render(self) -> str:
@@ -111,7 +111,7 @@ class Page:
         )
 
     def write(self, path: Path | str) -> None:
-        """Write the page to a file, whole or not at all."""
+        """Write the page to a file, atomically."""
         page = self.render()
         with atomic_file(path) as temporary:
             temporary.write_text(page, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Plots in house style, on matplotlib's objects: no global state, no window, colours that follow the page's scheme."""
+"""Plots in one style with matplotlib's objects: no global state, no window, colours that follow the page's scheme."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_LABEL = 34
 
 
 def blank(size: tuple[float, float] = SIZE, *, xlabel: str = "", ylabel: str = "") -> tuple[Figure, Axes]:
-    """Return a figure in house style with one pair of axes, to draw on by hand.
+    """Return an empty figure with one pair of axes.
 
     Args:
         size: width and height in inches.
@@ -55,11 +55,11 @@ def bars(
     xlabel: str = "",
     percent: bool = False,
 ) -> Figure:
-    """Draw one horizontal bar a label, first on top.
+    """Plot one horizontal bar per label, first on top.
 
     Args:
-        labels: what the bars stand for.
-        values: how long they are, ``[n]``.
+        labels: of the bars.
+        values: their lengths, ``[n]``.
         low: lower end of the confidence interval of each, ``[n]``.
         high: upper end of the confidence interval of each, ``[n]``.
         xlabel: what the bars measure.
@@ -67,11 +67,11 @@ def bars(
     """
     length = np.asarray(values, dtype=np.float64)
     figure, axes = blank(_rows_size(len(labels)), xlabel=xlabel)
-    place = np.arange(len(labels))
-    axes.barh(place, length, height=0.66, color=SERIES[0])
+    position = np.arange(len(labels))
+    axes.barh(position, length, height=0.66, color=SERIES[0])
     if low is not None and high is not None:
         span = np.abs(np.stack([length - np.asarray(low), np.asarray(high) - length]))
-        axes.errorbar(length, place, xerr=span, fmt="none", ecolor=INK, elinewidth=1.1, capsize=2.5)
+        axes.errorbar(length, position, xerr=span, fmt="none", ecolor=INK, elinewidth=1.1, capsize=2.5)
     _label_rows(axes, labels)
     if percent:
         _in_percent(axes, "x")
@@ -81,20 +81,20 @@ def bars(
 def columns(
     labels: Sequence[str], values: npt.ArrayLike, *, percent: bool = False, xlabel: str = "", ylabel: str = ""
 ) -> Figure:
-    """Draw one upright bar a label, in order: for hours, weekdays, steps of a scale. Labels must be short.
+    """Plot one vertical bar per label, in order: for hours, weekdays, steps of a scale. Labels must be short.
 
     Args:
-        labels: what the bars stand for.
-        values: how high they are, ``[n]``.
+        labels: of the bars.
+        values: their heights, ``[n]``.
         percent: whether the values are shares, to be shown in per cent.
         xlabel: what the labels are.
         ylabel: what the bars measure.
     """
     figure, axes = blank(xlabel=xlabel, ylabel=ylabel)
-    place = np.arange(len(labels))
-    axes.bar(place, np.asarray(values, dtype=np.float64), width=0.8, color=SERIES[0])
-    every = -(-len(labels) // 12)  # as many labels as fit side by side
-    axes.set_xticks(place[::every], labels[::every])
+    position = np.arange(len(labels))
+    axes.bar(position, np.asarray(values, dtype=np.float64), width=0.8, color=SERIES[0])
+    step = -(-len(labels) // 12)  # as many labels as fit side by side
+    axes.set_xticks(position[::step], labels[::step])
     axes.grid(False, axis="x")
     axes.tick_params(axis="x", length=0)
     if percent:
@@ -113,15 +113,15 @@ def intervals(
     xlabel: str = "",
     reference: float | None = None,
 ) -> Figure:
-    """Draw one dot with its confidence interval a label, first on top.
+    """Plot one dot per label with its confidence interval, first on top.
 
     Args:
-        labels: what the dots stand for.
-        centre: where they are, ``[n]``.
+        labels: of the dots.
+        centre: their values, ``[n]``.
         low: lower end of each interval, ``[n]``.
         high: upper end of each interval, ``[n]``.
         xlabel: what is measured.
-        reference: where to draw a line to compare with: 0 for differences.
+        reference: the position of a reference line, such as 0 for differences.
     """
     middle = np.asarray(centre, dtype=np.float64)
     figure, axes = blank(_rows_size(len(labels)), xlabel=xlabel)
@@ -136,7 +136,7 @@ def intervals(
 def histogram(
     values: npt.ArrayLike, *, bins: int = 40, log: bool = False, xlabel: str = "", ylabel: str = ""
 ) -> Figure:
-    """Draw how often values occur.
+    """Plot a histogram of values.
 
     Args:
         values: any numbers, ``[n]``; those that are not finite are left out, with ``log`` also those not above 0.
@@ -169,16 +169,16 @@ def line(
     ylabel: str = "",
     size: tuple[float, float] = SIZE,
 ) -> Figure:
-    """Draw one curve or several.
+    """Plot one curve or several.
 
     Args:
         x: numbers or dates (datetime64), ``[n]``.
         y: the heights, ``[n]``; for several curves, by name.
         log: whether both scales are logarithmic.
-        fill: whether to shade what lies below the curve.
+        fill: whether to shade the area below the curve.
         percent: whether the heights are shares, to be shown in per cent.
-        xlabel: what runs along the horizontal axis.
-        ylabel: what the heights are.
+        xlabel: of the horizontal axis.
+        ylabel: of the vertical axis.
         size: width and height in inches.
     """
     figure, axes = blank(size, xlabel=xlabel, ylabel=ylabel)

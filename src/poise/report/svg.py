@@ -13,7 +13,7 @@ INK = "#1c2026"
 MUTED = "#69707d"
 GRID = "#dfe2e7"
 SERIES = ("#2b65ab", "#c2611b", "#2c8460", "#8d5aa3", "#9a7b10", "#5d6b80")
-"""Colours that plots draw with. On a page each stands for a variable that the reader's colour scheme sets."""
+"""The colours of plots. On a page each becomes a variable that the reader's colour scheme sets."""
 
 _VARIABLES = {
     INK: "var(--ink)",
@@ -26,15 +26,15 @@ _VARIABLES = {
 
 
 def figure_to_svg(figure: Figure, alt: str, prefix: str) -> str:
-    """Return a figure as an ``<svg>`` element for a page: no script, no date, no id that another figure has too.
+    """Return a figure as an ``<svg>`` element for a page: no script, no date, and ids that are unique to it.
 
-    Text stays text: it is small, can be searched, and the browser finds glyphs for every script, where matplotlib's own
+    Text stays text: it is small, can be searched, and the browser finds glyphs of every script, while matplotlib's own
     font has none for Chinese.
 
     Args:
-        figure: what to draw.
-        alt: what it shows, for those who cannot see it.
-        prefix: what the ids inside begin with; unique on the page.
+        figure: to convert.
+        alt: a description for readers who cannot see it.
+        prefix: of the ids inside; unique on the page.
     """
     import matplotlib
 
@@ -62,5 +62,5 @@ def _own_ids(svg: str, prefix: str) -> str:
     """Drop ids that nothing refers to and make the others unique to this figure."""
     svg = svg.replace("xlink:href", "href")
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
-    svg = re.sub(r' id="([^"]+)"', lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "", svg)
+    svg = re.sub(r' id="([^"]+)"', lambda match: f' id="{prefix}-{match[1]}"' if match[1] in used else "", svg)
     return re.sub(r'(url\(|href=")#', rf"\g<1>#{prefix}-", svg)

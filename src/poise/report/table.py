@@ -12,11 +12,13 @@ _LONG = 40  # characters, from which a cell is wrapped, though never to a sliver
 def make_table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], best: Mapping[int, Literal["max", "min"]]
 ) -> dict[str, Any]:
-    """Return ``columns`` and ``rows`` as the page's template wants them: cells with text, sort key and emphasis."""
-    made = [_make_column([row[at] for row in rows], best.get(at)) for at in range(len(columns))]
+    """Return ``columns`` and ``rows`` for the page's template: cells with text, sort key and emphasis."""
+    made_columns = [_make_column([row[index] for row in rows], best.get(index)) for index in range(len(columns))]
     return {
-        "columns": [{"name": name, "numeric": numeric} for name, (numeric, _) in zip(columns, made, strict=True)],
-        "rows": [[cells[at] for _, cells in made] for at in range(len(rows))],
+        "columns": [
+            {"name": name, "numeric": numeric} for name, (numeric, _) in zip(columns, made_columns, strict=True)
+        ],
+        "rows": [[cells[row] for _, cells in made_columns] for row in range(len(rows))],
     }
 
 
@@ -27,10 +29,10 @@ def _make_column(cells: Sequence[object], best: Literal["max", "min"] | None) ->
     numbers = [float(cell) for cell in given if isinstance(cell, Real)] if numeric else []
     decimals = None if all(isinstance(cell, Integral) for cell in given) else _decimals(numbers)
     winner = {"max": max, "min": min}[best](numbers) if best and numbers else None
-    made = []
+    made_cells = []
     for cell in cells:
         absent = _is_absent(cell)
-        made.append(
+        made_cells.append(
             {
                 "text": ABSENT if absent else _format(cell, decimals) if numeric else _words(cell),
                 "key": float(cell) if numeric and isinstance(cell, Real) and not absent else None,
@@ -39,7 +41,7 @@ def _make_column(cells: Sequence[object], best: Literal["max", "min"] | None) ->
                 "best": winner is not None and not absent and cell == winner,
             }
         )
-    return numeric, made
+    return numeric, made_cells
 
 
 def _is_absent(cell: object) -> bool:
@@ -47,7 +49,7 @@ def _is_absent(cell: object) -> bool:
 
 
 def _decimals(numbers: Sequence[float]) -> int:
-    """Return with how many decimals a whole column reads best: four for metrics, fewer the larger its numbers are."""
+    """Return the number of decimals of a column: four for metrics, fewer for larger numbers."""
     largest = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
     return 4 if largest < 2 else 2 if largest < 100 else 1
 

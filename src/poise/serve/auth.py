@@ -95,15 +95,15 @@ class KeyAuth:
         if not token:
             raise UnauthorizedError("give an API key: Authorization: Bearer KEY")
         name = hmac.digest(self._salt, token.encode(), "sha256")
-        found = self._known.get(name)
-        if found is not None and self.clock.monotonic() - found[1] < TRUSTED_FOR:
-            return found[0]
+        cached = self._known.get(name)
+        if cached is not None and self.clock.monotonic() - cached[1] < TRUSTED_FOR:
+            return cached[0]
         try:
             key = await self._looking_up.run(LOOKED_UP_WITHIN, self.store.check_key, token)
         except (StoreError, TimeoutError) as error:
-            if found is None:
+            if cached is None:
                 raise StoreError("the key cannot be looked up now: try again") from error
-            key = found[0]  # the store is away, and would not know of a revocation either
+            key = cached[0]  # the store is away, and would not know of a revocation either
         if key is None:
             self._known.pop(name, None)
             raise UnauthorizedError("the API key is not known, or was revoked")

@@ -53,9 +53,9 @@ class Training:
         max_grad_norm: the largest norm of a gradient; longer ones are shortened to it.
         ema_decay: how much of its past the running average of the weights, which is what is kept, holds on to at each
             step; 0 keeps the weights themselves.
-        patience: epochs without a better validation figure after which to stop.
+        patience: epochs without a better validation metric after which to stop.
         lr_plateau_factor: what the learning rate is multiplied with after each epoch without a better validation
-            figure; 1 leaves it as it is.
+            metric; 1 leaves it as it is.
         precision: of products, see :func:`~poise.train.device.working_type`. With float16 the loss is scaled up before
             the gradient is taken, by as much as goes without an overflow, so that small gradients do not vanish
             (Micikevicius et al., *Mixed Precision Training*, 2018).
@@ -84,11 +84,11 @@ class Progress:
         epoch: epochs that are done.
         step: steps of the current epoch that are done.
         total: the sum of the current epoch's losses.
-        best_epoch: the number of epochs after which the validation figure was best; without validation, the last.
-        best_metric: that figure.
+        best_epoch: the number of epochs after which the validation metric was best; without validation, the last.
+        best_metric: that metric.
         slowed: what plateaus have left of the learning rate, as a share.
         seconds: spent so far, also before the run was taken up again.
-        history: an entry for each epoch: its loss, the learning rate, the seconds, and the figure if there is one.
+        history: an entry for each epoch: its loss, the learning rate, the seconds, and the metric if there is one.
     """
 
     epoch: int = 0

@@ -1,4 +1,4 @@
-"""What can be watched while a model learns: a progress bar on the terminal, curves in TensorBoard or W&B."""
+"""Progress of training: a bar on the terminal, curves in TensorBoard or W&B."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from poise.fit_options import Logger
 
 
 class Monitor:
-    """Shows loss, validation figure and time left, and writes them down.
+    """Shows loss, validation metric and time left, and logs them.
 
     Args:
-        label: what to call the run.
-        epochs: how many there will be at most.
+        label: the name of the run.
+        epochs: the maximum.
         steps: of each epoch.
         curves: where figures are drawn; None for nowhere.
         history: the epochs that are done already.
@@ -44,7 +44,7 @@ class Monitor:
         )
 
     def step(self, epoch: int, step: int, total: float) -> None:
-        """Show that a step is done; ``total`` is the sum of the epoch's losses so far."""
+        """Show a finished step; ``total`` is the sum of the epoch's losses so far."""
         best = "" if self.metric is None else f", best NDCG@10 {self.metric:.4f}"
         self.bar.set_description(f"{self.label} epoch {epoch + 1}/{self.epochs}", refresh=False)
         self.bar.set_postfix_str(f"loss {total / step:.3f}{best}", refresh=False)
@@ -52,7 +52,7 @@ class Monitor:
         self.bar.update(0)
 
     def epoch(self, entry: dict[str, float]) -> None:
-        """Take note of the figures of an epoch that is done."""
+        """Record the metrics of a finished epoch."""
         self.done += 1
         if "metric" in entry:
             self.metric = max(entry["metric"], -1.0 if self.metric is None else self.metric)
@@ -81,12 +81,12 @@ class TensorBoard:
         self.writer: Any = SummaryWriter(str(folder))
 
     def add(self, entry: dict[str, float], epoch: int) -> None:
-        """Add the figures of an epoch."""
+        """Add the metrics of an epoch."""
         for name, value in entry.items():
             self.writer.add_scalar(name, value, epoch)
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Flush and close."""
         self.writer.close()
 
 
@@ -102,11 +102,11 @@ class WeightsAndBiases:
         self.run: Any = wandb.init(project="poise", name=folder.name, id=folder.name, resume="allow", dir=str(folder))
 
     def add(self, entry: dict[str, float], epoch: int) -> None:
-        """Add the figures of an epoch."""
+        """Add the metrics of an epoch."""
         self.run.log(entry, step=epoch)
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Flush and close."""
         self.run.finish()
 
 
@@ -114,7 +114,7 @@ Curves = TensorBoard | WeightsAndBiases
 
 
 def open_curves(folder: Path, logger: Logger) -> Curves | None:
-    """Return what draws curves of a run into ``folder``; None for the logger ``none``.
+    """Return a logger of a run's curves that writes into ``folder``; None for the logger ``none``.
 
     Raises:
         UsageError: it is not installed.

@@ -17,7 +17,7 @@ from poise.types import Floats, Indices
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
 class Random(Recommender):
-    """Draws items by chance: the floor that every figure stands on.
+    """Draws items by chance: the baseline of every metric.
 
     Args:
         seed: of the draw; a user gets the same items each time, and all who are unknown get the same ones.

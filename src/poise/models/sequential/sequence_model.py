@@ -255,7 +255,7 @@ class SequenceModel(TorchModel):
             if table.id_embedding is not None:
                 table.id_embedding.copy_(self.table[torch.from_numpy(old).to(self.table.device)])
                 if table.content_projection is not None:
-                    table.id_embedding.sub_(table.content_projection(table.meaning))
+                    table.id_embedding.sub_(table.content_projection(table.content))
                 table.id_embedding.mul_(torch.from_numpy(self.counts[old] > 0)[:, None])
         return table
 

@@ -45,8 +45,8 @@ class BM25Index:
                 self._tidy()
 
     def _put(self, item: int, text: str) -> None:
-        for word, at in (before := self._places.pop(item, [])):
-            self._counts[word][at] = 0
+        for word, position in (before := self._places.pop(item, [])):
+            self._counts[word][position] = 0
         if len(self._lengths) <= item:
             self._lengths.extend([0] * (item + 1 - len(self._lengths)))
         counts = Counter(words(text))
@@ -65,14 +65,14 @@ class BM25Index:
         """Leave out the places at which items stood before they changed."""
         places: dict[int, list[tuple[str, int]]] = {item: [] for item in self._places}
         for word, items in list(self._items.items()):
-            kept = [(item, count) for item, count in zip(items, self._counts[word], strict=True) if count]
-            if not kept:
+            remaining = [(item, count) for item, count in zip(items, self._counts[word], strict=True) if count]
+            if not remaining:
                 del self._items[word], self._counts[word]
                 continue
-            self._items[word] = array("i", [item for item, _ in kept])
-            self._counts[word] = array("i", [count for _, count in kept])
-            for at, (item, _) in enumerate(kept):
-                places[item].append((word, at))
+            self._items[word] = array("i", [item for item, _ in remaining])
+            self._counts[word] = array("i", [count for _, count in remaining])
+            for position, (item, _) in enumerate(remaining):
+                places[item].append((word, position))
         self._places, self._dead = places, 0
 
     def scores(self, query: str, n: int) -> Doubles:
@@ -81,7 +81,7 @@ class BM25Index:
             return self._scores(query, n)
 
     def _scores(self, query: str, n: int) -> Doubles:
-        found = np.zeros(max(n, len(self._lengths)))
+        matches = np.zeros(max(n, len(self._lengths)))
         lengths = np.frombuffer(self._lengths, dtype=np.int32) if self._lengths else np.zeros(1, dtype=np.int32)
         many = max(len(self._places), 1)
         average = max(float(lengths.sum()) / many, 1.0)
@@ -92,17 +92,17 @@ class BM25Index:
             counts = np.frombuffer(self._counts[word], dtype=np.int32)
             there = int((counts > 0).sum())
             rare = math.log(1 + (many - there + 0.5) / (there + 0.5))
-            np.add.at(found, items, rare * counts * (K1 + 1) / (counts + K1 * (1 - B + B * lengths[items] / average)))
-        return found[:n]
+            np.add.at(matches, items, rare * counts * (K1 + 1) / (counts + K1 * (1 - B + B * lengths[items] / average)))
+        return matches[:n]
 
 
 def words(text: str) -> list[str]:
     """Return the words of a text, in small letters."""
-    found = []
+    tokens = []
     for word in _WORD.findall(text.lower()):
         unspaced = "".join(_UNSPACED.findall(word))
         if unspaced:
-            found += [*unspaced, *(unspaced[at : at + 2] for at in range(len(unspaced) - 1))]
-        if rest := _UNSPACED.sub("", word):
-            found.append(rest)
-    return found
+            tokens += [*unspaced, *(unspaced[position : position + 2] for position in range(len(unspaced) - 1))]
+        if remainder := _UNSPACED.sub("", word):
+            tokens.append(remainder)
+    return tokens

@@ -59,19 +59,19 @@ class Catalogue:
         contents, available = list(self.contents), self.available.tolist()
         new: dict[str, int] = {}
         for item in items:
-            at = index.get(item.item_id) or new.get(item.item_id)
-            if at is None:
+            position = index.get(item.item_id) or new.get(item.item_id)
+            if position is None:
                 new[item.item_id] = len(contents)
                 contents.append(item.content)
                 available.append(item.available)
             else:
-                contents[at] = item.content
-                available[at] = item.available
+                contents[position] = item.content
+                available[position] = item.available
         for item_id in deleted:
-            at = index.get(item_id) or new.get(item_id)
-            if at is not None:
-                contents[at] = {}
-                available[at] = False
+            position = index.get(item_id) or new.get(item_id)
+            if position is not None:
+                contents[position] = {}
+                available[position] = False
         available[0] = False
         ids = self.item_ids
         if new:
@@ -80,8 +80,8 @@ class Catalogue:
 
     def items(self) -> list[Item]:
         """Return all items as records."""
-        known = zip(self.ids, self.contents, self.available.tolist(), strict=True)
-        return [Item(item_id, dict(content), available) for item_id, content, available in known][1:]
+        rows = zip(self.ids, self.contents, self.available.tolist(), strict=True)
+        return [Item(item_id, dict(content), available) for item_id, content, available in rows][1:]
 
     def make_ready(self) -> None:
         """Make what is made on first use, so that no request waits for it."""
@@ -96,7 +96,7 @@ class Catalogue:
     def titles(self) -> list[str]:
         """What to call each item, by index: its title, else its id; an empty string for padding."""
         named = [content.get(self.title_column) for content in self.contents]
-        return [str(title) if title else one for title, one in zip(named, self.ids, strict=True)]
+        return [str(title) if title else item_id for title, item_id in zip(named, self.ids, strict=True)]
 
     @cached_property
     def frame(self) -> pl.DataFrame:
@@ -159,14 +159,14 @@ class Catalogue:
             InvalidRequestError: there is no such column, or it does not hold what the filter asks for.
         """
         mask = self.available
-        for place, one in enumerate(filters):
-            key = msgspec.json.encode(one)
-            found = self._masks.get(key)
-            if found is None:
-                found = self._masks[key] = self._mask(one, f"#/filters/{place}")
+        for place, wanted in enumerate(filters):
+            key = msgspec.json.encode(wanted)
+            cached = self._masks.get(key)
+            if cached is None:
+                cached = self._masks[key] = self._mask(wanted, f"#/filters/{place}")
                 if len(self._masks) > MASKS_KEPT:
                     self._masks.pop(next(iter(self._masks)))
-            mask = mask & found
+            mask = mask & cached
         return mask
 
     def _mask(self, one: Filter, pointer: str) -> Mask:
@@ -195,8 +195,8 @@ class Catalogue:
                 else pl.Series([json_columns.text(value) for value in wanted])
             )
             if kind == "categories":
-                found = column.list.eval(pl.element().is_in(values.implode())).list.any()
+                matches = column.list.eval(pl.element().is_in(values.implode())).list.any()
             else:
-                found = column.is_in(values.implode())
-            kept &= found.fill_null(False) if let_in else ~found.fill_null(False)
+                matches = column.is_in(values.implode())
+            kept &= matches.fill_null(False) if let_in else ~matches.fill_null(False)
         return np.concatenate([[False], kept.fill_null(False).to_numpy()])

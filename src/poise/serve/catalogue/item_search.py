@@ -60,5 +60,5 @@ class ItemSearch:
             best, values = top_k(hidden[None], min(max(DEPTH, k), size))
             real = values[0] > -np.inf
             fused[best[0][real]] += 1 / (_SMOOTH + 1 + np.arange(int(real.sum())))
-        found, values = top_k(np.where(fused > 0, fused, -np.inf).astype(np.float32)[None], min(k, size))
-        return found[0][found[0] > 0], values[0][found[0] > 0]
+        best_items, values = top_k(np.where(fused > 0, fused, -np.inf).astype(np.float32)[None], min(k, size))
+        return best_items[0][best_items[0] > 0], values[0][best_items[0] > 0]

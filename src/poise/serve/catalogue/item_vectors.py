@@ -46,10 +46,10 @@ class ItemVectors:
         if not changed:
             return
         texts = [passages[item - 1] for item in changed]
-        found = self.encoder.encode(texts)
+        new_vectors = self.encoder.encode(texts)
         with self._lock:
-            vectors = self._of_size(catalogue.item_ids.size, found.shape[1]).copy()
-            vectors[changed] = found
+            vectors = self._of_size(catalogue.item_ids.size, new_vectors.shape[1]).copy()
+            vectors[changed] = new_vectors
             self._vectors = vectors
             self._texts.update(zip(changed, texts, strict=True))
             self.version += 1
@@ -65,8 +65,8 @@ class ItemVectors:
         """Return the cosine of each item with a query, float64 ``[size]``; None where nothing is encoded yet."""
         if self.encoder is None or self._vectors is None:
             return None
-        asked = self.encoder.encode([query])[0]
-        return np.asarray(self.vectors(size)[self.encoder.name] @ asked, dtype=np.float64)
+        query_vector = self.encoder.encode([query])[0]
+        return np.asarray(self.vectors(size)[self.encoder.name] @ query_vector, dtype=np.float64)
 
     def _of_size(self, size: int, width: int) -> Floats:
         there = np.zeros((0, width), dtype=np.float32) if self._vectors is None else self._vectors

@@ -28,8 +28,8 @@ def with_key(request: Request) -> Request:
 
 def given_key(request: Request, key: str) -> Request:
     """Return the request as one with a key."""
-    said = (b"authorization", f"Bearer {key}".encode("latin-1", "replace"))
-    return Request({**request.scope, "headers": [*request.scope["headers"], said]}, request.receive)
+    header = (b"authorization", f"Bearer {key}".encode("latin-1", "replace"))
+    return Request({**request.scope, "headers": [*request.scope["headers"], header]}, request.receive)
 
 
 def is_key(text: str) -> bool:
@@ -39,8 +39,8 @@ def is_key(text: str) -> bool:
 
 def form_token(request: Request) -> str:
     """Return the token for the forms of a page: the one that the browser has, else a new one."""
-    kept = request.cookies.get(FORM, "")
-    return kept if _TOKEN.fullmatch(kept) else secrets.token_urlsafe(24)
+    cookie = request.cookies.get(FORM, "")
+    return cookie if _TOKEN.fullmatch(cookie) else secrets.token_urlsafe(24)
 
 
 async def read_form(request: Request) -> list[tuple[str, str]]:

@@ -51,31 +51,31 @@ def invented() -> str:
 
 async def person(tenant: Tenant, user_id: str) -> Person:
     """Return what is known of somebody."""
-    known = await profile(tenant, user_id)
-    if known is None:
+    user_profile = await profile(tenant, user_id)
+    if user_profile is None:
         return Person(user_id, "", [], [])
     now, liked_from = tenant.clock.milliseconds(), tenant.state.serving_model.liked_from
     history = [
         Deed(
-            one.title,
-            done(one.behaviour, one.value, liked_from),
-            ago(one.timestamp, now),
-            0 <= now - one.timestamp < FRESH,
+            event.title,
+            done(event.behaviour, event.value, liked_from),
+            ago(event.timestamp, now),
+            0 <= now - event.timestamp < FRESH,
         )
-        for one in known.history
+        for event in user_profile.history
     ]
-    return Person(user_id, _events(known.events), leaning(known.interests, INTERESTS), history)
+    return Person(user_id, _events(user_profile.events), leaning(user_profile.interests, INTERESTS), history)
 
 
 def people(tenant: Tenant) -> list[Person]:
     """Return a handful of those who did something, the latest first, without their histories."""
-    catalogue, found = tenant.state.serving_model.catalogue, []
+    catalogue, persons = tenant.state.serving_model.catalogue, []
     for user_id in tenant.store.latest_users(OFFERED):
         events = tenant.state.user_histories.events(user_id)
         items = catalogue.item_ids.index([event.item_id for event in events])
         liked = leaning(interests(catalogue, items[items > 0].tolist()), INTERESTS - 1)
-        found.append(Person(user_id, _events(len(events)), liked, []))
-    return found
+        persons.append(Person(user_id, _events(len(events)), liked, []))
+    return persons
 
 
 def _events(many: int) -> str:

@@ -19,9 +19,9 @@ def picture_of(catalogue: Catalogue, item: int) -> str | None:
     column = _column(catalogue)
     if column is None:
         return None
-    place = _place(catalogue, item, column)
-    if place is None or place.startswith(("http://", "https://")):
-        return place or ""
+    path = _place(catalogue, item, column)
+    if path is None or path.startswith(("http://", "https://")):
+        return path or ""
     return f"{ADDRESS}?{urlencode({'item': catalogue.item_ids.id(item)})}"
 
 
@@ -40,11 +40,11 @@ def read_picture(catalogue: Catalogue, item: int, folder: Path) -> tuple[bytes, 
         None where there is none.
     """
     column = _column(catalogue)
-    place = None if column is None else _place(catalogue, item, column)
-    if place is None:
+    relative = None if column is None else _place(catalogue, item, column)
+    if relative is None:
         return None
     try:
-        path = (folder / place).resolve()
+        path = (folder / relative).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file() or path.stat().st_size > LARGEST:
             return None
         content = path.read_bytes()
@@ -63,5 +63,5 @@ def _column(catalogue: Catalogue) -> str | None:
 
 
 def _place(catalogue: Catalogue, item: int, column: str) -> str | None:
-    place = catalogue.contents[item].get(column)
-    return place if isinstance(place, str) and place.strip() else None
+    path = catalogue.contents[item].get(column)
+    return path if isinstance(path, str) and path.strip() else None

@@ -47,16 +47,16 @@ async def home(request: Request, tenant: Tenant) -> Response:
         offered = await asyncio.to_thread(people, tenant) if "admin" in scopes else []
         return as_page(request, "welcome.html", people=offered, **values)
     runs = await asyncio.to_thread(others, tenant) if "admin" in scopes else []
-    known = [name for name, _ in runs]
-    beside = visit.beside if visit.beside in known or visit.beside == POPULAR else next(iter(known), POPULAR)
+    names = [name for name, _ in runs]
+    beside = visit.beside if visit.beside in names or visit.beside == POPULAR else next(iter(names), POPULAR)
     left = await served_side(tenant, visit)
     right = await other_side(tenant, visit, beside)
-    shown = await person(tenant, visit.user_id)
+    shown_person = await person(tenant, visit.user_id)
     since = tuple(side.request_id for side in (left, right) if side.request_id)
     return as_page(
         request,
         "home.html",
-        person=shown,
+        person=shown_person,
         sides=(left, right),
         runs=runs,
         beside=beside,
@@ -91,10 +91,10 @@ async def picture(request: Request, tenant: Tenant) -> Response:
     """Show the picture of an item that lies in the project's folder."""
     catalogue = tenant.state.serving_model.catalogue
     item = int(catalogue.item_ids.index([request.query_params.get("item", "")])[0])
-    found = await asyncio.to_thread(read_picture, catalogue, item, tenant.project.folder) if item else None
-    if found is None:
+    found_picture = await asyncio.to_thread(read_picture, catalogue, item, tenant.project.folder) if item else None
+    if found_picture is None:
         raise NotFoundError("there is no such picture")
-    content, kind = found
+    content, kind = found_picture
     return Response(content, media_type=kind, headers={**HEADERS, "Cache-Control": "private, max-age=3600"})
 
 
@@ -125,8 +125,8 @@ async def style(request: Request) -> Response:
 
 def _with_project(handler: Callable[[Request, Tenant], Awaitable[Response]], scope: str) -> Answer:
     async def answer(request: Request) -> Response:
-        known = with_key(request)
-        return await handler(known, await request.app.state.server.tenant(known, scope))
+        request_with_key = with_key(request)
+        return await handler(request_with_key, await request.app.state.server.tenant(request_with_key, scope))
 
     return answer
 

@@ -56,8 +56,8 @@ async def shelf(tenant: Tenant, visit: Visit) -> Shelf:
     many = visit.part * A_PART
     if visit.query:
         many = min(many, MOST_SHOWN - 1)
-        found = await search(tenant, visit.query, many + 1)
-        items = serving_model.catalogue.item_ids.index([one.item_id for one in found.items])
+        results = await search(tenant, visit.query, many + 1)
+        items = serving_model.catalogue.item_ids.index([result.item_id for result in results.items])
     else:
         popularity = tenant.state.popularity.scores(serving_model.catalogue.item_ids)
         items = serving_model.most_popular(popularity, many + 1).items

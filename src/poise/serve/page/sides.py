@@ -69,8 +69,8 @@ def others(tenant: Tenant) -> list[tuple[str, str]]:
     """Return the names of the runs that the served one can be compared with, the newest first, and their models."""
     project = tenant.project
     names = [name for name in reversed(project.runs) if name != tenant.state.serving_model.name]
-    known = [(name, _model(project.runs_folder / name)) for name in names[:OFFERED]]
-    return [(name, model) for name, model in known if model]
+    models = [(name, _model(project.runs_folder / name)) for name in names[:OFFERED]]
+    return [(name, model) for name, model in models if model]
 
 
 async def served_side(tenant: Tenant, visit: Visit) -> Side:
@@ -98,9 +98,9 @@ async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
 
 
 async def _side(tenant: Tenant, visit: Visit, serving_model: ServingModel) -> Side:
-    asked = RecommendationRequest(user_id=visit.user_id, k=SHOWN, explain=True, scenario=SCENARIO)
+    request = RecommendationRequest(user_id=visit.user_id, k=SHOWN, explain=True, scenario=SCENARIO)
     seconds: dict[str, float] = {}
-    slate = await tenant.engine.recommend(asked, serving_model, seconds)
+    slate = await tenant.engine.recommend(request, serving_model, seconds)
     took = f"{milliseconds(seconds['answer'])}, reasons {milliseconds(seconds['reasons'])}"
     if visit.since:
         await tenant.engine.impressions.flush()
@@ -108,8 +108,8 @@ async def _side(tenant: Tenant, visit: Visit, serving_model: ServingModel) -> Si
     items = serving_model.catalogue.item_ids.index([item.item_id for item in slate.items]).tolist()
     cards = await asyncio.to_thread(cards_of, serving_model.catalogue, items)
     places = [
-        Place(card, item.score, why(item), before[card.item_id] - at if card.item_id in before else None)
-        for at, (card, item) in enumerate(zip(cards, slate.items, strict=True))
+        Place(card, item.score, why(item), before[card.item_id] - index if card.item_id in before else None)
+        for index, (card, item) in enumerate(zip(cards, slate.items, strict=True))
     ]
     return Side(slate.model, slate.run, slate.stage, took, slate.request_id, places, compared=bool(before))
 
@@ -119,7 +119,7 @@ def _before(tenant: Tenant, visit: Visit, slate: Slate) -> Mapping[str, int]:
     for request_id in visit.since:
         for page in tenant.store.impressions(request_id):
             if page.run == slate.run and page.user_id == visit.user_id and page.scenario == SCENARIO:
-                return {item_id: at for at, item_id in enumerate(page.items)}
+                return {item_id: position for position, item_id in enumerate(page.items)}
     return {}
 
 

@@ -54,7 +54,7 @@ class Visit:
             _id(given.get("user")),
             given.get("q", "")[:LONGEST_QUERY],
             _id(given.get("with")),
-            tuple(one for one in since[:2] if _id(one)),
+            tuple(request_id for request_id in since[:2] if _id(request_id)),
             min(max(int(part), 1), MOST_PARTS) if part.isascii() and part.isdigit() and len(part) < 6 else 1,
         )
 
@@ -63,7 +63,7 @@ class Visit:
         named = [("user", self.user_id), ("with", self.beside), ("q", self.query)]
         if self.part > 1:
             named.append(("part", str(self.part)))
-        named += [("since", one) for one in self.since]
+        named += [("since", request_id) for request_id in self.since]
         return [(name, value) for name, value in named if value]
 
     def address(self, anchor: str = "", **changes: Any) -> str:

@@ -31,9 +31,9 @@ def done(behaviour: str, value: float | None, liked_from: float) -> str:
     """Say what somebody did with an item: ``viewed``, ``liked, rated 5`` ..."""
     if value is None:
         return verb(behaviour, float("nan"), liked_from)
-    said = verb(behaviour, value, liked_from)
+    verb_text = verb(behaviour, value, liked_from)
     plain = verb(behaviour, float("nan"), liked_from)
-    return f"{plain} {value:g}" if said == plain else f"{said}, {plain} {value:g}"
+    return f"{plain} {value:g}" if verb_text == plain else f"{verb_text}, {plain} {value:g}"
 
 
 def why(item: RecommendedItem) -> str:
@@ -44,10 +44,10 @@ def why(item: RecommendedItem) -> str:
     return text[:1].upper() + text[1:]
 
 
-def leaning(found: list[Interest], most: int) -> list[tuple[str, str]]:
+def leaning(interests: list[Interest], most: int) -> list[tuple[str, str]]:
     """Return the leading interests, and how many times as often as in the catalogue each occurs."""
-    telling = [one for one in found if one.times_average >= TELLING]
-    return [(one.label, f"{one.times_average:.1f}×") for one in telling[:most]]
+    telling = [interest for interest in interests if interest.times_average >= TELLING]
+    return [(interest.label, f"{interest.times_average:.1f}×") for interest in telling[:most]]
 
 
 def milliseconds(seconds: float) -> str:

@@ -59,8 +59,8 @@ class DecayedPopularity:
             weight = count * math.exp2(max(age, -_MOST))
             decayed, plain = self._weights.get(item_id, (0.0, 0))
             self._weights[item_id] = decayed + weight, plain + count
-            if (at := lookup.get(item_id, 0)) != 0:
-                self._lately[at], self._ever[at] = self._weights[item_id]
+            if (index := lookup.get(item_id, 0)) != 0:
+                self._lately[index], self._ever[index] = self._weights[item_id]
 
     def _refer_to(self, moment: int) -> None:
         """Keep weights relative to a later moment from now on, before they become too large."""
@@ -79,12 +79,12 @@ class DecayedPopularity:
     def _take_over(self, item_ids: Vocabulary) -> None:
         """Bring the counts into the order of another catalogue; of one that has grown only what is new is looked up."""
         before = self._item_ids
-        kept = before.size if before is not None and begins_with(item_ids, before) else 1
+        n_kept = before.size if before is not None and begins_with(item_ids, before) else 1
         self._lately, self._ever = (
-            np.pad(counts[:kept], (0, item_ids.size - kept)) for counts in (self._lately, self._ever)
+            np.pad(counts[:n_kept], (0, item_ids.size - n_kept)) for counts in (self._lately, self._ever)
         )
-        for at, item_id in enumerate(item_ids.series[kept - 1 :], kept):
-            self._lately[at], self._ever[at] = self._weights.get(item_id, (0.0, 0))
+        for index, item_id in enumerate(item_ids.series[n_kept - 1 :], n_kept):
+            self._lately[index], self._ever[index] = self._weights.get(item_id, (0.0, 0))
         self._item_ids = item_ids
 
 

@@ -27,27 +27,30 @@ def interests(catalogue: Catalogue, history: Sequence[int]) -> list[Interest]:
         return []
     weights = DECAY ** np.arange(len(history) - 1, -1, -1)
     total = float(weights.sum())
-    found = []
+    strongest = []
     for column, base in catalogue.label_shares.items():
-        mine: dict[str, float] = defaultdict(float)
+        weight_of: dict[str, float] = defaultdict(float)
         events: dict[str, int] = defaultdict(int)
         for item, weight in zip(history, weights.tolist(), strict=True):
             for label in catalogue.labels(column, item):
-                mine[label] += weight
+                weight_of[label] += weight
                 events[label] += 1
-        for label, weight in mine.items():
+        for label, weight in weight_of.items():
             if events[label] < LEAST_EVENTS:
                 continue
             times = (weight + _PRIOR * base[label]) / ((total + _PRIOR) * base[label])
             if times > 1:
-                found.append(Interest(column, label, round(weight / total, 4), round(times, 2)))
-    found.sort(key=lambda one: -one.share * np.log(one.times_average))
-    return found[:MOST]
+                strongest.append(Interest(column, label, round(weight / total, 4), round(times, 2)))
+    strongest.sort(key=lambda interest: -interest.share * np.log(interest.times_average))
+    return strongest[:MOST]
 
 
-def in_words(found: Sequence[Interest]) -> str:
+def in_words(leading: Sequence[Interest]) -> str:
     """Say the leading interests in a sentence."""
-    if not found:
+    if not leading:
         return "nothing stands out yet"
-    said = [f"{one.label} ({one.column}, {one.times_average:g} times the catalogue's share)" for one in found[:3]]
-    return "mostly " + ", ".join(said)
+    parts = [
+        f"{interest.label} ({interest.column}, {interest.times_average:g} times the catalogue's share)"
+        for interest in leading[:3]
+    ]
+    return "mostly " + ", ".join(parts)

@@ -62,15 +62,15 @@ class ServingState:
         described: Mapping[str, Any] = store.setting(CATALOGUE) or {}
         self._behaviours: Sequence[str] = described.get("behaviours", [])
         self._user_columns: Mapping[str, str] = described.get("user_columns", {})
-        chosen = self._choose(run)
+        chosen_run = self._choose(run)
         kinds, title = described.get("item_kinds", {}), described.get("title_column")
         like = Catalogue.known(Vocabulary([]), kinds, title).changed(store.all_items(), [])
-        self.serving_model = self._of(chosen, like, store.deleted_items())
+        self.serving_model = self._of(chosen_run, like, store.deleted_items())
         self.news += self.serving_model.is_grown
         self._met: set[str] = set()  # items that somebody did something with
         self._meanwhile: list[tuple[str, str, int, int]] = []
-        self.popularity.start(chosen.item_counts, self.serving_model.catalogue.ids)
-        self.counted = chosen.metadata["data"]["events"] <= COUNTED_AT_ONCE
+        self.popularity.start(chosen_run.item_counts, self.serving_model.catalogue.ids)
+        self.counted = chosen_run.metadata["data"]["events"] <= COUNTED_AT_ONCE
         if self.counted:
             self.count()
 
@@ -91,12 +91,12 @@ class ServingState:
         """
         if name == self.serving_model.name:
             return self.serving_model
-        kept = self._others.get(name)
-        if kept is None:
-            kept = self._others[name] = self._of(self.project.run(name), self.serving_model.catalogue)
+        model = self._others.get(name)
+        if model is None:
+            model = self._others[name] = self._of(self.project.run(name), self.serving_model.catalogue)
             while len(self._others) > OTHERS:
                 self._others.popitem(last=False)
-        return kept
+        return model
 
     def count(self) -> None:
         """Count all events of the log, so that what is popular is by them and no longer by the run. Takes its time."""
@@ -141,9 +141,9 @@ class ServingState:
         if promoted in names:
             names.remove(promoted)
             names.insert(0, promoted)
-        for one in names:
+        for candidate in names:
             try:
-                run = self.project.run(one)
+                run = self.project.run(candidate)
                 _ = run.pipeline
                 return run
             except DataError as error:

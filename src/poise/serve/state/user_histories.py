@@ -52,13 +52,13 @@ class History:
     ) -> History:
         """Look up events in a catalogue; a behaviour that no model has met counts as the first."""
         lookup = item_ids._lookup
-        known = [(index, event) for event in events if (index := lookup.get(event.item_id, 0))]
+        indexed = [(index, event) for event in events if (index := lookup.get(event.item_id, 0))]
         return cls(
-            np.array([index for index, _ in known], dtype=np.int32),
-            np.array([behaviours.get(event.behaviour, 1) for _, event in known], dtype=np.uint8),
-            np.array([np.nan if event.value is None else event.value for _, event in known], dtype=np.float32),
-            np.array([event.time for _, event in known], dtype=np.int64),
-            [event.behaviour for _, event in known],
+            np.array([index for index, _ in indexed], dtype=np.int32),
+            np.array([behaviours.get(event.behaviour, 1) for _, event in indexed], dtype=np.uint8),
+            np.array([np.nan if event.value is None else event.value for _, event in indexed], dtype=np.float32),
+            np.array([event.time for _, event in indexed], dtype=np.int64),
+            [event.behaviour for _, event in indexed],
             user or {},
         )
 
@@ -66,9 +66,16 @@ class History:
         """Return the events on items whose index is below ``size``."""
         if not len(self.items) or self.items.max() < size:
             return self
-        kept = self.items < size
-        names = [name for name, real in zip(self.names, kept.tolist(), strict=True) if real]
-        return History(self.items[kept], self.behaviours[kept], self.values[kept], self.times[kept], names, self.user)
+        is_below = self.items < size
+        names = [name for name, real in zip(self.names, is_below.tolist(), strict=True) if real]
+        return History(
+            self.items[is_below],
+            self.behaviours[is_below],
+            self.values[is_below],
+            self.times[is_below],
+            names,
+            self.user,
+        )
 
 
 def queries_of(histories: Sequence[History], item_ids: Vocabulary, asked: Sequence[int]) -> Queries:
@@ -119,28 +126,28 @@ class UserHistoryCache:
             StoreError: they are not in memory, and the store cannot be read.
         """
         with self._lock:
-            found = self._events.get(user_id)
-            if found is not None:
+            events = self._events.get(user_id)
+            if events is not None:
                 self._events.move_to_end(user_id)
-                return found
+                return events
             self._reading[user_id] = False
         try:
-            found = self.store.history(user_id, self.last)
+            events = self.store.history(user_id, self.last)
         finally:
             with self._lock:
                 changed = self._reading.pop(user_id, True)
         if not changed:
             with self._lock:
-                self._events[user_id] = found
+                self._events[user_id] = events
                 while len(self._events) > self.remembered:
                     oldest, _ = self._events.popitem(last=False)
                     self._histories.pop(oldest, None)
-        return found
+        return events
 
     def known(self, user_id: str, item_ids: Vocabulary) -> History | None:
         """Return the newest events of a person if they are in memory in the terms of a catalogue, else None."""
-        kept = self._histories.get(user_id)
-        return kept[1] if kept is not None and kept[0] is item_ids else None
+        cached = self._histories.get(user_id)
+        return cached[1] if cached is not None and cached[0] is item_ids else None
 
     def history(
         self, user_id: str, item_ids: Vocabulary, behaviours: Mapping[str, int], *, reads_users: bool
@@ -157,9 +164,9 @@ class UserHistoryCache:
             StoreError: they are not in memory, and the store cannot be read.
         """
         events = self.events(user_id)
-        kept = self._histories.get(user_id)
-        if kept is not None and kept[0] is item_ids:
-            return kept[1]
+        cached = self._histories.get(user_id)
+        if cached is not None and cached[0] is item_ids:
+            return cached[1]
         user = self.store.user(user_id) if reads_users else None
         history = History.of(events, item_ids, behaviours, None if user is None else user.content)
         with self._lock:

@@ -67,11 +67,11 @@ class ServerMetrics:
     def note_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""
         key = (route, method, status)
-        found = self._by_request.get(key)
-        if found is None:
-            found = self._by_request[key] = self.requests.labels(*key), self.seconds.labels(route)
-        found[0].inc()
-        found[1].observe(seconds)
+        counters = self._by_request.get(key)
+        if counters is None:
+            counters = self._by_request[key] = self.requests.labels(*key), self.seconds.labels(route)
+        counters[0].inc()
+        counters[1].observe(seconds)
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""
