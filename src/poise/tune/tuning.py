@@ -154,6 +154,7 @@ def _key(config: Config, data: Dataset, protocol: str, space: Space) -> str:
     name = config.tuned_model()
     fixed = {option: value for option, value in config.models.get(name, {}).items() if option not in space}
     looked = {option: one if isinstance(one, list) else asdict(one) for option, one in space.items()}
-    told = [__version__, data.fingerprint, protocol, config.policy.hide_seen, config.encoder, fixed, looked]
+    told = [__version__, data.fingerprint, protocol, config.policy.hide_seen, config.encoder, config.fit.seed]
+    told += [fixed, looked]
     text = json.dumps(told, sort_keys=True, default=str)
     return f"{name}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
