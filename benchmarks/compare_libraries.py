@@ -117,6 +117,7 @@ def train_poise(job: dict[str, Any]) -> dict[str, Any]:
     """Do a job with Poise, as the runners do it with the other libraries."""
     import torch
 
+    from poise.fit_options import FitOptions
     from poise.models.sequential.sasrec import SASRec
     from poise.train.batches.sequence_batches import SequenceBatches
 
@@ -136,11 +137,10 @@ def train_poise(job: dict[str, Any]) -> dict[str, Any]:
         negatives=job["negatives"],
         batch_events=job["batch_events"],
         seed=job["seed"],
-        device="cpu",
         **({} if job["quality"] else {"epochs": 1 + job["runs"]}),
     )
     start = time.perf_counter()
-    model.fit(split.train, split.valid if job["quality"] else None)
+    model.fit(split.train, split.valid if job["quality"] else None, FitOptions(device="cpu"))
     minutes = (time.perf_counter() - start) / 60
     if job["quality"]:
         queries = split.test.queries

@@ -179,3 +179,26 @@ def test_a_table_keeps_within_the_terminal(capsys, monkeypatch, width):
     assert max(map(len, lines)) <= width
     assert any("because it is" in line for line in lines)
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_fit_says_what_was_selected_and_what_to_know_of_it(poise, shop, quick_learning):
+    path = shop / "poise.toml"
+    tiny = "[models.SASRec]\ndim = 8\nheads = 2\nepochs = 2\n[fit]\ndevice = 'cpu'\nthreads = 1\nseed = 3\n"
+    path.write_text(path.read_text() + '[pipeline]\nmodels = ["SASRec", "ItemKNN"]\n' + tiny)
+    found = poise("fit", "-p", shop)
+    assert found.code == 0
+    assert "chosen on validation: weights {'SASRec': " in found.err
+    assert "chosen on validation: ItemKNN {'decay': " in found.err
+    assert "SASRec: the data has no vectors of its items" in found.err
+    (run,) = (shop / "runs").iterdir()
+    metadata = json.loads((run / "run.json").read_text())
+    assert metadata["chosen_on_validation"]["SASRec"]["epochs"] in (1, 2)
+    assert list(metadata["validation_metrics"]["SASRec"]) == ["NDCG@10"]
+    assert list(metadata["notes"]) == ["SASRec"]
+    assert list((shop / ".poise" / "training").iterdir())
+
+
+def test_a_device_that_is_not_there_is_said(poise, shop):
+    path = shop / "poise.toml"
+    path.write_text(path.read_text() + '[pipeline]\nmodels = ["GRU4Rec"]\n[fit]\ndevice = "abacus"\n')
+    assert "device 'abacus' is not there; use 'cpu'" in poise("fit", "-p", shop).error

@@ -157,6 +157,7 @@ def _key(config: Config, data: Dataset, protocol: str, space: Space) -> str:
     name = config.tuned_model()
     fixed = {option: value for option, value in config.models.get(name, {}).items() if option not in space}
     looked = {option: values if isinstance(values, list) else asdict(values) for option, values in space.items()}
-    parts = [__version__, data.fingerprint, protocol, config.policy.hide_seen, config.encoder, fixed, looked]
+    parts = [__version__, data.fingerprint, protocol, config.policy.hide_seen, config.encoder]
+    parts += [config.fit.seed, fixed, looked]
     text = json.dumps(parts, sort_keys=True, default=str)
     return f"{name}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
