@@ -117,8 +117,8 @@ def train_poise(job: dict[str, Any]) -> dict[str, Any]:
     """Do a job with Poise, as the runners do it with the other libraries."""
     import torch
 
-    from poise.fit_options import FitOptions
     from poise.models.sequential.sasrec import SASRec
+    from poise.options.fit_options import FitOptions
     from poise.train.batches.sequence_batches import SequenceBatches
 
     torch.set_num_threads(job["threads"])

@@ -18,11 +18,12 @@ from poise.data.ragged import Ragged
 from poise.data.split import leave_last_out
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError
-from poise.fit_options import FitOptions
 from poise.models import ALS, BPR, EASE, Blend, Content, ItemKNN, Popularity, Random, TwoTower
 from poise.models.inner_product import InnerProduct
 from poise.models.sequential.sequence_model import SequenceModel
 from poise.models.torch_model import TorchModel
+from poise.options.fit_options import FitOptions
+from poise.persistence import Persistent
 from poise.pipeline import Pipeline
 from poise.recommender import Recommender, load
 
@@ -465,7 +466,7 @@ def test_a_model_of_ones_own(films, tmp_path):
         assert slate.items == ["i23", "i22"]
         assert slate.reasons == [[], []]
     finally:
-        Recommender.kinds.pop(f"{__name__}.Alphabet")
+        Persistent.kinds.pop(f"{__name__}.Alphabet")
 
 
 def test_options_are_checked():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poise.evaluation import cross_validate as cross_validate
     from poise.evaluation import evaluate as evaluate
     from poise.evaluation import write_report as write_report
-    from poise.fit_options import FitOptions as FitOptions
+    from poise.options.fit_options import FitOptions as FitOptions
     from poise.pipeline import Pipeline as Pipeline
     from poise.project import Project as Project
     from poise.recommender import Recommender as Recommender
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Cleaning": "poise.data.ingest.clean:Cleaning",
     "Dataset": "poise.data.dataset:Dataset",
-    "FitOptions": "poise.fit_options:FitOptions",
+    "FitOptions": "poise.options.fit_options:FitOptions",
     "Pipeline": "poise.pipeline:Pipeline",
     "PoiseError": "poise.errors:PoiseError",
     "Project": "poise.project:Project",

@@ -5,13 +5,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import field, replace
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from annotated_types import Ge
-from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from poise.candidates import Candidates, hide_unwanted
@@ -19,11 +17,11 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
-from poise.fit_options import FitOptions
+from poise.options.fit_options import FitOptions
 from poise.policy.cold_start_boost import ColdStartBoost
 from poise.policy.hide_seen import HideSeen
-from poise.policy.step import PolicyRequest, PolicyStep, make_step
-from poise.recommender import OPTIONS, Recommender, without_repeats
+from poise.policy.step import PolicyRequest, PolicyStep
+from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason, Slates
 from poise.types import Codes, Floats, Indices, Mask
 
@@ -37,13 +35,6 @@ NAMED = "request"
 def default_policy() -> list[PolicyStep]:
     """Return the steps of a pipeline for which none are named: nothing that was seen, and room for new items."""
     return [HideSeen(), ColdStartBoost()]
-
-
-def _steps(given: Any) -> Any:
-    """Make steps of what :meth:`Pipeline.save` wrote of them."""
-    if not isinstance(given, list):
-        return given
-    return [make_step(step["step"], step["options"]) if isinstance(step, dict) else step for step in given]
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -64,7 +55,7 @@ class Pipeline(Recommender):
     ranker: Recommender
     retrievers: list[Recommender] = field(default_factory=list)
     candidates: Annotated[int, Ge(1)] = 200
-    policy: Annotated[list[PolicyStep], BeforeValidator(_steps)] = field(default_factory=default_policy)
+    policy: list[PolicyStep] = field(default_factory=default_policy)
 
     @property
     def reads_users(self) -> bool:
@@ -108,8 +99,8 @@ class Pipeline(Recommender):
         changed.policy = list(policy)
         for step in changed.policy:
             fitted = self.step(type(step))
-            if fitted is not None and fitted.arrays():
-                step.restore(fitted.arrays())
+            if fitted is not None:
+                step._restore(fitted._arrays())
         return changed
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
@@ -238,7 +229,7 @@ class Pipeline(Recommender):
     def _scored(self, queries: Queries) -> Candidates:
         """Return the ranker's scores of what was retrieved, of what the request names, or of the whole catalogue."""
         if queries.candidates is not None:
-            named = without_repeats(queries.candidates)
+            named = queries.candidates.without_repeats()
             scores, mean, _ = self.ranker.score_with_moments(queries, named)
             return Candidates.of_lists(named, scores, mean, source_names=[NAMED])
         if not self.retrievers:
@@ -260,22 +251,3 @@ class Pipeline(Recommender):
             rows.append(items[items > 0])
             codes.append((first[items > 0] // depth).astype(np.uint8))
         return Ragged.from_rows(rows), np.concatenate(codes)
-
-    def _option_to_json(self, name: str, value: Any) -> Any:
-        if name == "policy":
-            return [{"step": step.name, "options": step.options} for step in self.policy]
-        return value
-
-    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {
-            f"policy.{place}.{name}": array
-            for place, step in enumerate(self.policy)
-            for name, array in step.arrays().items()
-        }
-
-    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        for place, step in enumerate(self.policy):
-            prefix = f"policy.{place}."
-            of_step = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            if of_step:
-                step.restore(of_step)

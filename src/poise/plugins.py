@@ -11,6 +11,7 @@ from poise.errors import UsageError, one_line
 
 MODELS = "poise.models"
 ENCODERS = "poise.encoders"
+POLICIES = "poise.policies"
 
 
 @cache

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,12 +11,9 @@ from typing import Any, ClassVar, Self
 from weakref import ref
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from pydantic import ConfigDict
 
-from poise._version import __version__
-from poise.arrays import read_arrays
 from poise.candidates import Candidates, hide_unwanted
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
@@ -26,23 +21,22 @@ from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, NotFittedError, PoiseError, UnknownIdError, UsageError, one_line
-from poise.files import atomic_directory, read_json, write_json
-from poise.fit_options import FitOptions
-from poise.plugins import MODELS, entry_points_of, load_entry_point
-from poise.search_space import Space
-from poise.selection import Selection
-from poise.slates import Reason, Slates
+from poise.files import atomic_directory, read_json
+from poise.options.fit_options import FitOptions
+from poise.options.search_space import Space
+from poise.options.selection import Selection
+from poise.persistence import HEADER, Persistent, read
+from poise.plugins import MODELS
+from poise.slates import Reason, Slates, weightiest
 from poise.types import Floats, Indices, Mask
 
 OPTIONS = ConfigDict(extra="forbid", arbitrary_types_allowed=True, validate_default=True)
 """How a recommender's options are checked: a name or a value that does not fit is an error."""
 
-FORMAT = 1
 _SCORES_AT_ONCE = 16_000_000  # floats that a batch of scores may take: 64 MB
-_REASON_ITEMS = 2
 
 
-class Recommender(ABC):
+class Recommender(Persistent, ABC):
     """Says who would like what. A model is one subclass in one file: its options, ``_fit``, ``score`` and its arrays.
 
     A subclass is a dataclass whose fields are its options. What it learns goes into attributes of its own, which
@@ -53,12 +47,12 @@ class Recommender(ABC):
         item_ids: the catalogue that it was fitted on; the columns of its scores.
         data_fingerprint: of the data that it was fitted on.
         selected: what it selected on the validation part: weights, a decay, when to stop. A subclass that selects
-            something has a default of a :class:`~poise.selection.Selection` of its own.
+            something has a default of a :class:`~poise.options.selection.Selection` of its own.
         notes: what whoever fitted it should know, a line each.
         metrics: what it measured on the validation part, by name.
     """
 
-    kinds: ClassVar[dict[str, type[Recommender]]] = {}
+    entry_point_group = MODELS
     search_space: ClassVar[Space] = {}
     item_ids: Vocabulary
     data_fingerprint: str
@@ -67,10 +61,6 @@ class Recommender(ABC):
     notes: list[str]
     metrics: dict[str, float]
     _learnt_from: tuple[ref[Dataset], ref[Holdout] | None] | None = None
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        Recommender.kinds[f"{cls.__module__}.{cls.__name__}"] = cls
 
     @property
     def name(self) -> str:
@@ -182,7 +172,7 @@ class Recommender(ABC):
 
     def _count_added(self, data: Dataset) -> int:
         """Return how many items stand after those that the model knows; refuse a catalogue that begins otherwise."""
-        if not begins_with(data.item_ids, self.item_ids):
+        if not data.item_ids.begins_with(self.item_ids):
             raise DataError(
                 f"the items of {data.name!r} do not begin with the {len(self.item_ids):,} that this {self.name} knows, "
                 "in the same order: put new items last, or fit it again"
@@ -272,7 +262,7 @@ class Recommender(ABC):
         if queries.candidates is None:
             candidates = Candidates.of_catalogue(self.score(queries))
         else:
-            named = without_repeats(queries.candidates)
+            named = queries.candidates.without_repeats()
             scores, mean, _ = self.score_with_moments(queries, named)
             candidates = Candidates.of_lists(named, scores, mean)
         hide_unwanted(candidates, queries)
@@ -399,50 +389,18 @@ class Recommender(ABC):
             self.item_ids.series.to_frame().write_ipc(folder / "items.arrow", compression="uncompressed")
             self._write(folder)
 
-    def _write(self, folder: Path) -> None:
-        from safetensors.numpy import save_file
-
-        options: dict[str, Any] = {}
-        parts: dict[str, str | list[str]] = {}
-        for option in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = getattr(self, option.name)
-            if isinstance(value, Recommender):
-                parts[option.name] = option.name
-                _write_part(value, folder / option.name)
-            elif isinstance(value, list) and value and isinstance(value[0], Recommender):
-                parts[option.name] = [f"{option.name}.{at}" for at in range(len(value))]
-                for part, part_name in zip(value, parts[option.name], strict=True):
-                    _write_part(part, folder / part_name)
-            else:
-                options[option.name] = self._option_to_json(option.name, value)
-        header = {
-            "format": FORMAT,
-            "poise": __version__,
-            "kind": type(self).__name__,
-            "module": type(self).__module__,
-            "options": options,
-            "parts": parts,
+    def _header(self) -> dict[str, Any]:
+        return {
             "selected": self.selected.to_dict(),
             "notes": self.notes,
             "metrics": self.metrics,
             "data_fingerprint": self.data_fingerprint,
         }
-        write_json(folder / "model.json", header)
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in self._arrays().items()}, folder / "arrays.safetensors"
-        )
 
-    def _option_to_json(self, name: str, value: Any) -> Any:
-        """Return an option as JSON can hold it, of which the constructor makes it again."""
-        return value
-
-    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what was learnt, by name."""
-        return {}
-
-    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Take back what :meth:`_arrays` gave; :attr:`item_ids` is already there."""
-        return
+    def _take_header(self, header: dict[str, Any]) -> None:
+        self.data_fingerprint = header["data_fingerprint"]
+        self.selected = type(self.selected).from_dict(header["selected"])
+        self.notes, self.metrics = header["notes"], header["metrics"]
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what it has learnt from: another process does not have it."""
@@ -477,73 +435,26 @@ def load(path: Path | str, *, device: str | None = None) -> Recommender:
         DataError: nothing was saved there, it is damaged, or a newer version of Poise wrote it.
     """
     path = Path(path)
-    header = read_json(path / "model.json")
+
+    def prepare(part: Persistent) -> None:
+        if isinstance(part, Recommender):
+            part.item_ids = item_ids
+
+    def finish(part: Persistent) -> None:
+        if isinstance(part, Recommender):
+            part._move_to(device)
+
+    read_json(path / HEADER)  # says it where nothing was saved
     try:
-        if header["format"] > FORMAT:
-            raise DataError(
-                f"{path} was written by Poise {header['poise']}, newer than this {__version__}: upgrade to read it"
-            )
         item_ids = Vocabulary._trusted(pl.read_ipc(path / "items.arrow")["id"])
-        return _read(path, item_ids, device)
+        recommender = read(path, prepare, finish)
+        if not isinstance(recommender, Recommender):
+            raise DataError(f"{path} holds a {type(recommender).__name__}, which does not recommend")
+        return recommender
     except PoiseError:
         raise
     except Exception as error:  # there is no end to what a damaged file can bring about
         raise DataError(f"the model in {path} is damaged ({one_line(error)}); fit it again") from error
-
-
-def _read(folder: Path, item_ids: Vocabulary, device: str | None) -> Recommender:
-    header = read_json(folder / "model.json")
-    parts: dict[str, Any] = {}
-    for option, names in header["parts"].items():
-        parts[option] = (
-            _read(folder / names, item_ids, device)
-            if isinstance(names, str)
-            else [_read(folder / name, item_ids, device) for name in names]
-        )
-    recommender = _kind(header)(**header["options"], **parts)
-    recommender.item_ids = item_ids
-    recommender.data_fingerprint = header["data_fingerprint"]
-    recommender.selected = type(recommender.selected).from_dict(header["selected"])
-    recommender.notes, recommender.metrics = header["notes"], header["metrics"]
-    recommender._restore(read_arrays(folder / "arrays.safetensors"))
-    recommender._move_to(device)
-    return recommender
-
-
-def _kind(header: dict[str, Any]) -> type[Recommender]:
-    """Return the class that a model was saved as.
-
-    On a file's word only modules of Poise are imported, and the model of that name that an installed package declares.
-    """
-    module, name = header["module"], header["kind"]
-    if module.startswith("poise."):
-        importlib.import_module(module)
-    elif f"{module}.{name}" not in Recommender.kinds:
-        for declared, entry_point in entry_points_of(MODELS).items():
-            if entry_point.attr == name and entry_point.module.split(".")[0] == module.split(".")[0]:
-                load_entry_point(MODELS, declared)
-    kind = Recommender.kinds.get(f"{module}.{name}")
-    if kind is None:
-        raise DataError(
-            f"the model is of the kind {name!r}, which is not known here: install the package that has it, or import "
-            f"{module} first"
-        )
-    return kind
-
-
-def _write_part(part: Recommender, folder: Path) -> None:
-    folder.mkdir()
-    part._write(folder)
-
-
-def without_repeats(candidates: Ragged) -> Ragged:
-    """Return the same rows with each item once and without padding."""
-    return Ragged.from_rows([np.unique(row[row > 0]) for row in (candidates[row] for row in range(len(candidates)))])
-
-
-def begins_with(item_ids: Vocabulary, first: Vocabulary) -> bool:
-    """Tell whether a catalogue begins with another one, in the same order."""
-    return item_ids is first or item_ids.series.head(len(first)).equals(first.series)
 
 
 def check_k(k: int, most: int) -> None:
@@ -559,17 +470,3 @@ def check_k(k: int, most: int) -> None:
 def batch_size(width: int) -> int:
     """Return how many rows of ``width`` scores to hold in memory at once."""
     return int(np.clip(_SCORES_AT_ONCE // width, 1, 1024))
-
-
-def weightiest(history: Indices, attributions: Floats) -> list[Reason]:
-    """Return the reason made of the events that add most, or none where no event adds anything."""
-    positive = np.maximum(attributions, 0)
-    total = float(positive.sum())
-    if total <= 0:
-        return []
-    of_item: dict[int, float] = {}
-    for item, amount in zip(history.tolist(), positive.tolist(), strict=True):
-        of_item[item] = of_item.get(item, 0.0) + amount
-    best = sorted(of_item, key=lambda item: -of_item[item])[:_REASON_ITEMS]
-    best = [item for item in best if of_item[item] >= 0.1 * total] or best[:1]
-    return [Reason("history", tuple(best), sum(of_item[item] for item in best) / total)]

@@ -11,6 +11,8 @@ from poise.candidates import CATALOGUE, Candidates
 from poise.data.vocabulary import Vocabulary
 from poise.types import Codes, Floats, Indices
 
+_REASON_ITEMS = 2
+
 ReasonKind = Literal["history", "popular", "random", "new"]
 
 
@@ -159,3 +161,17 @@ class Slates:
                 "source": pl.String,
             },
         )
+
+
+def weightiest(history: Indices, attributions: Floats) -> list[Reason]:
+    """Return the reason made of the events that add most, or none where no event adds anything."""
+    positive = np.maximum(attributions, 0)
+    total = float(positive.sum())
+    if total <= 0:
+        return []
+    of_item: dict[int, float] = {}
+    for item, amount in zip(history.tolist(), positive.tolist(), strict=True):
+        of_item[item] = of_item.get(item, 0.0) + amount
+    best = sorted(of_item, key=lambda item: -of_item[item])[:_REASON_ITEMS]
+    best = [item for item in best if of_item[item] >= 0.1 * total] or best[:1]
+    return [Reason("history", tuple(best), sum(of_item[item] for item in best) / total)]

@@ -177,7 +177,7 @@ def test_words_and_pairs_one_after_the_other(two_groups, encoder, tmp_path):
 def test_a_slow_machine_makes_fewer_steps(two_groups, encoder, tmp_path, monkeypatch):
     seen = []
 
-    def note(network, batches, loss, training, *, label):
+    def note(network, batches, loss, training, *, label, options):
         seen.append(len(batches))
 
     monkeypatch.setattr("poise.train.loop.train", note)

@@ -11,8 +11,9 @@ import pytest
 
 from poise.config import check_config
 from poise.errors import DataError, UsageError
+from poise.persistence import Persistent
 from poise.plugins import entry_points_of
-from poise.recommender import Recommender, load
+from poise.recommender import load
 
 MODULE = '''
 import numpy as np
@@ -21,7 +22,7 @@ from pydantic.dataclasses import dataclass
 from typing import Annotated
 
 from poise.recommender import OPTIONS, Recommender
-from poise.search_space import Range
+from poise.options.search_space import Range
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -93,7 +94,7 @@ def forget() -> None:
     """Let the package be as it is before it was imported."""
     for name in [name for name in sys.modules if name.split(".")[0] == "starlight"]:
         del sys.modules[name]
-    Recommender.kinds.pop("starlight.models.Starlight", None)
+    Persistent.kinds.pop("starlight.models.Starlight", None)
 
 
 def add(shop: Path, lines: str) -> None:

@@ -11,7 +11,7 @@ from poise.data.holdout import Holdout
 from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
-from poise.fit_options import FitOptions
+from poise.options.fit_options import FitOptions
 from poise.recommender import Recommender
 from poise.types import Floats
 

@@ -15,8 +15,9 @@ from poise.models import inner_product
 from poise.models.hnsw_index import HNSWIndex
 from poise.models.inner_product import InnerProduct
 from poise.models.two_tower.two_tower import TwoTower
+from poise.persistence import Persistent
 from poise.pipeline import Pipeline
-from poise.recommender import OPTIONS, Recommender, load
+from poise.recommender import OPTIONS, load
 
 N_ITEMS, DIM = 3_000, 32
 
@@ -48,7 +49,7 @@ def exact() -> Any:
     model._set_vectors(torch.from_numpy(vectors), np.arange(N_ITEMS + 1))
     model.item_ids = Vocabulary([f"i{item:04}" for item in range(1, N_ITEMS + 1)])
     yield model
-    del Recommender.kinds[f"{__name__}.Sums"]
+    del Persistent.kinds[f"{__name__}.Sums"]
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import index
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
-from poise.fit_options import FitOptions
 from poise.models import EASE
+from poise.options.fit_options import FitOptions
 from poise.project import Project
 from poise.project.fitting import fit
 from poise.project.learning import as_known_to, compare_runs, learn, newest

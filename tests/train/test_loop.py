@@ -13,8 +13,8 @@ import tqdm
 from torch import Tensor, nn
 
 from poise.errors import PoiseError, UsageError
-from poise.fit_options import FitOptions, Logger
 from poise.models.nn.dropout import Dropout
+from poise.options.fit_options import FitOptions, Logger
 from poise.train import loop
 from poise.train.device import Precision
 from poise.train.loop import Progress, Training, learning_rate, train

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from poise.fit_options import FitOptions
+from poise.options.fit_options import FitOptions
 from poise.train import loop
 from poise.train.loop import Training, train
 from poise.train.optimiser_step import GradientAccumulation, Optimisation, OptimiserStep

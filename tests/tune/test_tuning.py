@@ -16,8 +16,8 @@ from poise.config import check_config
 from poise.errors import DataError, PoiseError, UsageError
 from poise.models import EASE, ItemKNN, model_names
 from poise.models.validation import mean_ndcg, sample
+from poise.options.search_space import Range
 from poise.project import Project
-from poise.search_space import Range
 from poise.tune import search
 from poise.tune.report import report
 from poise.tune.space import search_space

@@ -19,7 +19,7 @@ from poise.encoders.sentence_transformer import SentenceTransformer, quiet
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError, UsageError
 from poise.files import atomic_directory
-from poise.fit_options import FitOptions
+from poise.options.fit_options import FitOptions
 from poise.types import Offsets
 
 if TYPE_CHECKING:

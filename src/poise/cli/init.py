@@ -38,7 +38,7 @@ def command(
     It tells by their columns which file holds the events, which the catalogue and which the users, reads them, and
     writes down what it found, for you to correct.
     """
-    from poise.config import FILE, check_config
+    from poise.config import FILE, parse_config
     from poise.files import atomic_file
     from poise.project import Project
     from poise.project.scaffold import find_sources, scaffold
@@ -52,7 +52,7 @@ def command(
         raise UsageError("give either --dataset or files")
     given: dict[Table, Mapping[str, str]] = {"events": columns, "items": item_columns}
     sources = {} if dataset else find_sources(folder, {"events": events, "items": items, "users": users}, given)
-    config = check_config(tomllib.loads(scaffold(folder, sources, dataset, None)))
+    config = parse_config(tomllib.loads(scaffold(folder, sources, dataset, None)))
     data = Project(folder, config=config, say=say).data()  # a file that does not work is never written
     with atomic_file(path) as temporary:
         temporary.write_text(scaffold(folder, sources, dataset, data), encoding="utf-8")

@@ -1,6 +1,6 @@
 """``poise.toml``: what a project is made of."""
 
-from poise.config.project_config import FILE, Config, check_config, read_config
+from poise.config.project_config import FILE, Config, check_config, parse_config, read_config
 from poise.config.tables import PipelineTable, ServeTable
 
 __all__ = [
@@ -9,5 +9,6 @@ __all__ = [
     "PipelineTable",
     "ServeTable",
     "check_config",
+    "parse_config",
     "read_config",
 ]

@@ -25,11 +25,11 @@ from poise.data.ingest.clean import Cleaning
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError, UsageError, suggest
 from poise.models import model_names
+from poise.options.search_space import Range, Space
 from poise.pipeline import Pipeline
 from poise.policy import ColdStartBoost, ExploreUnknown, HideSeen, PolicyStep
 from poise.policy.step import make_step
 from poise.recommender import Recommender
-from poise.search_space import Range, Space
 
 FILE = "poise.toml"
 Made = TypeVar("Made")
@@ -91,6 +91,17 @@ class Config(BaseModel):
         if not (isinstance(kind, type) and issubclass(kind, Recommender)):
             raise UsageError(f"{FILE}: {name!r} is no model: the package that declares it gives {kind!r}")
         return _build(kind, self.models.get(name, {}), f"models.{name}")
+
+    def check_models(self) -> None:
+        """Check the options of models and of policy steps; it imports them.
+
+        Raises:
+            UsageError: a key or value is wrong.
+        """
+        for name in self.models:
+            self.model(name)
+        self.tune_space()
+        self.make_policy()
 
     def tuned_model(self) -> str:
         """Return the name of the model that ``[tune]`` is about."""
@@ -193,11 +204,22 @@ def read_config(folder: Path) -> Config:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
-    return check_config(content)
+    return parse_config(content)
 
 
 def check_config(content: Mapping[str, Any]) -> Config:
-    """Check the content of a ``poise.toml``.
+    """Check the content of a ``poise.toml``, the options of models included, which imports the models.
+
+    Raises:
+        UsageError: a key or value is wrong.
+    """
+    config = parse_config(content)
+    config.check_models()
+    return config
+
+
+def parse_config(content: Mapping[str, Any]) -> Config:
+    """Check the content of a ``poise.toml``, without the options of models: :meth:`Config.check_models` does that.
 
     Raises:
         UsageError: a key or value is wrong.
@@ -228,9 +250,6 @@ def check_config(content: Mapping[str, Any]) -> Config:
     config.cleaning()
     config.text_encoder()
     config.encoder_adaptation()
-    for name in config.models:
-        config.model(name)
-    config.tune_space()
     return config
 
 

@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict
 
 from poise.data.schema.column_types import Kind
-from poise.fit_options import Logger
+from poise.options.fit_options import Logger
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 

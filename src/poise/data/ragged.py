@@ -44,6 +44,11 @@ class Ragged:
         """The row that each value stands in, int64 ``[total]``."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
+    def without_repeats(self) -> Ragged:
+        """Return the same rows with each item once, in order, and without padding."""
+        rows = (self[row] for row in range(len(self)))
+        return Ragged.from_rows([np.unique(row[row > 0]) for row in rows])
+
     def take(self, rows: Offsets) -> Ragged:
         """Return the chosen rows, in the order given."""
         positions, offsets = gather_slices(self.offsets[:-1][rows], self.offsets[1:][rows])

@@ -80,6 +80,10 @@ class Vocabulary:
             raise IndexError(f"index {index} is not in 1..{len(self)}")
         return str(self.series[int(index) - 1])
 
+    def begins_with(self, first: Vocabulary) -> bool:
+        """Tell whether its first ids are those of another vocabulary, in the same order."""
+        return self is first or self.series.head(len(first)).equals(first.series)
+
     @cached_property
     def fingerprint(self) -> str:
         """A hash of all the ids in order, stable across machines and versions."""

@@ -13,7 +13,7 @@ from poise.data.split import k_fold
 from poise.evaluation.evaluate import evaluate
 from poise.evaluation.report import Report, aligned, show
 from poise.evaluation.significance import LEVEL, Estimate
-from poise.fit_options import FitOptions
+from poise.options.fit_options import FitOptions
 from poise.progress import track
 from poise.recommender import Recommender
 

@@ -156,7 +156,7 @@ class _ModelEvaluation:
         slates, ranked = self.model.rank(holdout.queries, self.cutoffs[-1])
         self.seconds += time.perf_counter() - started
         if np.isnan(ranked.scores[:, 1:]).any():
-            raise PoiseError(f"{self.model.name} gave scores that are no numbers: it was fitted badly, or is broken")
+            raise PoiseError(f"{self.model.name} gave scores that are NaN: it was fitted badly, or is broken")
         items = slates.items
         hits = ranking.hit_matrix(items, batch.targets)
         self._slates.append(items)

@@ -12,8 +12,8 @@ from pydantic.dataclasses import dataclass
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.models.validation import mean_ndcg, sample
+from poise.options.selection import Selection
 from poise.recommender import OPTIONS, Recommender
-from poise.selection import Selection
 from poise.types import Floats, Indices
 
 DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)

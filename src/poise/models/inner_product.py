@@ -16,7 +16,7 @@ from poise.data.ragged import Ragged
 from poise.models.hnsw_index import HNSWIndex
 from poise.models.product_moments import ProductMoments, products_of
 from poise.models.vectors import Products, cosine_scores
-from poise.recommender import OPTIONS, Recommender, begins_with
+from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason, Slates
 from poise.top_k import top_k
 from poise.types import Floats, Indices, Mask, Offsets
@@ -83,7 +83,7 @@ class InnerProduct(Recommender):
 
     def _old_indices(self, data: Dataset) -> Offsets:
         """Return the index that each item of another catalogue has in this one, int64 ``[n_items + 1]``; 0 for none."""
-        if begins_with(data.item_ids, self.item_ids):
+        if data.item_ids.begins_with(self.item_ids):
             return np.pad(np.arange(self.item_ids.size), (0, len(data.item_ids) - len(self.item_ids)))
         return np.concatenate([[0], self.item_ids.index(data.item_ids.series)])
 

@@ -16,13 +16,13 @@ from pydantic.dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.fit_options import FitOptions
 from poise.models.checkpoint_key import checkpoint_key
 from poise.models.content_projection import ContentProjection
 from poise.models.inner_product import InnerProduct, new_items, under
 from poise.models.validation import mean_ndcg, sample
+from poise.options.fit_options import FitOptions
+from poise.options.selection import Selection
 from poise.recommender import OPTIONS
-from poise.selection import Selection
 from poise.types import Floats, Indices, Offsets
 
 if TYPE_CHECKING:

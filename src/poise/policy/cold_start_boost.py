@@ -122,14 +122,12 @@ class ColdStartBoost(PolicyStep):
                 reasons[row][place] = sorted([Reason("new", share=share), *rest], key=lambda reason: -reason.share)
         return reasons
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """See :meth:`PolicyStep.arrays`."""
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         selected = np.array([np.nan if self.selected is None else self.selected])
         costs = np.array([[boost, ndcg] for boost, ndcg in self.costs.items()]).reshape(-1, 2)
         return {"new_items": self.new_items, "selected": selected, "costs": costs}
 
-    def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """See :meth:`PolicyStep.restore`."""
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self.new_items = arrays["new_items"]
         self.selected = None if np.isnan(arrays["selected"][0]) else float(arrays["selected"][0])
         self.costs = {float(boost): float(ndcg) for boost, ndcg in arrays["costs"]}

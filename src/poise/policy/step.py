@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from importlib import import_module
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import ValidationError
 
 from poise.candidates import Candidates
@@ -16,9 +16,14 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import UsageError, one_line, suggest
+from poise.persistence import Persistent
+from poise.plugins import POLICIES, entry_points_of, load_entry_point
 from poise.recommender import Recommender
 from poise.slates import Reason, Slates
 from poise.types import Mask
+
+BUILT_IN = {"HideSeen": "hide_seen", "ColdStartBoost": "cold_start_boost", "ExploreUnknown": "explore_unknown"}
+"""The file of each of Poise's own steps."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,18 +44,14 @@ class PolicyRequest:
     rng: np.random.Generator | None = None
 
 
-class PolicyStep(ABC):
+class PolicyStep(Persistent, ABC):
     """One decision about what is shown. A step is one subclass in one file: its options, and :meth:`apply`.
 
     A subclass is a dataclass whose fields are its options. What it learns goes into attributes of its own, which
-    :meth:`arrays` hands out for saving and :meth:`restore` takes back.
+    ``_arrays`` hands out for saving and ``_restore`` takes back.
     """
 
-    kinds: ClassVar[dict[str, type[PolicyStep]]] = {}
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        PolicyStep.kinds[cls.__name__] = cls
+    entry_point_group = POLICIES
 
     @property
     def name(self) -> str:
@@ -97,14 +98,6 @@ class PolicyStep(ABC):
         """Return the reasons for each item of each slate, with those of this step among them."""
         return reasons
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what was learnt, by name."""
-        return {}
-
-    def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Take back what :meth:`arrays` gave."""
-        return
-
 
 def make_step(name: str, options: Mapping[str, Any]) -> PolicyStep:
     """Return a step by its name: one of Poise's own, or one that an installed package declares.
@@ -112,10 +105,15 @@ def make_step(name: str, options: Mapping[str, Any]) -> PolicyStep:
     Raises:
         UsageError: there is no such step, or it does not take these options.
     """
-    kinds = {**{kind.__name__: kind for kind in PolicyStep.kinds.values()}}
-    if name not in kinds:
-        raise UsageError(f"there is no policy step {name!r}.{suggest(name, list(kinds))} There are {', '.join(kinds)}")
+    declared = entry_points_of(POLICIES)
+    if name in declared:
+        kind: type[PolicyStep] = load_entry_point(POLICIES, name)
+    elif name in BUILT_IN:
+        kind = getattr(import_module(f"poise.policy.{BUILT_IN[name]}"), name)
+    else:
+        names = [*BUILT_IN, *declared]
+        raise UsageError(f"there is no policy step {name!r}.{suggest(name, names)} There are {', '.join(names)}")
     try:
-        return kinds[name](**options)
+        return kind(**options)
     except (ValidationError, TypeError) as error:
         raise UsageError(f"policy step {name}: {one_line(error)}") from None

@@ -13,7 +13,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Split
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
-from poise.fit_options import FitOptions
+from poise.options.fit_options import FitOptions
 from poise.project.project import Project
 
 METRIC = "NDCG@10"

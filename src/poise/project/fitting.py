@@ -321,7 +321,9 @@ def _new_run(runs: Path, now: datetime) -> Iterator[tuple[str, Path]]:
 
 def _choices(pipeline: Pipeline) -> dict[str, Any]:
     """Return what the parts of a pipeline and the steps of its policy selected on validation, by their names."""
-    selected = {part.name: part.selection for part in _parts(pipeline)}
+    ranker = pipeline.ranker
+    selected = dict(ranker.selection) if ranker.parts else {}  # of a blend, its weights
+    selected |= {part.name: part.selection for part in _parts(pipeline) if not part.parts}
     selected |= {step.name: step.selection for step in pipeline.policy}
     return {name: choices for name, choices in selected.items() if choices}
 

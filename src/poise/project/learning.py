@@ -19,7 +19,6 @@ from poise.pipeline import Pipeline
 from poise.project.fitting import Result, cutoffs_for, write_run
 from poise.project.project import Project
 from poise.project.run import ENCODER, Run
-from poise.recommender import begins_with
 
 if TYPE_CHECKING:
     from poise.evaluation import Report
@@ -174,7 +173,7 @@ def as_known_to(run: Run, data: Dataset) -> Dataset:
 
 
 def _with_items_first(data: Dataset, first: Vocabulary) -> Dataset:
-    if begins_with(data.item_ids, first):
+    if data.item_ids.begins_with(first):
         return data
     added = np.flatnonzero(first.index(data.item_ids.series) == 0) + 1
     order = np.concatenate([data.item_ids.index(first.series), added])  # the old index of each item; 0 for deleted ones

@@ -13,7 +13,7 @@ from poise.config import Config, read_config
 from poise.data.dataset import Dataset
 from poise.data.storage import open_dataset, save_dataset
 from poise.errors import DataError, PoiseError, UsageError, suggest
-from poise.fit_options import FitOptions
+from poise.options.fit_options import FitOptions
 from poise.project.run import Run
 
 if TYPE_CHECKING:
@@ -186,7 +186,14 @@ class Project:
         return data
 
     def encoded(self) -> Dataset:
-        """Return the data with the vectors of the catalogue's texts, where there are texts and an encoder."""
+        """Return the data with the vectors of the catalogue's texts, where there are texts and an encoder.
+
+        It is for models to learn from, so their options are checked first.
+
+        Raises:
+            UsageError: a model does not take its options.
+        """
+        self.config.check_models()
         data = self.data()
         encoder = self.config.text_encoder()
         if encoder is None:

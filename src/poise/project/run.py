@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from poise._version import __version__
-from poise.config import check_config
+from poise.config import parse_config
 from poise.data.dataset import Dataset
 from poise.data.find_items import find_items, find_list
 from poise.data.queries import Queries
@@ -83,7 +83,7 @@ class Run:
             DataError: the run is damaged.
         """
         try:
-            config = check_config(tomllib.loads((self.path / "config.toml").read_text(encoding="utf-8")))
+            config = parse_config(tomllib.loads((self.path / "config.toml").read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise DataError(f"the run {self.name} is damaged ({error}); fit again") from error
         encoder = config.text_encoder()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from poise.errors import PoiseError
 from poise.files import atomic_file
-from poise.fit_options import FitOptions
+from poise.options.fit_options import FitOptions
 from poise.train.device import Precision, autocast, working_type
 from poise.train.memory import kept_memory
 from poise.train.monitor import Monitor, open_curves

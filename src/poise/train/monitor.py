@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from poise.errors import UsageError
-from poise.fit_options import Logger
+from poise.options.fit_options import Logger
 
 
 class Monitor:

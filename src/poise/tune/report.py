@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poise.options.search_space import Range
 from poise.report import Page, plots
 from poise.report.svg import INK, MUTED, SERIES
-from poise.search_space import Range
 from poise.tune.search import METRIC, Trial, format_value
 from poise.tune.toml_options import toml_lines
 from poise.tune.tuning import TuningResult

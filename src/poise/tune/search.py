@@ -18,9 +18,9 @@ from poise.config import Config
 from poise.data.holdout import Split
 from poise.errors import PoiseError, UsageError, one_line
 from poise.models.validation import mean_ndcg, sample
+from poise.options.search_space import Space
 from poise.project.project import Project
 from poise.recommender import Recommender
-from poise.search_space import Space
 from poise.tune.space import grid_points, optuna_parameters, sample_options
 
 if TYPE_CHECKING:
@@ -303,7 +303,7 @@ class _Pruner:
         self.trial, self.prune = trial, prune
 
     def on_epoch(self, label: str, epoch: int, metric: float) -> None:
-        """See :class:`poise.fit_options.Callback`."""
+        """See :class:`poise.options.fit_options.Callback`."""
         from optuna import TrialPruned
 
         self.trial.report(metric, epoch)

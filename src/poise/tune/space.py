@@ -11,7 +11,7 @@ import numpy as np
 
 from poise.config import FILE, Config
 from poise.errors import UsageError
-from poise.search_space import Range, Space
+from poise.options.search_space import Range, Space
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

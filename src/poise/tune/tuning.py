@@ -15,9 +15,9 @@ from poise.data import split as splitting
 from poise.data.dataset import Dataset
 from poise.errors import DataError, UsageError, suggest
 from poise.models import model_names
+from poise.options.search_space import Space
 from poise.project.fitting import first_protocol
 from poise.project.project import Project
-from poise.search_space import Space
 from poise.tune.search import Trial, TuningStudy, complete_trial, exclusive_folder
 from poise.tune.space import search_space
 

@@ -13,6 +13,7 @@ from poise.models import EASE, Blend, Content, ItemKNN, Popularity, Random
 from poise.models.blend.standardise import standardise_scores
 from poise.models.blend.weights import choose_weights, gather_pools
 from poise.models.validation import mean_ndcg
+from poise.persistence import Persistent
 from poise.recommender import Recommender
 
 
@@ -39,7 +40,7 @@ class Counting(Recommender):
         return np.zeros((len(items), self.item_ids.size), dtype=np.float32)
 
 
-Recommender.kinds.pop(f"{__name__}.Counting")
+Persistent.kinds.pop(f"{__name__}.Counting")
 
 
 def _groups(n, seed=0):

@@ -13,9 +13,9 @@ from poise.data.dataset import Dataset
 from poise.data.ingest.indexing import index
 from poise.data.queries import Queries
 from poise.errors import DataError, UsageError
-from poise.fit_options import FitOptions
 from poise.models.content_projection import PCAWhitening
 from poise.models.sequential.sasrec import SASRec
+from poise.options.fit_options import FitOptions
 from poise.recommender import load
 from poise.train import loop
 from poise.train.loop import train

@@ -10,9 +10,9 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
-from poise.fit_options import FitOptions
 from poise.models.history_product_model import HistoryProductModel
 from poise.models.vectors import Products, unit, weighted_sums
+from poise.options.fit_options import FitOptions
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 

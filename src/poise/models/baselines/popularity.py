@@ -13,10 +13,10 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.durations import DAY
-from poise.fit_options import FitOptions
 from poise.models.baselines.mean_values import mean_values
+from poise.options.fit_options import FitOptions
+from poise.options.search_space import Range, Space
 from poise.recommender import OPTIONS, Recommender
-from poise.search_space import Range, Space
 from poise.slates import Reason
 from poise.types import Doubles, Floats, Indices, Offsets
 

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.fit_options import FitOptions
+from poise.options.fit_options import FitOptions
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason
 from poise.types import Floats, Indices

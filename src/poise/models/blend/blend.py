@@ -14,13 +14,13 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.errors import UsageError
-from poise.fit_options import FitOptions
 from poise.models.blend.standardise import standardise_candidates, standardise_scores
 from poise.models.blend.weights import choose_weights
 from poise.models.validation import sample
-from poise.recommender import OPTIONS, Recommender, weightiest
-from poise.selection import Selection
-from poise.slates import Reason, ReasonKind
+from poise.options.fit_options import FitOptions
+from poise.options.selection import Selection
+from poise.recommender import OPTIONS, Recommender
+from poise.slates import Reason, ReasonKind, weightiest
 from poise.types import Doubles, Floats, Indices
 
 _TOGETHER = 2_000_000  # scores of all members, up to which they are brought to one scale in one go

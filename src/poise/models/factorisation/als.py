@@ -11,12 +11,12 @@ from scipy import sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.fit_options import FitOptions
 from poise.models.history_product_model import HistoryProductModel
 from poise.models.history_sum_model import history_weights
 from poise.models.vectors import cosine_scores
+from poise.options.fit_options import FitOptions
+from poise.options.search_space import Range, Space
 from poise.recommender import OPTIONS
-from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 

@@ -12,10 +12,10 @@ from scipy import linalg, sparse
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.errors import DataError
-from poise.fit_options import FitOptions
 from poise.models.linear.item_item_model import ItemItemModel
+from poise.options.fit_options import FitOptions
+from poise.options.search_space import Range, Space
 from poise.recommender import OPTIONS
-from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 _BLOCK = 1_024  # rows that are worked on at once

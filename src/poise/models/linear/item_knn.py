@@ -12,11 +12,11 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries, newest_entries
 from poise.data.ragged import Ragged
-from poise.fit_options import FitOptions
 from poise.models.baselines.mean_values import mean_values
 from poise.models.linear.item_item_model import ItemItemModel
+from poise.options.fit_options import FitOptions
+from poise.options.search_space import Range, Space
 from poise.recommender import OPTIONS
-from poise.search_space import Range, Space
 from poise.types import Floats, Indices
 
 _BLOCK = 1_000  # items whose similarities are held densely at once

@@ -12,8 +12,8 @@ from poise.models.nn.dropout import Dropout
 from poise.models.nn.single_position import SinglePositionModule
 from poise.models.nn.transformer_blocks import BLOCKS, Block
 from poise.models.sequential.sequence_model import SequenceModel
+from poise.options.search_space import Space
 from poise.recommender import OPTIONS
-from poise.search_space import Space
 from poise.train.batches.sequences import EventTensors
 
 

@@ -17,12 +17,12 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
-from poise.fit_options import FitOptions
 from poise.models.content_projection import ContentProjection
 from poise.models.data_defaults import DataDefaults
 from poise.models.torch_model import EpochSelection, Learning, TorchModel
+from poise.options.fit_options import FitOptions
+from poise.options.search_space import Range, Space
 from poise.recommender import OPTIONS
-from poise.search_space import Range, Space
 from poise.train.batches.augmentation import Augmentation
 from poise.train.batches.replay import new_and_replayed
 from poise.train.batches.sequence_batches import SequenceBatch, SequenceBatches

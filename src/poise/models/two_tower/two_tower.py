@@ -17,9 +17,9 @@ from poise.data.queries import Queries
 from poise.data.ragged import gather_slices
 from poise.data.vocabulary import Vocabulary
 from poise.features import ColumnFeatures
-from poise.fit_options import FitOptions
 from poise.models.content_projection import ContentProjection
 from poise.models.torch_model import Learning, TorchModel
+from poise.options.fit_options import FitOptions
 from poise.recommender import OPTIONS
 from poise.train.batches.request_batches import RequestBatch, RequestBatches
 from poise.types import Indices, Mask, Offsets

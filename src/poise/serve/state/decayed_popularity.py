@@ -9,7 +9,6 @@ import numpy as np
 
 from poise.data.vocabulary import Vocabulary
 from poise.durations import DAY
-from poise.recommender import begins_with
 from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.types import Doubles, Offsets
 
@@ -79,7 +78,7 @@ class DecayedPopularity:
     def _take_over(self, item_ids: Vocabulary) -> None:
         """Bring the counts into the order of another catalogue; of one that has grown only what is new is looked up."""
         before = self._item_ids
-        n_kept = before.size if before is not None and begins_with(item_ids, before) else 1
+        n_kept = before.size if before is not None and item_ids.begins_with(before) else 1
         self._lately, self._ever = (
             np.pad(counts[:n_kept], (0, item_ids.size - n_kept)) for counts in (self._lately, self._ever)
         )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from safetensors.numpy import save_file
 
-from poise.arrays import read_arrays
+from poise.persistence import read_arrays
 
 KINDS = st.sampled_from(["?", "u1", "i4", "i8", "f2", "f4", "f8"])
 
