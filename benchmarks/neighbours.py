@@ -54,7 +54,7 @@ def main() -> None:
         built = time.perf_counter() - start
 
         def quickly(query: Floats, items: Floats = items, index: HNSWIndex = index) -> Indices:
-            brought = index.search(query, 4 * K)
+            brought = index.search(query[None], 4 * K)[0]
             return brought[np.argsort(-(items[brought] @ query))[:K]]
 
         found, seconds = zip(*(timed(quickly, query) for query in queries), strict=True)

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 ITERATIONS = 8  # of k-means, on a sample
 SAMPLE_PER_CLUSTER = 64
-SPREAD = 2.0  # deviations above the mean, where the best of a few hundred lies
-PROBED_SHARE = 0.04  # of the clusters, that a search looks into: the share of all products that it computes
-LEAST_PROBED = 8
+SPREAD = 3.0  # deviations above the mean, where the best of a few hundred lies
+PROBED = 48  # clusters that a search looks into, at least
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,8 @@ class ClusterIndex:
         import torch
 
         sizes = np.diff(self.offsets)
-        n_probed = min(
-            max(LEAST_PROBED, round(PROBED_SHARE * len(sizes)), -(-2 * k * len(sizes) // len(self.items))), len(sizes)
-        )
+        enough = -(-2 * k * len(sizes) // len(self.items))  # clusters that hold twice as many as are wanted
+        n_probed = min(max(PROBED, enough), len(sizes))
         asked = torch.from_numpy(np.ascontiguousarray(queries))
         # What is looked for is the best of a cluster, not its mean: products spread about it.
         promise = asked @ self.centroids.T + SPREAD * (asked**2 @ self.variances.T).sqrt_()
@@ -118,7 +116,7 @@ class ClusterIndex:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]], table: Floats) -> Self:
-        """Make an index again of what :meth:`to_arrays` gave, and of the vectors of all items, ``[n_items + 1, dim]``."""
+        """Make an index again of what :meth:`to_arrays` gave; ``table``, ``[n_items + 1, dim]``, has all vectors."""
         import torch
 
         items = arrays["items"].astype(np.int32)
@@ -132,6 +130,7 @@ def _k_means(table: Tensor, n_clusters: int, rng: np.random.Generator) -> Tensor
     sample = table
     if len(table) > SAMPLE_PER_CLUSTER * n_clusters:
         sample = table[torch.from_numpy(rng.choice(len(table), SAMPLE_PER_CLUSTER * n_clusters, replace=False))]
+    n_clusters = min(n_clusters, len(sample))
     centroids = sample[torch.from_numpy(rng.choice(len(sample), n_clusters, replace=False))].clone()
     for _ in range(ITERATIONS):
         nearest = _nearest(sample, centroids)
@@ -151,7 +150,7 @@ def _nearest(table: Tensor, centroids: Tensor) -> Tensor:
 
 
 def _evenly(sizes: Offsets) -> Offsets:
-    """Cut clusters of more than twice the mean size into chunks, leave out empty ones, and return the sizes in order."""
+    """Return the sizes when empty clusters are left out, and those above twice the mean size are cut into chunks."""
     most = max(1, 2 * int(sizes.sum()) // len(sizes))
     sizes = sizes[sizes > 0]
     chunks = -(-sizes // most)
