@@ -94,7 +94,10 @@ class Pipeline(Recommender):
         return next((step for step in self.policy if isinstance(step, kind)), None)
 
     def with_policy(self, policy: Sequence[PolicyStep]) -> Self:
-        """Return the same fitted pipeline with other steps; of steps of the same kind, what was learnt goes over."""
+        """Return the same fitted pipeline with other steps; of steps of the same kind, what was learnt goes over.
+
+        A step of a kind that this pipeline does not have is taken as it is: one that learns has to be fitted before.
+        """
         changed = copy.copy(self)
         changed.policy = list(policy)
         for step in changed.policy:
@@ -141,7 +144,10 @@ class Pipeline(Recommender):
         return changed
 
     def score(self, queries: Queries) -> Floats:
-        """See :meth:`Recommender.score`: minus infinity for items that no retriever brought."""
+        """See :meth:`Recommender.score`: minus infinity for items that no retriever brought.
+
+        Of the policy, the boost of new items is in the scores; what other steps hide or draw is not.
+        """
         candidates = self._scored(queries)
         boost = self.step(ColdStartBoost)
         if boost is not None:

@@ -77,7 +77,7 @@ class TorchModel(InnerProduct):
         learning_rate: of AdamW, at its highest.
         weight_decay: its L2 penalty.
         ema_decay: see :class:`~poise.train.loop.Training`.
-        patience: epochs without a better validation figure after which to stop.
+        patience: epochs without a better validation metric after which to stop.
         seed: of everything that chance decides.
     """
 

@@ -17,7 +17,7 @@ class Monitor:
         label: the name of the run.
         epochs: the maximum.
         steps: of each epoch.
-        curves: where figures are drawn; None for nowhere.
+        curves: where metrics are drawn; None for nowhere.
         history: the epochs that are done already.
         bar: whether to show a bar on the terminal.
     """
