@@ -10,6 +10,7 @@ import pytest
 
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.errors import UsageError
 from poise.models import EASE, Blend, Content, ItemKNN, Popularity
 from poise.pipeline import Pipeline
 from poise.policy import ColdStartBoost, HideSeen
@@ -148,6 +149,12 @@ def test_a_step_changes_without_fitting_anew(films):
     assert changed.policy_version != fitted.policy_version
     queries = films.queries()
     assert (changed.recommend(queries, 24).items[:40] == 23).any(axis=1).all()
+
+
+def test_a_step_that_learns_is_not_put_to_work_before_it_has(films):
+    pipeline = Pipeline(ranker=Content(), policy=[HideSeen()]).fit(films)
+    with pytest.raises(UsageError, match="ColdStartBoost learns from data"):
+        pipeline.with_policy([ColdStartBoost()])
 
 
 def test_histories_are_read_once_by_a_retriever_that_ranks_too(films, make_model, monkeypatch):

@@ -17,6 +17,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.errors import UsageError
 from poise.options.fit_options import FitOptions
 from poise.policy.cold_start_boost import ColdStartBoost
 from poise.policy.hide_seen import HideSeen
@@ -104,6 +105,8 @@ class Pipeline(Recommender):
             fitted = self.step(type(step))
             if fitted is not None:
                 step._restore(fitted._arrays())
+            elif type(step).fit is not PolicyStep.fit:
+                raise UsageError(f"the policy step {step.name} learns from data, and the run has none: fit it again")
         return changed
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
@@ -251,6 +254,10 @@ class Pipeline(Recommender):
             queries = replace(queries, hide_seen=False)
         depth = min(self.candidates, queries.n_items)
         brought = np.hstack([retriever.retrieve(queries, depth).items for retriever in self.retrievers])
+        if len(self.retrievers) == 1:  # which brings each item once
+            real = brought > 0
+            offsets = np.concatenate([[0], np.cumsum(real.sum(axis=1))])
+            return Ragged(brought[real], offsets), np.zeros(offsets[-1], dtype=np.uint8)
         rows, codes = [], []
         for row in brought:
             items, first = np.unique(row, return_index=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
+from poise.data.ragged import gather_slices
 from poise.types import Floats, Indices, Offsets
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 ITERATIONS = 8  # of k-means, on a sample
 SAMPLE_PER_CLUSTER = 64
 SPREAD = 3.0  # deviations above the mean, where the best of a few hundred lies
-PROBED = 48  # clusters that a search looks into, at least
+PROBED = 32  # clusters that a search looks into, at least
+FEW = 4  # queries, for which the vectors of all their clusters are gathered at once
 
 
 @dataclass(frozen=True)
@@ -91,20 +93,45 @@ class ClusterIndex:
         # What is looked for is the best of a cluster, not its mean: products spread about it.
         promise = asked @ self.centroids.T + SPREAD * (asked**2 @ self.variances.T).sqrt_()
         probed = torch.topk(promise, n_probed, dim=1).indices.numpy()  # [n, n_probed]
-        width = int(sizes.max())
-        products = torch.full((len(queries), n_probed, width), -torch.inf)
+        if len(queries) <= FEW:
+            parts = [self._best_of_one(query, clusters, k) for query, clusters in zip(asked, probed, strict=True)]
+            width = max(len(positions) for positions, _ in parts)
+            position = np.stack([np.pad(positions, (0, width - len(positions))) for positions, _ in parts])
+            values = np.full((len(parts), width), -np.inf, dtype=np.float32)
+            for row, (_, products) in enumerate(parts):
+                values[row, : len(products)] = products
+        else:
+            position, values = self._best_of_many(asked, probed, k)
+        is_real = values > -np.inf
+        return np.where(is_real, self.items[np.where(is_real, position, 0)], 0).astype(np.int32), values
+
+    def _best_of_one(self, query: Tensor, clusters: Offsets, k: int) -> tuple[Offsets, Floats]:
+        """Return the positions of the best vectors of some clusters, int64 ``[k or fewer]``, and their products."""
+        import torch
+
+        positions, _ = gather_slices(self.offsets[clusters], self.offsets[clusters + 1])
+        products = self.vectors.index_select(0, torch.from_numpy(positions)) @ query
+        best = torch.topk(products, min(k, len(products)))
+        return positions[best.indices.numpy()], best.values.numpy()
+
+    def _best_of_many(self, queries: Tensor, probed: Offsets, k: int) -> tuple[Offsets, Floats]:
+        """Return the same for many queries, ``[n, k or fewer]``; the products are minus infinity where none is left."""
+        import torch
+
+        n, n_probed = probed.shape
+        width = int(np.diff(self.offsets).max())
+        products = torch.full((n, n_probed, width), -torch.inf)
         order = np.argsort(probed, axis=None, kind="stable")
         row, place = np.divmod(order, n_probed)
         clusters, first = np.unique(probed.reshape(-1)[order], return_index=True)
+        rows, places = torch.from_numpy(row), torch.from_numpy(place)
         for cluster, start, stop in zip(clusters, first, np.append(first[1:], len(order)), strict=True):
-            own = self.vectors[self.offsets[cluster] : self.offsets[cluster + 1]]
-            rows = torch.from_numpy(row[start:stop])
-            products[rows, torch.from_numpy(place[start:stop]), : len(own)] = asked[rows] @ own.T
-        best = torch.topk(products.reshape(len(queries), -1), min(k, n_probed * width), dim=1)
-        values, columns = best.values.numpy(), best.indices.numpy()
-        position = self.offsets[:-1][np.take_along_axis(probed, columns // width, axis=1)] + columns % width
-        is_real = values > -np.inf
-        return np.where(is_real, self.items[np.where(is_real, position, 0)], 0).astype(np.int32), values
+            vectors = self.vectors[self.offsets[cluster] : self.offsets[cluster + 1]]
+            asking = rows[start:stop]
+            products[asking, places[start:stop], : len(vectors)] = queries[asking] @ vectors.T
+        best = torch.topk(products.reshape(n, -1), min(k, n_probed * width), dim=1)
+        place, within = np.divmod(best.indices.numpy(), width)
+        return self.offsets[:-1][np.take_along_axis(probed, place, axis=1)] + within, best.values.numpy()
 
     def moved(self, items: Indices) -> ClusterIndex:
         """Return the same index for another catalogue; ``items``, int32 ``[n]``, is what each vector is there."""

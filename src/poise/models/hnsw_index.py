@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
-from poise.types import Floats, Indices
+from poise.types import Floats, Indices, Offsets
 
 if TYPE_CHECKING:
     from usearch.index import Index
