@@ -97,7 +97,8 @@ class Pipeline(Recommender):
     def with_policy(self, policy: Sequence[PolicyStep]) -> Self:
         """Return the same fitted pipeline with other steps; of steps of the same kind, what was learnt goes over.
 
-        A step of a kind that this pipeline does not have is taken as it is: one that learns has to be fitted before.
+        Raises:
+            UsageError: a step that learns from data is of a kind that this pipeline does not have.
         """
         changed = copy.copy(self)
         changed.policy = list(policy)
