@@ -17,8 +17,8 @@ class Monitor:
         label: the name of the run.
         epochs: the maximum.
         steps: of each epoch.
-        curves: where figures are drawn; None for nowhere.
-        history: the epochs that are done already.
+        curves: where metrics are drawn; None for nowhere.
+        history: an entry for each epoch that is done.
         bar: whether to show a bar on the terminal.
     """
 

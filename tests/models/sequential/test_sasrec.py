@@ -94,7 +94,7 @@ def test_it_learns_what_comes_next(options: dict[str, Any]) -> None:
 def test_it_learns_with_meaning(items: str) -> None:
     parts = split.leave_last_out(_with_places(_circle()))
     model = SASRec(**SMALL, items=items).fit(parts.train, parts.valid)
-    assert model.meaning.width
+    assert model.content_pca.width
     assert not model.notes
     assert _hit_rate(model, parts) > 0.9
 

@@ -147,7 +147,7 @@ def test_what_is_read_knows_when_it_happened_and_when_the_next_thing_was_asked_f
     first = int(batch.sequences.times[:, 0].argmin())
     read = batch.sequences
     assert read.times[first].tolist() == [1_000, 2_000]  # the clock is never put out of order
-    assert read.asked[first].tolist() == [2_000, 4_000]
+    assert read.request_times[first].tolist() == [2_000, 4_000]
     assert read.times[1 - first].tolist() == [5_000, 0]
     kinds = dict(zip(log.item.tolist(), log.behaviour.tolist(), strict=True))
     assert [kinds.get(item, 0) for item in read.items.flatten().tolist()] == read.behaviours.flatten().tolist()
