@@ -31,9 +31,9 @@ class PolicyRequest:
     """What a step knows of the requests besides the candidates.
 
     Attributes:
-        queries: who asks, when and where, and what they rule out.
+        queries: the requests: of whom, when and where, and what they rule out.
         k: how many items a slate has, at most.
-        personalized: bool ``[n]``, whether the scores are each person's own: not where nothing is known of who asks,
+        personalized: bool ``[n]``, whether the scores are each person's own: not where nothing is known of the user,
             nor where what is popular stands in for a model that did not answer.
         rng: the source of chance; None where nothing may be drawn, as when a pipeline is measured.
     """
@@ -74,11 +74,11 @@ class PolicyStep(Persistent, ABC):
         return {}
 
     def fit(self, ranker: Recommender, data: Dataset, valid: Holdout | None) -> None:
-        """Learn what it needs, after the ranker has learnt, and choose on the validation part."""
+        """Learn what it needs, after the ranker is fitted, and select options on the validation part."""
         return
 
     def refit(self, data: Dataset) -> None:
-        """Learn anew from all events, and keep what was chosen on validation."""
+        """Learn anew from all events, and keep what was selected on validation."""
         return
 
     def extend_catalogue(self, data: Dataset, n_added: int) -> Self:
@@ -89,7 +89,7 @@ class PolicyStep(Persistent, ABC):
     def apply(self, candidates: Candidates, request: PolicyRequest) -> Candidates:
         """Return the candidates with this decision taken: scores changed, hidden (minus infinity), or made a slate.
 
-        Whatever draws sets the probability with which each item is shown.
+        A step that draws sets the probability with which each item is shown.
         """
 
     def explain(

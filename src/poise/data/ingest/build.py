@@ -130,8 +130,8 @@ def load_files(
 def _stage(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Staging:
     if not raw.height:
         raise DataError(f"the {table} have no rows")
-    found = [column for column in raw.columns if column != UNREADABLE]
-    staging = Staging(table, raw, naming.resolve(found, table, given), quarantine)
+    columns = [column for column in raw.columns if column != UNREADABLE]
+    staging = Staging(table, raw, naming.resolve(columns, table, given), quarantine)
     if UNREADABLE in staging:
         staging.refuse(pl.col(UNREADABLE).is_not_null(), f"{table}: a line that cannot be read")
         staging.frame = staging.frame.drop(UNREADABLE)
