@@ -426,7 +426,7 @@ def pictured(tmp_path: Path) -> Callable[[str | None], tuple[Catalogue, Path]]:
         (folder / "covers" / "link.png").unlink(missing_ok=True)
         (folder / "covers" / "link.png").symlink_to(tmp_path / "outside.png")
         items = [Item("a/ü &", {} if place is None else {"cover": place})]
-        return Catalogue.known(Vocabulary(["a/ü &"]), {"cover": "image"}, None).changed(items, []), folder
+        return Catalogue.of_ids(Vocabulary(["a/ü &"]), {"cover": "image"}, None).changed(items, []), folder
 
     return make
 

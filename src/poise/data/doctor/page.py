@@ -17,7 +17,7 @@ _LONGEST_SHOWN = 50  # events of a user; who has more is well known
 
 
 def report(examination: Examination, data: Dataset) -> Page:
-    """Return a page about what was found, with plots.
+    """Return a page about the findings, with plots.
 
     Args:
         examination: what :func:`poise.data.doctor.examine` said of ``data``.
@@ -52,8 +52,8 @@ def _columns(page: Page, examination: Examination) -> None:
     page.table(
         ["column", "of", "holds", "missing", "different values", "for example"],
         [
-            [one.name, one.table, one.kind, percent(one.missing), one.distinct, one.example]
-            for one in examination.columns
+            [column.name, column.table, column.kind, percent(column.missing), column.distinct, column.example]
+            for column in examination.columns
         ],
         caption="What was read",
     )
@@ -103,17 +103,17 @@ def _popularity(page: Page, examination: Examination, data: Dataset) -> None:
     descending = np.sort(data.item_counts[1:])[::-1]
     rank = np.arange(1, len(descending) + 1)
     seen = descending > 0
-    at = np.unique(np.geomspace(1, int(seen.sum()), 200).astype(np.int64)) - 1  # evenly spaced to the eye
+    ranks = np.unique(np.geomspace(1, int(seen.sum()), 200).astype(np.int64)) - 1  # evenly spaced to the eye
     page.figure(
-        plots.line(rank[at], descending[at], log=True, xlabel="item, by popularity", ylabel="events"),
+        plots.line(rank[ranks], descending[ranks], log=True, xlabel="item, by popularity", ylabel="events"),
         "How popular items are, from the most popular. Both scales are logarithmic.",
         f"Events per item by rank, from {popularity.most:,} downwards",
     )
-    at = np.unique(np.linspace(0, len(descending) - 1, 200).astype(np.int64))
+    ranks = np.unique(np.linspace(0, len(descending) - 1, 200).astype(np.int64))
     page.figure(
         plots.line(
-            np.append(0, rank[at] / len(descending)) * 100,
-            np.append(0, np.cumsum(descending)[at] / examination.n_events),
+            np.append(0, rank[ranks] / len(descending)) * 100,
+            np.append(0, np.cumsum(descending)[ranks] / examination.n_events),
             fill=True,
             percent=True,
             xlabel="most popular items, % of the catalogue",
@@ -232,7 +232,9 @@ def _leakage(page: Page, examination: Examination) -> None:
         "A column that knows what people did later makes a model look good in tests and useless in production. These "
         "look like it; leave them out unless you know where they come from."
     )
-    page.table(["column", "of", "why"], [[one.column, one.table, one.reason] for one in examination.suspects])
+    page.table(
+        ["column", "of", "why"], [[suspect.column, suspect.table, suspect.reason] for suspect in examination.suspects]
+    )
 
 
 def _refused(page: Page, examination: Examination) -> None:
