@@ -10,7 +10,7 @@ from poise.models import EASE, Blend
 FILES = {"events": "log.csv"}
 
 
-def test_what_is_not_given_has_a_default():
+def test_keys_that_are_not_given_have_defaults():
     config = check_config({"data": FILES})
     assert config.pipeline.models[0] == "SASRec"
     assert isinstance(config.text_encoder(), TextEncoder)
@@ -34,7 +34,7 @@ def test_options_reach_the_models_the_encoder_and_the_cleaning():
     assert config.text_encoder() is None
 
 
-def test_several_models_are_blended_and_those_that_cannot_learn_left_out():
+def test_several_models_are_blended_and_unsupported_ones_left_out():
     config = check_config({"data": FILES, "pipeline": {"models": ["EASE", "Popularity", "Content"]}})
     ranker = config.make_pipeline(frozenset({"Content"})).ranker
     assert isinstance(ranker, Blend)
@@ -70,14 +70,14 @@ def test_several_models_are_blended_and_those_that_cannot_learn_left_out():
         ({"data": FILES, "encoder": {"modell": "minilm"}}, "Did you mean 'model'?"),
     ],
 )
-def test_an_error_names_the_key_what_was_found_and_what_is_allowed(content, said):
+def test_config_errors_name_the_key_the_value_and_what_is_allowed(content, said):
     with pytest.raises(UsageError, match=said.replace("?'", "'")) as error:
         check_config(content)
     assert str(error.value).startswith("poise.toml: ")
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_cannot_be_read(tmp_path):
+def test_an_unreadable_poise_toml(tmp_path):
     with pytest.raises(UsageError, match="run 'poise init' there"):
         read_config(tmp_path)
     (tmp_path / "poise.toml").mkdir()

@@ -171,7 +171,9 @@ class Reader:
 
 @pytest.mark.parametrize("page", [page for page in ENGLISH if has_examples(page)], ids=name)
 @pytest.mark.usefixtures("capsys", "quick_learning")
-def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: Dataset) -> None:
+def test_the_examples_of_the_documentation_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: Dataset
+) -> None:
     monkeypatch.setattr(registry, "load", lambda _: few)
     if has_commands(page):
         monkeypatch.setattr("poise.encoders.text.minilm", lambda *_: Words())
@@ -363,7 +365,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_a_target(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"https?://|mailto:", target):

@@ -21,7 +21,7 @@ def _write(how, path, error):
         raise error
 
 
-def test_a_directory_appears_whole_and_replaces_the_old_one(tmp_path):
+def test_atomic_directory_replaces_the_old_one(tmp_path):
     path = tmp_path / "deep" / "model"
     with atomic_directory(path) as folder:
         _fill(folder)
@@ -36,7 +36,7 @@ def test_a_directory_appears_whole_and_replaces_the_old_one(tmp_path):
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, ValueError, SystemExit])
-def test_an_interruption_leaves_the_old_and_nothing_else(tmp_path, interruption):
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, interruption):
     path = tmp_path / "model"
     with atomic_directory(path) as folder:
         _fill(folder)
@@ -58,7 +58,7 @@ FULL = [
 
 
 @pytest.mark.parametrize("error", FULL, ids=str)
-def test_a_full_disk_is_told_in_one_line(tmp_path, error):
+def test_a_full_disk_is_a_one_line_error(tmp_path, error):
     for write in (atomic_directory, atomic_file):
         with pytest.raises(PoiseError, match="the disk is full") as caught:
             _write(write, tmp_path / "model", error)
@@ -97,7 +97,7 @@ def test_a_directory_of_other_files_is_never_replaced(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["home"]
 
 
-def test_json(tmp_path):
+def test_json_is_written_and_read(tmp_path):
     path = tmp_path / "a" / "b.json"
     write_json(path, {"ü": [1, None]})
     assert read_json(path) == {"ü": [1, None]}
@@ -108,7 +108,7 @@ def test_json(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["b.json"]
 
 
-def test_json_that_cannot_be_read(tmp_path):
+def test_unreadable_json_is_an_error(tmp_path):
     for name, content in (("cut.json", b'{"a": '), ("empty.json", b""), ("binary.json", b"\xff\xfe\x00")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match="not valid JSON") as caught:

@@ -16,7 +16,7 @@ KINDS = st.sampled_from(["?", "u1", "i4", "i8", "f2", "f4", "f8"])
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_what_the_library_wrote_is_read(data: st.DataObject, tmp_path: Path) -> None:
+def test_arrays_written_by_safetensors_are_read(data: st.DataObject, tmp_path: Path) -> None:
     shapes = npst.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5)
     arrays = {
         name: data.draw(npst.arrays(np.dtype(data.draw(KINDS)), data.draw(shapes)))
@@ -33,7 +33,7 @@ def test_what_the_library_wrote_is_read(data: st.DataObject, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("shape", [(1_100_000,), (3, 500_000), (1_049_000, 1, 2)])
-def test_large_arrays_are_read_in_pieces(shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_large_arrays_are_read_in_chunks(shape: tuple[int, ...], tmp_path: Path) -> None:
     array = np.arange(np.prod(shape), dtype=np.int64).reshape(shape)
     save_file({"large": array}, tmp_path / "some.safetensors")
     found = read_arrays(tmp_path / "some.safetensors")["large"]
@@ -42,7 +42,7 @@ def test_large_arrays_are_read_in_pieces(shape: tuple[int, ...], tmp_path: Path)
 
 
 @pytest.mark.parametrize("kept", [0, 5, 40, 130])
-def test_a_file_that_is_cut_off_is_refused(kept: int, tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused(kept: int, tmp_path: Path) -> None:
     save_file({"a": np.arange(40.0)}, tmp_path / "whole")
     (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"cut off|JSON|Expecting"):

@@ -14,7 +14,7 @@ def _new(pipeline):
     return pipeline.step(ColdStartBoost).new_items.tolist()
 
 
-def test_without_retrievers_it_is_its_ranker(films):
+def test_a_pipeline_without_retrievers_scores_as_its_ranker(films):
     ranker = EASE(l2=5.0).fit(films)
     pipeline = Pipeline(ranker=EASE(l2=5.0)).fit(films)
     queries = films.queries()
@@ -22,7 +22,7 @@ def test_without_retrievers_it_is_its_ranker(films):
     assert pipeline.name == "EASE"
 
 
-def test_only_what_a_retriever_brought_is_ranked(films):
+def test_only_retrieved_items_are_ranked(films):
     retriever = Popularity().fit(films)
     queries = films.queries()
     brought = retriever.recommend(queries, 4).items
@@ -33,7 +33,7 @@ def test_only_what_a_retriever_brought_is_ranked(films):
     assert pipeline.name == "EASE over Popularity"
 
 
-def test_two_retrievers_bring_the_union(films):
+def test_two_retrievers_give_the_union_of_candidates(films):
     pipeline = Pipeline(ranker=EASE(l2=5.0), retrievers=[Popularity(), ItemKNN()], candidates=3).fit(films)
     queries = films.queries()
     parts = [model.fit(films).recommend(queries, 3).items for model in (Popularity(), ItemKNN())]
@@ -43,7 +43,7 @@ def test_two_retrievers_bring_the_union(films):
         assert set(row[row > 0].tolist()) == union
 
 
-def test_what_is_added_is_new_until_somebody_chooses_it(films, grown_films):
+def test_an_added_item_is_new_until_it_has_an_event(films, grown_films):
     pipeline = Pipeline(
         ranker=Content(), retrievers=[Popularity()], candidates=26, policy=[HideSeen(), ColdStartBoost(boost=1.0)]
     ).fit(films)
@@ -58,7 +58,7 @@ def test_what_is_added_is_new_until_somebody_chooses_it(films, grown_films):
     np.testing.assert_array_equal(chosen.score(queries)[:, :25], grown.score(queries)[:, :25])
 
 
-def test_it_is_saved_and_loaded_whole(films, tmp_path):
+def test_a_pipeline_is_saved_and_loaded(films, tmp_path):
     pipeline = Pipeline(ranker=EASE(l2=5.0), retrievers=[Popularity()], candidates=9).fit(films)
     pipeline.save(tmp_path / "pipeline")
     again = load(tmp_path / "pipeline")

@@ -40,7 +40,7 @@ def _members(model):
         yield from _members(member)
 
 
-def test_scores_are_whole_and_the_callers_own(fitted, films):
+def test_scores_are_complete_and_a_new_array(fitted, films):
     queries = films.queries()
     scores = fitted.score(queries)
     assert scores.shape == (len(queries), films.item_ids.size)
@@ -52,7 +52,7 @@ def test_scores_are_whole_and_the_callers_own(fitted, films):
 
 
 @pytest.mark.parametrize("hide_seen", [True, False])
-def test_what_may_be_returned(fitted, films, hide_seen):
+def test_slates_respect_seen_excluded_and_candidate_items(fitted, films, hide_seen):
     rng = np.random.default_rng(0)
     queries = films.queries(hide_seen=hide_seen)
     queries = replace(
@@ -76,7 +76,7 @@ def test_what_may_be_returned(fitted, films, hide_seen):
     assert bool(seen_again) != hide_seen
 
 
-def test_somebody_without_a_past_is_served(fitted, films):
+def test_users_without_a_history_are_served(fitted, films):
     for queries in (films.queries(["u40"]), Queries.from_histories([[], [0]], films.item_ids)):
         slates = fitted.recommend(queries, k=24, explain=True)
         assert (slates.items > 0).all()
@@ -85,14 +85,14 @@ def test_somebody_without_a_past_is_served(fitted, films):
         assert all(reason.kind != "history" for slate in slates for row in slate.reasons for reason in row)
 
 
-def test_no_requests(fitted, films):
+def test_an_empty_batch_of_queries(fitted, films):
     slates = fitted.recommend(films.queries([]), k=3, explain=True)
     assert len(slates) == 0
     assert slates.items.shape == (0, 3)
     assert slates.to_frame().height == 0
 
 
-def test_the_history_counts_not_who_asks(fitted, films):
+def test_scores_depend_on_the_history_not_on_the_user_id(fitted, films):
     known = films.queries(["u07"])
     log, past = films.events, slice(known.start[0], known.stop[0])
     given = Queries.from_histories(
@@ -104,7 +104,7 @@ def test_the_history_counts_not_who_asks(fitted, films):
     _same(fitted.recommend(known, k=10, explain=True), fitted.recommend(given, k=10, explain=True))
 
 
-def test_batches_change_no_score(fitted, films):
+def test_batching_changes_no_score(fitted, films):
     if any(isinstance(one, Random) for one in _members(fitted)):
         return  # draws by batch
     queries = films.queries()
@@ -113,7 +113,7 @@ def test_batches_change_no_score(fitted, films):
         np.testing.assert_allclose(fitted.score(queries.take([row]))[0], together[row], rtol=1e-4, atol=1e-5)
 
 
-def test_who_is_impersonal_scores_all_alike(fitted, films):
+def test_non_personalized_models_score_all_requests_alike(fitted, films):
     scores = fitted.score(replace(films.queries(), context=films.events.context.head(1).select("device")[[0] * 41]))
     if fitted.non_personalized:
         assert (scores == scores[0]).all()
@@ -130,13 +130,13 @@ def test_fitting_twice_gives_the_same(make_model, films):
     _same(one.recommend(split.test.queries, k=8), other.recommend(split.test.queries, k=8))
 
 
-def test_fitting_warns_of_nothing(make_model, films):
+def test_fitting_raises_no_warnings(make_model, films):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make_model().fit(films).recommend(films.queries(), k=5, explain=True)
 
 
-def test_refitting_keeps_what_was_chosen(make_model, films):
+def test_refit_keeps_what_was_selected(make_model, films):
     split = leave_last_out(films)
     model = make_model().fit(split.train, split.valid)
     chosen = [one.selected for one in _members(model)]
@@ -153,7 +153,7 @@ def test_refitting_keeps_what_was_chosen(make_model, films):
     _same(model.recommend(films.queries(), k=5), fresh.recommend(films.queries(), k=5))
 
 
-def test_another_catalogue(fitted, films):
+def test_queries_of_another_catalogue_are_reindexed(fitted, films):
     """An item was added and one taken away since the model was fitted, and the order is another."""
     ids = films.item_ids.series.to_list()
     changed = Vocabulary(["new", *ids[:3:-1], *ids[:3]])  # without i03
@@ -172,7 +172,7 @@ def test_another_catalogue(fitted, films):
     assert set(slates[0].items).isdisjoint({"i05", "i07", "i00", "i09", "new"})
 
 
-def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
+def test_extend_catalogue_keeps_old_scores(fitted, films, grown_films, tmp_path):
     queries = films.queries()
     before = fitted.score(queries)
     grown = fitted.extend_catalogue(grown_films)
@@ -203,7 +203,7 @@ def test_a_catalogue_that_has_grown(fitted, films, grown_films, tmp_path):
     np.testing.assert_array_equal(fitted.score(queries), before)
 
 
-def test_learning_on(fitted, films, later_films, tmp_path):
+def test_update_keeps_what_was_selected_and_serves_new_users(fitted, films, later_films, tmp_path):
     before = fitted.score(films.queries())
     chosen = [one.selected for one in _members(fitted)]
     fitted.save(tmp_path / "model")
@@ -222,7 +222,7 @@ def test_learning_on(fitted, films, later_films, tmp_path):
     _same(load(tmp_path / "model").recommend(queries, k=26, explain=True), slates)
 
 
-def test_a_new_item_is_recommended_by_what_it_means(fitted, grown_films):
+def test_extend_catalogue_ranks_a_new_item_by_content(fitted, grown_films):
     grown = fitted.extend_catalogue(grown_films)
     moons = [grown_films.item_ids.index(["i02", "i04", "i08"])]
     asked = Queries.from_histories(moons, grown_films.item_ids)
@@ -233,7 +233,7 @@ def test_a_new_item_is_recommended_by_what_it_means(fitted, grown_films):
         assert grown.score(asked)[0, 25] == 0
 
 
-def test_a_catalogue_that_begins_otherwise(fitted, films, grown_films):
+def test_extend_catalogue_with_another_order(fitted, films, grown_films):
     order = np.r_[0, 2, 1, 3 : grown_films.item_ids.size]
     other = replace(
         grown_films,
@@ -271,7 +271,7 @@ def test_similar_items(fitted, films):
         fitted.similar("i04", k=2)
 
 
-def test_similar_items_are_of_the_same_half(fitted):
+def test_similar_items_are_of_the_same_group(fitted):
     if isinstance(fitted, Random | Popularity) or "Random" in str(fitted):
         return
     slate = fitted.similar(["i04"], k=5)[0]
@@ -301,7 +301,7 @@ def test_k_out_of_range(fitted, films, k):
         fitted.recommend(films.queries(), k=k)
 
 
-def test_not_fitted(make_model, films, tmp_path):
+def test_an_unfitted_model_raises_not_fitted_error(make_model, films, tmp_path):
     model = make_model()
     for ask in (
         lambda: model.recommend(films.queries()),
@@ -334,7 +334,7 @@ def test_save_and_load(fitted, films, tmp_path):
     assert again.selected == fitted.selected
 
 
-def test_no_pickle(fitted, tmp_path):
+def test_saved_models_hold_no_pickle(fitted, tmp_path):
     fitted.save(tmp_path / "model")
     files = [file for file in (tmp_path / "model").rglob("*") if file.is_file()]
     assert {file.suffix for file in files} <= {".json", ".safetensors", ".arrow"}
@@ -358,7 +358,7 @@ FILES = ["model.json", "items.arrow", "arrays.safetensors", "members.0/model.jso
 
 @pytest.mark.parametrize("how", ["gone", "empty", "cut", "other"])
 @pytest.mark.parametrize("name", FILES)
-def test_damage_is_told_in_one_line(saved, name, how):
+def test_a_damaged_model_is_a_one_line_error(saved, name, how):
     path = saved / name
     content = path.read_bytes()
     damaged = {"empty": b"", "cut": content[: len(content) // 2], "other": b"this is a letter\n" * 50}
@@ -395,7 +395,7 @@ def _edit(path, **changes):
     ],
 )
 @pytest.mark.parametrize("part", [".", "members.0"])
-def test_a_header_that_is_not_right(saved, part, changes, says):
+def test_a_model_with_a_wrong_header(saved, part, changes, says):
     if part != "." and ("format" in changes or "parts" in changes):
         return  # stands in the whole's header only
     _edit(saved / part, **changes)
@@ -404,7 +404,7 @@ def test_a_header_that_is_not_right(saved, part, changes, says):
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_there(tmp_path):
+def test_loading_from_a_missing_folder(tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "list").mkdir()
     (tmp_path / "list" / "model.json").write_text("[1]")
@@ -417,7 +417,7 @@ def test_nothing_there(tmp_path):
 @pytest.mark.parametrize(
     "error", [KeyboardInterrupt(), ValueError("no"), OSError(errno.ENOSPC, "No space left on device")]
 )
-def test_an_interrupted_save_leaves_what_was(films, tmp_path, monkeypatch, error):
+def test_an_interrupted_save_leaves_the_old_model(films, tmp_path, monkeypatch, error):
     def interrupted(self):
         raise error
 
@@ -437,7 +437,7 @@ def test_an_interrupted_save_leaves_what_was(films, tmp_path, monkeypatch, error
     assert isinstance(load(path), ItemKNN)
 
 
-def test_a_model_of_ones_own(films, tmp_path):
+def test_a_custom_model_in_one_class(films, tmp_path):
     """A class outside of Poise is found by its name once its module is imported."""
     from pydantic.dataclasses import dataclass
 
@@ -487,7 +487,7 @@ def test_slates_as_a_table(films):
     assert (slates.scores[0] == -np.inf).all()
 
 
-def test_a_seed_that_is_handed_down_counts_in_place_of_the_models_own(films):
+def test_the_seed_of_fit_options_overrides_the_models_own(films):
     split = leave_last_out(films)
     queries = split.test.queries
     for make in (
@@ -505,7 +505,7 @@ def _pipeline(make):
 
 
 @pytest.mark.parametrize("within_pipeline", [False, True])
-def test_a_fitted_model_does_not_hold_on_to_its_data(make_model, films_like, within_pipeline):
+def test_a_fitted_model_does_not_reference_its_data(make_model, films_like, within_pipeline):
     data = films_like()
     split = leave_last_out(data)
     model = (_pipeline(make_model) if within_pipeline else make_model)().fit(split.train, split.valid)
@@ -516,7 +516,7 @@ def test_a_fitted_model_does_not_hold_on_to_its_data(make_model, films_like, wit
     assert [one() for one in watched] == [None] * 4
 
 
-def test_an_equal_data_set_in_the_place_of_one_that_is_gone_is_learnt_from(films):
+def test_fit_once_fits_again_on_another_data_set_object(films):
     split = leave_last_out(films)
     model = Popularity().fit(split.train)
     scores = model.scores
@@ -529,7 +529,7 @@ def test_an_equal_data_set_in_the_place_of_one_that_is_gone_is_learnt_from(films
     assert model.fit_once(again.train, again.valid).scores is not scores
 
 
-def test_a_network_can_be_loaded_to_a_device_that_is_there(fitted, films, tmp_path):
+def test_load_to_a_device(fitted, films, tmp_path):
     fitted.save(tmp_path / "model")
     again = load(tmp_path / "model", device="cpu")
     _same(again.recommend(films.queries(), k=3), fitted.recommend(films.queries(), k=3))

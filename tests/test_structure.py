@@ -72,12 +72,12 @@ def _circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
     return list(circles.values())
 
 
-def test_no_two_files_import_each_other_directly_or_round_a_corner():
+def test_there_are_no_import_cycles():
     circles = _circles(_graph(PACKAGE))
     assert not circles, "files import each other:\n" + "\n".join(" → ".join(circle) for circle in circles)
 
 
-def test_circles_are_found_in_functions_for_type_checkers_and_through_init_files(tmp_path):
+def test_import_cycles_in_functions_type_checking_and_init_files_are_detected(tmp_path):
     files = {
         "__init__.py": "from house.door import open_door",
         "door.py": "def open_door():\n    from house.key import Key",
@@ -95,13 +95,13 @@ def test_circles_are_found_in_functions_for_type_checkers_and_through_init_files
     }
 
 
-def test_a_folder_holds_few_files():
+def test_folders_hold_at_most_about_fifteen_files():
     counts = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
     wide = {str(folder.relative_to(ROOT)): count for folder, count in counts.items() if count > 16}
     assert not wide, f"more than 16 files in a folder: {wide}; make rooms"
 
 
-def test_a_file_is_short():
+def test_files_have_at_most_about_400_lines():
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
     long = {str(path.relative_to(PACKAGE)): count for path, count in lines.items() if count > 400}
     assert long.keys() <= LONGER, f"more than 400 lines in a file: {long}; one concept a file"
@@ -111,7 +111,7 @@ def _distributions(requirements: Iterable[str]) -> set[str]:
     return {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in requirements}
 
 
-def test_what_is_imported_is_declared_and_what_is_declared_is_used():
+def test_dependencies_are_declared_and_used():
     packages = [ROOT / folder for folder in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
     files = [file for package in packages for file in _modules(package).items()]
     imported = {module.split(".")[0] for name, path in files for module, _ in _imported(name, path)}

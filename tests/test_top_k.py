@@ -14,7 +14,7 @@ SCORES = arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2, m
 
 @settings(max_examples=300, deadline=None)
 @given(SCORES, st.integers(1, 15), st.integers(0, 3))
-def test_agrees_with_a_full_sort(scores, k, seed):
+def test_top_k_agrees_with_a_full_sort(scores, k, seed):
     _check(scores, k, seed)
 
 
@@ -38,7 +38,7 @@ def _check(scores, k, seed=0):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(60, 700), st.sampled_from([1, 2, 3, 40]))
-def test_wide_rows_agree_with_a_full_sort(seed, k, width, levels):
+def test_top_k_of_wide_rows_agrees_with_a_full_sort(seed, k, width, levels):
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, levels, size=(5, width)).astype(np.float32)
     scores[1, rng.random(width) < 0.98] = -np.inf
@@ -48,7 +48,7 @@ def test_wide_rows_agree_with_a_full_sort(seed, k, width, levels):
 
 
 @pytest.mark.parametrize("width", [8, 3])  # wider than k, so that chance decides who gets in; and only the order
-def test_equals_are_drawn_alike(width):
+def test_ties_are_drawn_uniformly(width):
     scores = np.zeros((4_000, width), dtype=np.float32)
     scores[:, 0] = 1 if width == 8 else 0
     columns, _ = top_k(scores, 3)
@@ -61,7 +61,7 @@ def test_equals_are_drawn_alike(width):
         assert chi_square < 25  # for 6 degrees of freedom, 1 in 3,000
 
 
-def test_equals_of_a_wide_row_are_drawn_alike():
+def test_ties_of_a_wide_row_are_drawn_uniformly():
     scores = np.zeros((6_000, 300), dtype=np.float32)
     scores[:, ::50] = 1  # 6 columns
     columns, _ = top_k(scores, 3)
@@ -70,7 +70,7 @@ def test_equals_of_a_wide_row_are_drawn_alike():
     assert ((drawn[::50] - 3_000) ** 2 / 3_000).sum() < 25
 
 
-def test_a_tie_above_the_border_is_in_random_order():
+def test_a_tie_above_the_cut_off_is_in_random_order():
     scores = np.tile(np.array([3, 3, 3, 1, 0], dtype=np.float32), (3_000, 1))
     columns, _ = top_k(scores, 4)
     first = np.bincount(columns[:, 0], minlength=5)
@@ -79,7 +79,7 @@ def test_a_tie_above_the_border_is_in_random_order():
     assert (columns[:, 3] == 3).all()
 
 
-def test_the_draw_follows_the_seed():
+def test_ties_follow_the_seed():
     scores = np.zeros((1, 50), dtype=np.float32)
     drawn = {tuple(top_k(scores, 5, seed=seed)[0][0]) for seed in range(20)}
     assert len(drawn) == 20
@@ -87,7 +87,7 @@ def test_the_draw_follows_the_seed():
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (3, 0)])
-def test_nothing_to_choose_from(shape):
+def test_top_k_of_rows_without_finite_scores(shape):
     columns, values = top_k(np.zeros(shape, dtype=np.float32), 2)
     assert columns.shape == (shape[0], 2)
     assert not columns.any()

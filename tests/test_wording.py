@@ -27,7 +27,7 @@ def said(data):
     return [by_item[int(item)] for item in data.events.item]
 
 
-def test_behaviours_have_words_and_others_were_chosen():
+def test_verbs_of_known_and_unknown_behaviours():
     data = log(["view", "Add to cart", "purchase", "zapped"], [None] * 4)
     assert said(data) == ["viewed", "put in the cart", "bought", "chose"]
 

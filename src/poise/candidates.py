@@ -29,7 +29,7 @@ class Candidates:
         items: int32 ``[n, width]``, 0 where a row has fewer; None for the whole catalogue.
         mean: float32 ``[n]``, the mean score of each request over the catalogue, before anything was hidden.
         best: float32 ``[n]``, the best score of each request before anything was hidden.
-        sources: uint8 ``[n, width]``, who brought each item, as a place in :attr:`source_names`; None for the first.
+        sources: uint8 ``[n, width]``, the source of each item, as a place in :attr:`source_names`; None for the first.
         source_names: what the sources are called.
         probabilities: float32 ``[n, width]``, with which each is shown if it is; None where nothing was drawn.
         is_slate: whether the rows are slates already, best first: then :meth:`top` only cuts them.
@@ -67,7 +67,7 @@ class Candidates:
             candidates: the items of each request, each once, none of them padding.
             scores: float32 ``[total]``.
             mean: float32 ``[n]``, of each request over the catalogue.
-            sources: uint8 ``[total]``, who brought each, as a place in ``source_names``; None for all the first.
+            sources: uint8 ``[total]``, the source of each, as a place in ``source_names``; None for all the first.
             source_names: what they are called.
         """
         width = int(candidates.lengths.max(initial=0))
@@ -89,7 +89,7 @@ class Candidates:
         return len(self.scores)
 
     def take(self, rows: Mask | Offsets) -> Candidates:
-        """Return the chosen requests, a copy; ``rows`` is a mask or positions."""
+        """Return the selected requests, a copy; ``rows`` is a mask or positions."""
         return replace(
             self,
             scores=self.scores[rows],

@@ -2,7 +2,7 @@
 
 
 class PoiseError(Exception):
-    """Something is wrong that the user can mend. The command line prints it without a traceback and exits with 1."""
+    """Something is wrong that the user can fix. The command line prints it without a traceback and exits with 1."""
 
     exit_code = 1
 
@@ -14,11 +14,11 @@ class UsageError(PoiseError):
 
 
 class DataError(PoiseError):
-    """The data is not what was said of it: a file, a column, a format."""
+    """The data is not as declared: a file, a column, a format."""
 
 
 class UnknownIdError(PoiseError):
-    """A user or an item that nobody has heard of."""
+    """A user or an item that is not in the data."""
 
 
 class NotFittedError(PoiseError):
@@ -34,6 +34,6 @@ def suggest(name: str, allowed: list[str] | tuple[str, ...]) -> str:
     """Return `` Did you mean 'x'?`` for the closest of ``allowed``, or an empty string where none is close."""
     from difflib import get_close_matches
 
-    lower = {one.lower(): one for one in allowed}
+    lower = {option.lower(): option for option in allowed}
     close = get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return f" Did you mean {lower[close[0]]!r}?" if close else ""

@@ -21,8 +21,8 @@ def cache_folder() -> Path:
     """Return where what can be made or fetched anew is kept: ``$POISE_CACHE``, or the user's own cache folder."""
     from platformdirs import user_cache_path
 
-    chosen = os.environ.get("POISE_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("poise", appauthor=False)
+    folder = os.environ.get("POISE_CACHE")
+    return Path(folder).expanduser() if folder else user_cache_path("poise", appauthor=False)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ _AT_ONCE = 1 << 22  # bytes
 class Persistent:
     """What can be saved: a dataclass whose fields are its options, some of them persistent themselves.
 
-    What it learnt goes into attributes of its own, which ``_arrays`` hands out and ``_restore`` takes back; what is not
+    What is fitted goes into attributes of its own, which ``_arrays`` hands out and ``_restore`` takes back; what is not
     an array goes through ``_header`` and ``_take_header``.
 
     Attributes:
@@ -43,7 +43,7 @@ class Persistent:
         Persistent.kinds[f"{cls.__module__}.{cls.__name__}"] = cls
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what was learnt, by name."""
+        """Return what was fitted, by name."""
         return {}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:

@@ -66,8 +66,8 @@ class Pipeline(Recommender):
     @property
     def name(self) -> str:
         """The name of the ranker, and of what retrieves for it."""
-        brought = f" over {' + '.join(retriever.name for retriever in self.retrievers)}" if self.retrievers else ""
-        return f"{self.ranker.name}{brought}"
+        retrievers = f" over {' + '.join(retriever.name for retriever in self.retrievers)}" if self.retrievers else ""
+        return f"{self.ranker.name}{retrievers}"
 
     @property
     def parts(self) -> list[Recommender]:
@@ -77,8 +77,8 @@ class Pipeline(Recommender):
     @property
     def policy_version(self) -> str:
         """A short hash of the steps and their options: equal for policies that decide alike."""
-        told = json.dumps([[step.name, step.options] for step in self.policy], sort_keys=True, default=str)
-        return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
+        description = json.dumps([[step.name, step.options] for step in self.policy], sort_keys=True, default=str)
+        return hashlib.blake2b(description.encode(), digest_size=6).hexdigest()
 
     @property
     def fast_fallback(self) -> Pipeline | None:
@@ -159,7 +159,7 @@ class Pipeline(Recommender):
         return candidates.dense(queries.item_ids.size)
 
     def score_candidates(self, queries: Queries, candidates: Ragged) -> Floats:
-        """See :meth:`Recommender.score_candidates`: the ranker's scores, whoever may have brought the candidates."""
+        """See :meth:`Recommender.score_candidates`: the ranker's scores, whatever the source of the candidates."""
         return self.ranker.score_candidates(queries, candidates)
 
     def predict(self, queries: Queries, items: Ragged) -> Floats | None:
@@ -230,11 +230,11 @@ class Pipeline(Recommender):
         return self.rank(queries, k, explain=explain)[0]
 
     def _is_personalized(self, queries: Queries) -> Mask:
-        """Tell of which requests something is known that the models go by, bool ``[n]``."""
-        known = queries.lengths > 0
+        """Tell which requests have something that the models go by, bool ``[n]``."""
+        personalized = queries.lengths > 0
         if self.reads_users and queries.users is not None and queries.users.width:
-            known |= queries.users.select(pl.any_horizontal(pl.all().is_not_null())).to_series().to_numpy()
-        return known
+            personalized |= queries.users.select(pl.any_horizontal(pl.all().is_not_null())).to_series().to_numpy()
+        return personalized
 
     def _scored(self, queries: Queries) -> Candidates:
         """Return the ranker's scores of what was retrieved, of what the request names, or of the whole catalogue."""
@@ -244,23 +244,23 @@ class Pipeline(Recommender):
             return Candidates.of_lists(named, scores, mean, source_names=[NAMED])
         if not self.retrievers:
             return Candidates.of_catalogue(self.ranker.score(queries))
-        brought, sources = self._retrieve(queries)
-        scores, mean, _ = self.ranker.score_with_moments(queries, brought)
+        retrieved, sources = self._retrieve(queries)
+        scores, mean, _ = self.ranker.score_with_moments(queries, retrieved)
         names = [retriever.name for retriever in self.retrievers]
-        return Candidates.of_lists(brought, scores, mean, sources=sources, source_names=names)
+        return Candidates.of_lists(retrieved, scores, mean, sources=sources, source_names=names)
 
     def _retrieve(self, queries: Queries) -> tuple[Ragged, Codes]:
         """Return what the retrievers bring, each item once, and which of them brought it first, uint8 ``[total]``."""
         if queries.hide_seen and self.step(HideSeen) is None:
             queries = replace(queries, hide_seen=False)
         depth = min(self.candidates, queries.n_items)
-        brought = np.hstack([retriever.retrieve(queries, depth).items for retriever in self.retrievers])
+        retrieved = np.hstack([retriever.retrieve(queries, depth).items for retriever in self.retrievers])
         if len(self.retrievers) == 1:  # which brings each item once
-            real = brought > 0
+            real = retrieved > 0
             offsets = np.concatenate([[0], np.cumsum(real.sum(axis=1))])
-            return Ragged(brought[real], offsets), np.zeros(offsets[-1], dtype=np.uint8)
+            return Ragged(retrieved[real], offsets), np.zeros(offsets[-1], dtype=np.uint8)
         rows, codes = [], []
-        for row in brought:
+        for row in retrieved:
             items, first = np.unique(row, return_index=True)
             rows.append(items[items > 0])
             codes.append((first[items > 0] // depth).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""A progress bar on whatever takes over two seconds, on the terminal only."""
+"""A progress bar for work that takes over two seconds, on the terminal only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one interface of whatever recommends: models, blends, pipelines. No exceptions."""
+"""The one interface of all that recommends: models, blends, pipelines. No exceptions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SCORES_AT_ONCE = 16_000_000  # floats that a batch of scores may take: 64 MB
 
 
 class Recommender(Persistent, ABC):
-    """Says who would like what. A model is one subclass in one file: its options, ``_fit``, ``score`` and its arrays.
+    """Scores items for requests. A model is one subclass in one file: its options, ``_fit``, ``score`` and its arrays.
 
     A subclass is a dataclass whose fields are its options. What it learns goes into attributes of its own, which
     ``_arrays`` hands out for saving and ``_restore`` takes back. One that defines :meth:`score_candidates` in place of
@@ -50,7 +50,7 @@ class Recommender(Persistent, ABC):
         unscored: int32 ``[m]``, items without events and content, which it therefore puts below all others.
         selected: what it selected on the validation part: weights, a decay, when to stop. A subclass that selects
             something has a default of a :class:`~poise.options.selection.Selection` of its own.
-        notes: what whoever fitted it should know, a line each.
+        notes: what a user should know of the fit, a line each.
         metrics: what it measured on the validation part, by name.
     """
 
@@ -62,7 +62,7 @@ class Recommender(Persistent, ABC):
     selected = Selection()
     notes: list[str]
     metrics: dict[str, float]
-    _learnt_from: tuple[ref[Dataset], ref[Holdout] | None] | None = None
+    _fitted_on: tuple[ref[Dataset], ref[Holdout] | None] | None = None
 
     @property
     def name(self) -> str:
@@ -76,7 +76,7 @@ class Recommender(Persistent, ABC):
 
     @property
     def reads_users(self) -> bool:
-        """Whether it goes by what the columns say of who asks, :attr:`Queries.users`."""
+        """Whether it reads the columns of the user, :attr:`Queries.users`."""
         return False
 
     def fit(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
@@ -85,7 +85,7 @@ class Recommender(Persistent, ABC):
         Args:
             data: what may be learnt from: the training part of a split, or everything.
             valid: for recommenders that choose something (weights, when to stop): the validation part of that split.
-            options: how and where to fit: device, seed, threads, who is told how it goes.
+            options: how and where to fit: device, seed, threads, callbacks.
 
         Returns:
             itself, fitted.
@@ -97,29 +97,29 @@ class Recommender(Persistent, ABC):
         self.selected, self.notes, self.metrics = type(self).selected, [], {}
         with options.limited_threads():
             self._fit(data, valid, options)
-            self._learnt_from = (ref(data), None if valid is None else ref(valid))
+            self._fitted_on = (ref(data), None if valid is None else ref(valid))
             return self._fitted(data)
 
     def fit_once(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
-        """Learn as :meth:`fit` does, unless these very objects are what it has learnt from: for parts of a whole."""
-        if self._learnt_from is not None:
-            learnt, checked = self._learnt_from
-            if learnt() is data and (None if checked is None else checked()) is valid:
+        """Learn as :meth:`fit` does, unless it was fitted on these very objects: for parts of a whole."""
+        if self._fitted_on is not None:
+            fitted_data, fitted_valid = self._fitted_on
+            if fitted_data() is data and (None if fitted_valid is None else fitted_valid()) is valid:
                 return self
         return self.fit(data, valid, options)
 
     def refit(self, data: Dataset, options: FitOptions = FitOptions()) -> Self:
-        """Learn anew from ``data``, the validation part included, and keep what was chosen on validation."""
+        """Learn anew from ``data``, the validation part included, and keep what was selected on validation."""
         self._require_fitted()
         self._require_learnable(data)
-        self._learnt_from = None
+        self._fitted_on = None
         self.notes = []
         with options.limited_threads():
             self._refit(data, options)
             return self._fitted(data)
 
     def update(self, data: Dataset, valid: Holdout | None = None, options: FitOptions = FitOptions()) -> Self:
-        """Continue from what was learnt, on a log and a catalogue that have grown, and keep what was chosen.
+        """Continue from what was learnt, on a log and a catalogue that have grown, and keep what was selected.
 
         A model that learns step by step goes on from where it stands, on what is new and on some of what is old. One
         that is quick to fit is fitted anew.
@@ -138,7 +138,7 @@ class Recommender(Persistent, ABC):
         """
         self._require_fitted()
         self._require_learnable(data)
-        self._learnt_from = None
+        self._fitted_on = None
         with options.limited_threads():
             self._update(data, valid, options)
             return self._fitted(data)
@@ -146,8 +146,8 @@ class Recommender(Persistent, ABC):
     def extend_catalogue(self, data: Dataset) -> Self:
         """Return the same fitted model for a catalogue that has grown; nothing is learnt, and the model stays as it is.
 
-        Items that the model knows keep their scores. An item that it has not met scores by what its content means,
-        where the model reads that, and otherwise as one that nobody has touched. The two models share their arrays, so
+        Items that the model knows keep their scores. A new item scores by its content where
+        the model reads that, and otherwise as one without events. The two models share their arrays, so
         it takes milliseconds.
 
         Args:
@@ -251,8 +251,8 @@ class Recommender(Persistent, ABC):
             mean, square = (total / np.maximum(candidates.lengths, 1) for total in totals)
             return given, mean.astype(np.float32), np.sqrt(np.maximum(square - mean**2, 0)).astype(np.float32)
         scores = self.score(queries)
-        known = scores[:, 1:] if n_items is None else scores[:, 1 : n_items + 1]
-        return scores[candidates.rows, candidates.values], known.mean(axis=1), known.std(axis=1)
+        counted = scores[:, 1:] if n_items is None else scores[:, 1 : n_items + 1]
+        return scores[candidates.rows, candidates.values], counted.mean(axis=1), counted.std(axis=1)
 
     def predict(self, queries: Queries, items: Ragged) -> Floats | None:
         """Return the predicted value (rating, say) of each query's items, float32 ``[total]``, on the scale of the log.
@@ -417,8 +417,8 @@ class Recommender(Persistent, ABC):
         self.notes, self.metrics = header["notes"], header["metrics"]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what it has learnt from: another process does not have it."""
-        return {name: value for name, value in self.__dict__.items() if name != "_learnt_from"}
+        """Leave out the data it was fitted on: another process does not have it."""
+        return {name: value for name, value in self.__dict__.items() if name != "_fitted_on"}
 
     def _note(self, line: str) -> None:
         """Note a line once."""
@@ -426,7 +426,7 @@ class Recommender(Persistent, ABC):
             self.notes = [*self.notes, line]  # copies of the model share the list
 
     def _move_to(self, device: str | None) -> None:
-        """Compute on that device from now on, None for the best there is; most models know but the processor."""
+        """Compute on that device from now on, None for the best there is; most models know only the processor."""
         return
 
     def _require_learnable(self, data: Dataset) -> None:

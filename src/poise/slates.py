@@ -59,7 +59,7 @@ class Slate:
         scores: the model's score of each; comparable within a slate only.
         reasons: why each item is there; empty unless asked for.
         probabilities: the probability with which each was shown: 1 unless a policy drew it.
-        sources: who brought each: a retriever's name, or ``catalogue`` where all items were scored.
+        sources: the source of each: a retriever's name, or ``catalogue`` where all items were scored.
     """
 
     items: list[str]
@@ -81,7 +81,7 @@ class Slates:
         scores: float32 ``[n, k]``; minus infinity where there is no item.
         probabilities: float32 ``[n, k]``, with which each item was shown.
         item_ids: the vocabulary that ``items`` are indices of.
-        sources: uint8 ``[n, k]``, who brought each item, as a place in ``source_names``; None for all the first.
+        sources: uint8 ``[n, k]``, the source of each item, as a place in ``source_names``; None for all the first.
         source_names: what the sources are called.
         reasons: for each query, for each item, why it is there; None unless asked for.
     """
@@ -120,7 +120,7 @@ class Slates:
 
     @property
     def source_codes(self) -> Codes:
-        """Who brought each item, uint8 ``[n, k]``, as a place in :attr:`source_names`."""
+        """The source of each item, uint8 ``[n, k]``, as a place in :attr:`source_names`."""
         return np.zeros(self.items.shape, dtype=np.uint8) if self.sources is None else self.sources
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ def top_k(scores: Floats, k: int, *, seed: int = 0) -> tuple[Indices, Floats]:
     order by index would favour what stands first in the catalogue and flatter some models' metrics.
 
     Args:
-        scores: float32 ``[n, width]``; minus infinity for what may not be chosen.
+        scores: float32 ``[n, width]``; minus infinity for what may not be returned.
         k: how many, at least 1.
         seed: of the draw among equals.
 
@@ -39,22 +39,22 @@ def top_k(scores: Floats, k: int, *, seed: int = 0) -> tuple[Indices, Floats]:
         width = scores.shape[1]
     if depth < width:
         best = np.argpartition(scores, width - depth - 1, axis=1)[:, width - depth - 1 :]  # the k best and the next
-        chosen = np.take_along_axis(scores, best, axis=1)
-        rest, best, chosen = chosen[:, 0], best[:, 1:].copy(), chosen[:, 1:].copy()
-        last = chosen.min(axis=1)
+        best_scores = np.take_along_axis(scores, best, axis=1)
+        rest, best, best_scores = best_scores[:, 0], best[:, 1:].copy(), best_scores[:, 1:].copy()
+        last = best_scores.min(axis=1)
         for row in np.flatnonzero((last == rest) & (last > -np.inf)):  # equals on both sides of the border
             better = np.flatnonzero(scores[row] > last[row])
             equal = np.flatnonzero(scores[row] == last[row])
             best[row, : len(better)] = better
             best[row, len(better) :] = rng.choice(equal, size=depth - len(better), replace=False)
-            chosen[row] = scores[row, best[row]]
+            best_scores[row] = scores[row, best[row]]
     else:
         best = np.broadcast_to(np.arange(width), (n, width))
-        chosen = scores
-    order = np.lexsort((rng.random(chosen.shape), -chosen), axis=1)
+        best_scores = scores
+    order = np.lexsort((rng.random(best_scores.shape), -best_scores), axis=1)
     best = np.take_along_axis(best, order, axis=1)
     columns[:, :depth] = best if narrowed is None else np.take_along_axis(narrowed, best, axis=1)
-    values[:, :depth] = np.take_along_axis(chosen, order, axis=1)
+    values[:, :depth] = np.take_along_axis(best_scores, order, axis=1)
     columns[values == -np.inf] = 0
     return columns, values
 
@@ -63,7 +63,7 @@ def _narrow(scores: Floats, depth: int) -> Offsets | None:
     """Return the columns of each row that can be among the best, int64 ``[n, most]``; -1 fills; None for all.
 
     The columns are dealt into groups. As many groups as there are places have a best score of ``least`` or more, so
-    whatever scores less cannot have a place, and all that scores as much as the last place is still there.
+    a column that scores less cannot have a place, and all that score as much as the last place are still there.
     """
     n, width = scores.shape
     groups = _GROUPS * depth
@@ -76,6 +76,6 @@ def _narrow(scores: Floats, depth: int) -> Offsets | None:
     least = np.partition(best, groups - depth, axis=1)[:, groups - depth]
     row, column = np.divmod(np.flatnonzero(~(scores < least[:, None])), width)
     counts = np.bincount(row, minlength=n)
-    found = np.full((n, counts.max()), -1)
-    found[row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)] = column
-    return found
+    columns = np.full((n, counts.max()), -1)
+    columns[row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)] = column
+    return columns

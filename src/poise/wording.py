@@ -51,10 +51,10 @@ def verbs(data: Dataset, queries: Queries, row: int) -> dict[int, str]:
     of_row = slice(int(queries.start[row]), int(queries.stop[row]))
     names = data.behaviour_ids.series.to_list()
     liked_from = median_value(data.events.value)
-    said = {}
+    verb_of = {}
     for item, code, value in zip(log.item[of_row], log.behaviour[of_row], log.value[of_row], strict=True):
-        said[int(item)] = verb(names[code - 1], float(value), liked_from)
-    return said
+        verb_of[int(item)] = verb(names[code - 1], float(value), liked_from)
+    return verb_of
 
 
 def verb(behaviour: str, value: float, liked_from: float) -> str:
@@ -65,11 +65,11 @@ def verb(behaviour: str, value: float, liked_from: float) -> str:
         value: of the event; NaN if it has none.
         liked_from: the rating from which they liked it; NaN where there are no ratings.
     """
-    said = _PAST.get(behaviour.lower().replace(" ", "_"), "chose")
-    return "liked" if said == "rated" and value >= liked_from else said
+    past = _PAST.get(behaviour.lower().replace(" ", "_"), "chose")
+    return "liked" if past == "rated" and value >= liked_from else past
 
 
 def median_value(value: Floats) -> float:
     """Return the median of the values that events have, NaN if none has one: from it on, a rating is a like."""
-    known = value[~np.isnan(value)]
-    return float(np.median(known)) if len(known) else float("nan")
+    given = value[~np.isnan(value)]
+    return float(np.median(given)) if len(given) else float("nan")

@@ -52,7 +52,7 @@ def nearness(encoder, data):
 
 
 @pytest.mark.parametrize("options", [{"lora": 8, "learning_rate": 0.03}, {"lora": 0, "learning_rate": 0.003}])
-def test_items_that_the_same_people_chose_come_nearer(two_groups, encoder, tmp_path, options):
+def test_contrastive_tuning_brings_items_of_the_same_users_nearer(two_groups, encoder, tmp_path, options):
     before = nearness(encoder, two_groups)
     adaptation = Adaptation(pairs=480, window=3, batch_size=8, temperature=0.1, **options)
     tuned = adapt(two_groups, tmp_path / "tuned", encoder=encoder, adaptation=adaptation)
@@ -60,7 +60,7 @@ def test_items_that_the_same_people_chose_come_nearer(two_groups, encoder, tmp_p
     assert nearness(encoder, two_groups) == before  # the frozen one is as it was
 
 
-def test_the_tuned_encoder_is_a_model_like_any_other(two_groups, encoder, tmp_path):
+def test_the_tuned_encoder_is_a_plain_model_and_reproducible(two_groups, encoder, tmp_path):
     adaptation = Adaptation(pairs=8, batch_size=4, lora=2, learning_rate=0.02)
     first = adapt(two_groups, tmp_path / "first", encoder=encoder, adaptation=adaptation)
     second = adapt(two_groups, tmp_path / "second", encoder=encoder, adaptation=adaptation)
@@ -72,7 +72,7 @@ def test_the_tuned_encoder_is_a_model_like_any_other(two_groups, encoder, tmp_pa
     assert not first.cache
 
 
-def test_merged_lora_says_the_same(two_groups, encoder, monkeypatch, tmp_path):
+def test_merged_lora_weights_give_the_same_vectors(two_groups, encoder, monkeypatch, tmp_path):
     from poise.adaptation.adapt import _Tuning
 
     unmerged = []
@@ -94,7 +94,7 @@ def test_merged_lora_says_the_same(two_groups, encoder, monkeypatch, tmp_path):
     assert not np.allclose(vectors, encoder.encode_items(two_groups).vectors["text"], atol=1e-2)
 
 
-def test_only_events_that_may_be_learnt_from_are_used(two_groups):
+def test_only_training_events_are_used(two_groups):
     train = leave_last_out(two_groups).train
     found = Pairs.of(train.events, np.array([False, *[True] * 8]), window=3)
     histories = [
@@ -136,7 +136,7 @@ def test_the_contrastive_loss_by_hand():
     assert contrastive_loss(first, second, pairs, log_chance, 0.5).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_hidden_words_are_guessed_better_and_better(two_groups, tiny):
+def test_the_masked_language_loss_falls(two_groups, tiny):
     model = Model(str(tiny), device="cpu")
     passages = Passages(model.tokenizer, two_groups.titles[1:], 16)
     with torch.random.fork_rng():
@@ -154,7 +154,7 @@ def test_hidden_words_are_guessed_better_and_better(two_groups, tiny):
     assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:20])
 
 
-def test_marks_are_never_hidden(tiny):
+def test_special_tokens_are_never_masked(tiny):
     tokenizer = Model(str(tiny), device="cpu").tokenizer
     passages = Passages(tokenizer, ["sea moon story night red blue"] * 200 + ["sea"], 16)
     batch = mask(passages.batch(np.arange(201), torch.device("cpu")), tokenizer, np.random.default_rng(0))
@@ -168,13 +168,13 @@ def test_marks_are_never_hidden(tiny):
     assert (tokens[asked] == tokenizer.mask_token_id).float().mean().item() == pytest.approx(0.8, abs=0.08)
 
 
-def test_words_and_pairs_one_after_the_other(two_groups, encoder, tmp_path):
+def test_masked_language_then_contrastive_training(two_groups, encoder, tmp_path):
     adaptation = Adaptation(masked=2, pairs=8, lora=2, batch_size=4)
     tuned = adapt(two_groups, tmp_path / "tuned", encoder=encoder, adaptation=adaptation)
     assert tuned.encode_items(two_groups).vectors["text"].shape == (9, 32)
 
 
-def test_a_slow_machine_makes_fewer_steps(two_groups, encoder, tmp_path, monkeypatch):
+def test_the_time_limit_reduces_the_number_of_steps(two_groups, encoder, tmp_path, monkeypatch):
     seen = []
 
     def note(network, batches, loss, training, *, label, options):
@@ -186,7 +186,7 @@ def test_a_slow_machine_makes_fewer_steps(two_groups, encoder, tmp_path, monkeyp
     assert seen == [10, 1]
 
 
-def test_what_cannot_be_tuned(two_groups, encoder, tmp_path, log_of):
+def test_data_or_encoders_that_cannot_be_tuned_are_refused(two_groups, encoder, tmp_path, log_of):
     with pytest.raises(UsageError, match="'openai:small' cannot be tuned: choose 'minilm'"):
         adapt(two_groups, tmp_path / "no", encoder=TextEncoder(model="openai:small"))
     with pytest.raises(UsageError, match="there is nothing to tune"):

@@ -37,7 +37,7 @@ def change(folder, file, old, new):
         (["data", "fetch", "movielens100k"], "Did you mean 'movielens-100k'?"),
     ],
 )
-def test_a_wrong_request_ends_with_2(poise, fitted_shop, monkeypatch, arguments, said):
+def test_a_usage_error_exits_with_2(poise, fitted_shop, monkeypatch, arguments, said):
     monkeypatch.chdir(fitted_shop)
     found = poise(*arguments)
     assert found.code == 2
@@ -54,7 +54,7 @@ def test_a_wrong_request_ends_with_2(poise, fitted_shop, monkeypatch, arguments,
         (["similar", "Sea, stor"], "be more precise"),
     ],
 )
-def test_an_unknown_user_or_item_ends_with_1(poise, fitted_shop, monkeypatch, arguments, said):
+def test_an_unknown_user_or_item_exits_with_1(poise, fitted_shop, monkeypatch, arguments, said):
     monkeypatch.chdir(fitted_shop)
     found = poise(*arguments)
     assert found.code == 1
@@ -77,7 +77,7 @@ def test_an_unknown_user_or_item_ends_with_1(poise, fitted_shop, monkeypatch, ar
         ("log.csv", b"user,item\na,i01\nb,i02\n", "there is nothing to measure on"),
     ],
 )
-def test_bad_files_end_with_1_and_leave_no_run(poise, shop, file, content, said):
+def test_bad_files_exit_with_1_and_leave_no_run(poise, shop, file, content, said):
     if content is None:
         (shop / file).unlink()
     else:
@@ -103,7 +103,7 @@ def test_bad_files_end_with_1_and_leave_no_run(poise, shop, file, content, said)
         ("run.json", {"format": 99, "poise": "9.0"}, "made by Poise 9.0, newer than this"),
     ],
 )
-def test_a_damaged_or_newer_run_is_told(poise, fitted_shop, tmp_path, part, damage, said):
+def test_a_damaged_or_newer_run_is_a_one_line_error(poise, fitted_shop, tmp_path, part, damage, said):
     shutil.copytree(fitted_shop, tmp_path / "copy")
     path = next((tmp_path / "copy" / "runs").iterdir()) / part
     if damage == "cut":
@@ -143,7 +143,7 @@ def test_an_interrupt_while_a_run_is_written_leaves_nothing(poise, shop, monkeyp
     assert list((shop / "runs").iterdir()) == []
 
 
-def test_a_cut_off_above_the_catalogue(poise, shop):
+def test_k_above_the_size_of_the_catalogue(poise, shop):
     change(shop, "poise.toml", "[encoder]", "[evaluation]\nk = [5, 1000]\n[encoder]")
     found = poise("fit", "-p", shop)
     assert found.code == 2

@@ -29,7 +29,7 @@ def test_an_empty_history_gets_what_is_popular(poise, fitted_shop):
     assert "popular with others" in found.out
 
 
-def test_all_items_but_the_seen_ones_can_be_asked_for(poise, fitted_shop):
+def test_k_may_be_all_unseen_items(poise, fitted_shop):
     found = poise("recommend", "-p", fitted_shop, "--user", "001", "-k", 24)
     assert found.code == 0
     assert "items are left to recommend" in found.out
@@ -46,7 +46,7 @@ def test_all_items_but_the_seen_ones_can_be_asked_for(poise, fitted_shop):
         ["data", "list"],
     ],
 )
-def test_json_is_all_that_goes_to_standard_output(poise, fitted_shop, tmp_path, monkeypatch, arguments):
+def test_with_json_only_json_goes_to_standard_output(poise, fitted_shop, tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     project = [] if arguments[0] == "data" else ["-p", fitted_shop]
     found = poise(*arguments, *project, "--json")
@@ -54,7 +54,7 @@ def test_json_is_all_that_goes_to_standard_output(poise, fitted_shop, tmp_path, 
     assert json.loads(found.out)
 
 
-def test_fit_twice_in_a_second_makes_two_runs(poise, shop, monkeypatch):
+def test_two_fits_within_a_second_make_two_runs(poise, shop, monkeypatch):
     from poise.project import fitting
 
     class Stopped(fitting.datetime):
@@ -72,7 +72,7 @@ def test_fit_twice_in_a_second_makes_two_runs(poise, shop, monkeypatch):
     assert json.loads(poise("recommend", "-p", shop, "-u", "001", "--json").out)[0]["run"] == "2026-01-02T03-04-05-2"
 
 
-def test_what_is_new_since_the_run(poise, shop):
+def test_items_added_since_the_run_are_reported(poise, shop):
     """A new user is served from their history; an item that the run does not know is passed over."""
     assert poise("fit", "-p", shop).code == 0
     with (shop / "log.csv").open("a") as log:
@@ -84,7 +84,7 @@ def test_what_is_new_since_the_run(poise, shop):
     assert len(slates[0]["items"]) == 3
 
 
-def test_few_events_of_each_user_are_measured_by_time(poise, shop):
+def test_with_few_events_per_user_only_the_time_split_is_evaluated(poise, shop):
     rows = [
         (f"u{user}", f"i{(user * 7 + at * 3) % 20:02}", 1_700_000_000 + (user * 3 + at * 7) * 86_400)
         for user in range(40)
@@ -97,7 +97,7 @@ def test_few_events_of_each_user_are_measured_by_time(poise, shop):
     assert "(global time, test part)" in found.out
 
 
-def test_a_catalogue_smaller_than_the_usual_cut_offs(poise, shop):
+def test_evaluation_of_a_catalogue_smaller_than_the_default_k(poise, shop):
     rows = [
         (f"u{user}", f"i{item:02}", 1_700_000_000 + (user + place) * 86_400)
         for user in range(20)
@@ -110,7 +110,7 @@ def test_a_catalogue_smaller_than_the_usual_cut_offs(poise, shop):
     assert "NDCG@4" in found.out
 
 
-def test_without_times_the_split_by_time_is_left_out(poise, shop):
+def test_without_timestamps_the_time_split_is_left_out(poise, shop):
     log = pl.read_csv(shop / "log.csv", infer_schema=False).drop("time")
     log.write_csv(shop / "log.csv")
     found = poise("evaluate", "-p", shop, "-m", "Popularity", "--json")
@@ -126,7 +126,7 @@ def test_windows_line_ends(poise, shop):
     assert "of 30 users with 24 items" in found.out
 
 
-def test_init_writes_a_project_that_fits(poise, tmp_path, shop):
+def test_init_writes_a_project_that_can_be_fitted(poise, tmp_path, shop):
     (shop / "poise.toml").unlink()
     found = poise("init", shop)
     assert found.code == 0
@@ -136,7 +136,7 @@ def test_init_writes_a_project_that_fits(poise, tmp_path, shop):
     assert poise("fit", "-p", shop).code == 0
 
 
-def test_init_takes_columns_that_it_cannot_guess(poise, shop):
+def test_init_takes_column_names_as_options(poise, shop):
     (shop / "poise.toml").unlink()
     text = (shop / "log.csv").read_text().replace("user,item,time", "wer,was,wann")
     (shop / "log.csv").write_text(text)
@@ -181,7 +181,7 @@ def test_a_table_keeps_within_the_terminal(capsys, monkeypatch, width):
     assert all(line == line.rstrip() for line in lines)
 
 
-def test_fit_says_what_was_selected_and_what_to_know_of_it(poise, shop, quick_learning):
+def test_fit_prints_what_was_selected_and_the_notes(poise, shop, quick_learning):
     path = shop / "poise.toml"
     tiny = "[models.SASRec]\ndim = 8\nheads = 2\nepochs = 2\n[fit]\ndevice = 'cpu'\nthreads = 1\nseed = 3\n"
     path.write_text(path.read_text() + '[pipeline]\nmodels = ["SASRec", "ItemKNN"]\n' + tiny)
@@ -198,7 +198,7 @@ def test_fit_says_what_was_selected_and_what_to_know_of_it(poise, shop, quick_le
     assert list((shop / ".poise" / "training").iterdir())
 
 
-def test_a_device_that_is_not_there_is_said(poise, shop):
+def test_a_device_that_is_missing_is_an_error(poise, shop):
     path = shop / "poise.toml"
     path.write_text(path.read_text() + '[pipeline]\nmodels = ["GRU4Rec"]\n[fit]\ndevice = "abacus"\n')
     assert "device 'abacus' is not there; use 'cpu'" in poise("fit", "-p", shop).error

@@ -65,7 +65,7 @@ def run(poise, shop, *arguments):
     return json.loads(found.out)
 
 
-def test_gorse(poise, files):
+def test_import_of_gorse_files(poise, files):
     shop = files(feedback__jsonl=GORSE_FEEDBACK, items__jsonl=GORSE_ITEMS, users__jsonl=GORSE_USERS)
     arguments = ["--events", shop / "feedback.jsonl", "--items", shop / "items.jsonl", "--users", shop / "users.jsonl"]
     counts = run(poise, shop, *arguments)
@@ -95,7 +95,7 @@ def test_gorse(poise, files):
     assert data.item_kinds["Labels.genre"] == "categories"
 
 
-def test_personalize(poise, files):
+def test_import_of_amazon_personalize_files(poise, files):
     shop = files(interactions__csv=PERSONALIZE_EVENTS, goods__csv=PERSONALIZE_ITEMS, people__csv=PERSONALIZE_USERS)
     files_ = ["--events", shop / "interactions.csv", "--items", shop / "goods.csv", "--users", shop / "people.csv"]
     assert run(poise, shop, *files_)["events"]["accepted"] == 3
@@ -114,7 +114,7 @@ def test_personalize(poise, files):
         assert store.dataset().item_kinds["DESCRIPTION"] == "text"
 
 
-def test_what_is_imported_twice_is_there_once(poise, files):
+def test_importing_twice_makes_duplicates_once(poise, files):
     shop = files(a__jsonl=GORSE_FEEDBACK, b__csv=GORSE_FEEDBACK_CSV, c__jsonl=GORSE_FEEDBACK + GORSE_FEEDBACK)
     assert run(poise, shop, "--events", shop / "a.jsonl")["events"]["accepted"] == 3
     with opened(shop) as store:
@@ -127,7 +127,7 @@ def test_what_is_imported_twice_is_there_once(poise, files):
         assert store.dataset().n_events == before
 
 
-def test_equal_events_in_one_file_are_all_kept_where_they_are_wanted(poise, files):
+def test_equal_events_in_one_file_are_kept_with_duplicates_off(poise, files):
     shop = files(more__csv="user,item,time,rating\n" + "zoe,i01,1710000000,4.1\n" * 3)
     with (shop / "poise.toml").open("a") as config:
         config.write("[data.cleaning]\nduplicates = false\n")
@@ -137,7 +137,7 @@ def test_equal_events_in_one_file_are_all_kept_where_they_are_wanted(poise, file
     assert run(poise, shop, "--events", shop / "more.csv")["events"]["accepted"] == 1
 
 
-def test_rows_that_are_refused_go_to_quarantine(poise, files):
+def test_refused_rows_go_to_quarantine(poise, files):
     shop = files(
         more__csv="user,item,time,device\nzoe,i01,1710000000,tv\n,i02,1710000001,tv\nzoe,i03,yesterday,tv\nzoe,,1,tv\n"
         f"zoe,i04,1710000002,tv\nzoe,i04,1710000002,phone\nz{'o' * 300}e,i05,1710000003,tv\nzoe,i06,99,tv\n"
@@ -160,7 +160,7 @@ def test_rows_that_are_refused_go_to_quarantine(poise, files):
     assert run(poise, shop, "--events", shop / "more.csv")["quarantine"] == str(shop / "quarantine-import.parquet")
 
 
-def test_the_cleaning_of_the_project_counts_but_for_the_k_core(poise, files):
+def test_the_cleaning_of_the_project_applies_except_the_k_core(poise, files):
     shop = files(more__csv="user,item,time,rating\nzoe,i01,1710000000,5\nzoe,x99,1710000001,5\nzoe,i02,1710000002,1\n")
     with (shop / "poise.toml").open("a") as config:
         config.write('[data.cleaning]\nmin_value = 3\nunknown_items = "drop"\nk_core = 2\n')
@@ -170,7 +170,7 @@ def test_the_cleaning_of_the_project_counts_but_for_the_k_core(poise, files):
     assert found == {"item is not in the items table", "value below 3 (min_value)"}
 
 
-def test_columns_can_be_named(poise, files):
+def test_column_names_can_be_given(poise, files):
     shop = files(
         more__csv="who,what,moment\nzoe,i01,2024-03-01\n", goods__csv="key,label\nn1,New\n", people__csv="k\nzoe\n"
     )
@@ -184,7 +184,7 @@ def test_columns_can_be_named(poise, files):
     assert [one["accepted"] for one in (said["events"], said["items"], said["users"])] == [1, 1, 1]
 
 
-def test_people_who_were_erased_do_not_come_back(poise, files):
+def test_events_of_erased_users_are_not_imported(poise, files):
     shop = files(feedback__jsonl=GORSE_FEEDBACK, users__jsonl=GORSE_USERS)
     arguments = ["--events", shop / "feedback.jsonl", "--users", shop / "users.jsonl"]
     run(poise, shop, *arguments)
@@ -198,7 +198,7 @@ def test_people_who_were_erased_do_not_come_back(poise, files):
         assert store.user("gil") is None
 
 
-def test_who_was_erased_and_is_back_counts_from_then_on(poise, files):
+def test_an_erased_user_who_returns_has_only_later_events_imported(poise, files):
     shop = files(feedback__jsonl=GORSE_FEEDBACK)
     run(poise, shop, "--events", shop / "feedback.jsonl")
     with opened(shop) as store:
@@ -231,7 +231,7 @@ def test_who_was_erased_and_is_back_counts_from_then_on(poise, files):
         (["--items", "things.csv", "--store", "mysql://x"], "mysql", 2),
     ],
 )
-def test_what_is_wrong_is_one_line_and_nothing_is_written(poise, files, monkeypatch, arguments, said, code):
+def test_a_bad_import_is_a_one_line_error_and_writes_nothing(poise, files, monkeypatch, arguments, said, code):
     kinds = "".join(f"u,i01,{1_710_000_000 + place},kind{place}\n" for place in range(300))
     shop = files(
         empty__csv="",
@@ -252,7 +252,7 @@ def test_what_is_wrong_is_one_line_and_nothing_is_written(poise, files, monkeypa
             assert store.item("x") is None
 
 
-def test_a_broken_file_among_others_stops_all_of_them(poise, files):
+def test_one_broken_file_stops_the_whole_import(poise, files):
     shop = files(feedback__jsonl=GORSE_FEEDBACK, items__jsonl='{"ItemId": "g1"}\n{"ItemId": "g1", \n')
     files(items__jsonl="{broken\n{broken\n")
     found = poise("data", "import", "-p", shop, "--events", shop / "feedback.jsonl", "--items", shop / "items.jsonl")
@@ -272,7 +272,7 @@ def test_a_log_without_times_takes_events_without_times(poise, shop):
         assert [one.item_id for one in store.history("zoe")] == ["i01", "i02", "i01"]
 
 
-def test_in_another_store_and_in_the_audit_log(poise, files):
+def test_import_into_another_store_is_in_the_audit_log(poise, files):
     shop = files(feedback__jsonl=GORSE_FEEDBACK)
     run(poise, shop, "--events", shop / "feedback.jsonl", "--store", "other.sqlite")
     assert not (shop / "live.sqlite").exists()
@@ -281,7 +281,7 @@ def test_in_another_store_and_in_the_audit_log(poise, files):
         assert (act.act, act.detail["events"]["accepted"]) == ("import", 3)
 
 
-def test_an_import_that_was_interrupted_is_finished_by_the_next(poise, files):
+def test_an_interrupted_import_is_finished_by_the_next(poise, files):
     rows = "".join(f"u{place % 97},i{place % 22:02},{1_704_103_200 + place}\n" for place in range(50_000))
     shop = files(many__csv=f"user,item,time\n{rows}")
     command = [sys.executable, "-m", "poise", "data", "import", "--events", "many.csv"]

@@ -44,7 +44,7 @@ def lived(shop: Path) -> Path:
     return shop
 
 
-def test_the_newest_answers_as_json(poise: Callable[..., Any], lived: Path) -> None:
+def test_the_newest_impressions_as_json(poise: Callable[..., Any], lived: Path) -> None:
     found = json.loads(poise("data", "impressions", "-p", lived, "--json", "--limit", 2).out)
     assert [(row["request_id"], row["item_id"], row["behaviour"]) for row in found] == [
         ("r2", "i03", None),
@@ -76,7 +76,7 @@ def test_the_newest_answers_as_json(poise: Callable[..., Any], lived: Path) -> N
     }
 
 
-def test_the_newest_answers_as_a_table(poise: Callable[..., Any], lived: Path) -> None:
+def test_the_newest_impressions_as_a_table(poise: Callable[..., Any], lived: Path) -> None:
     found = poise("data", "impressions", "-p", lived, "--user", "002")
     assert found.code == 0
     assert "Moon, story 5" in found.out
@@ -86,7 +86,7 @@ def test_the_newest_answers_as_a_table(poise: Callable[..., Any], lived: Path) -
     assert "'nobody' is not in the data set" in poise("data", "impressions", "-p", lived, "-u", "nobody").error
 
 
-def test_where_nothing_was_shown(poise: Callable[..., Any], shop: Path) -> None:
+def test_a_store_without_impressions(poise: Callable[..., Any], shop: Path) -> None:
     assert "nothing was shown yet" in poise("data", "impressions", "-p", shop).out
     Project(shop).fill_store().close()
     assert "nothing was shown yet" in poise("data", "impressions", "-p", shop).out

@@ -116,12 +116,12 @@ def test_a_model_of_another_package_is_fitted_saved_and_loaded(poise, shop):
     assert ranker.members[0].tilt == 100
 
 
-def test_a_model_of_another_package_retrieves(poise, shop):
+def test_a_model_of_another_package_as_retriever(poise, shop):
     add(shop, '[pipeline]\nmodels = ["Popularity"]\nretrievers = ["Starlight"]\n')
     assert poise("fit", "-p", shop).code == 0
 
 
-def test_a_model_of_another_package_is_tuned_where_it_says(poise, shop):
+def test_a_model_of_another_package_is_tuned_over_its_search_space(poise, shop):
     found = poise("tune", "-p", shop, "-m", "Starlight", "--trials", "3", "--json")
     assert found.code == 0
     tuned = json.loads(found.out)
@@ -144,14 +144,14 @@ def test_an_encoder_of_another_package_reads_the_catalogue(poise, shop):
         ("Starlite", "found 'Starlite', which is no model. Did you mean 'Starlight'?"),
     ],
 )
-def test_a_package_that_is_broken_is_said_in_a_line(name, said):
+def test_a_broken_package_is_a_one_line_error(name, said):
     with pytest.raises(UsageError) as error:
         check_config({"data": {"events": "log.csv"}, "pipeline": {"models": [name]}, "models": {name: {}}})
     assert said in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_file_does_not_decide_what_is_imported(poise, shop, tmp_path):
+def test_a_model_file_cannot_make_poise_import_any_module(poise, shop, tmp_path):
     add(shop, '[pipeline]\nmodels = ["Starlight"]\n')
     assert poise("fit", "-p", shop).code == 0
     (run,) = (shop / "runs").iterdir()

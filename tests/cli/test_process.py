@@ -18,7 +18,7 @@ POISE = [sys.executable, "-m", "poise"]
 
 
 @pytest.mark.parametrize("delay", [0.15, 0.6, 1.2])
-def test_an_interrupt_at_any_moment_is_one_line(shop, delay):
+def test_an_interrupt_at_any_moment_prints_one_line(shop, delay):
     process = subprocess.Popen([*POISE, "fit"], cwd=shop, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + delay
     while time.monotonic() < deadline and process.poll() is None:
@@ -31,14 +31,14 @@ def test_an_interrupt_at_any_moment_is_one_line(shop, delay):
         assert not [*shop.rglob("*.tmp"), *shop.rglob("*.old")]
 
 
-def test_the_reader_of_the_output_may_go_away(fitted_shop):
+def test_a_closed_output_pipe_is_no_error(fitted_shop):
     command = " ".join([*POISE, "recommend", "--user", "001", "--json", "|", "head", "-1"])
     found = subprocess.run(command, shell=True, cwd=fitted_shop, capture_output=True, text=True, check=False)
     assert found.stdout.strip() == "["
     assert "Traceback" not in found.stderr
 
 
-def test_a_terminal_that_knows_ascii_only(fitted_shop):
+def test_output_to_an_ascii_terminal(fitted_shop):
     env = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "NO_COLOR": "1"}
     found = subprocess.run([*POISE, "similar", "i02"], cwd=fitted_shop, env=env, capture_output=True, check=False)
     assert found.returncode == 0
@@ -99,7 +99,7 @@ def shop_of_torch(shop):
     ],
     ids=" ".join,
 )
-def test_what_needs_no_model_imports_none(shop_of_torch, command):
+def test_commands_that_need_no_model_import_none(shop_of_torch, command):
     (shop_of_torch / "more.csv").write_text("user,item,time,rating\nzoe,i01,1710000000,4.1\n")
     arguments = [part.replace("SHOP", str(shop_of_torch)) for part in command]
     if command[0] == "init":

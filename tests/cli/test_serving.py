@@ -84,7 +84,7 @@ def test_runs_are_promoted_and_rolled_back(poise: Run, folder: Path) -> None:
         poise("runs", "promote", "nothing")
 
 
-def test_a_run_learns_on_and_is_promoted(poise: Run, folder: Path) -> None:
+def test_poise_learn_updates_a_run_and_promotes_it(poise: Run, folder: Path) -> None:
     poise("fit")
     project = Project(folder)
     with pytest.raises(PoiseError, match="no live log"):
@@ -110,7 +110,7 @@ def test_a_run_learns_on_and_is_promoted(poise: Run, folder: Path) -> None:
     store.close()
 
 
-def test_a_run_holds_whom_it_has_learnt_from_until_it_is_fitted_anew(poise: Run, folder: Path) -> None:
+def test_runs_that_hold_an_erased_user_are_listed_until_the_next_fit(poise: Run, folder: Path) -> None:
     poise("fit")
     project = Project(folder)
     with project.fill_store() as store:

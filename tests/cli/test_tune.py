@@ -14,7 +14,7 @@ def tuned_shop(shop):
     return shop
 
 
-def test_a_table_of_trials_what_was_gained_and_the_lines_to_write(poise, tuned_shop, monkeypatch):
+def test_tune_prints_trials_the_gain_and_the_lines_for_poise_toml(poise, tuned_shop, monkeypatch):
     monkeypatch.setattr("poise.tune.search.mean_ndcg", lambda model, part: (model.l2 or 5.0) / 2000)
     found = poise("tune", "-p", tuned_shop)
     assert found.code == 0
@@ -37,7 +37,7 @@ def test_a_table_of_trials_what_was_gained_and_the_lines_to_write(poise, tuned_s
     assert "Nothing better was found than what poise.toml has: NDCG@10 0.5000" in again.out
 
 
-def test_json_is_all_that_goes_to_standard_output(poise, tuned_shop):
+def test_with_json_only_json_goes_to_standard_output(poise, tuned_shop):
     found = json.loads(poise("tune", "-p", tuned_shop, "--search", "grid", "--trials", 3, "--json").out)
     assert len(found["trials"]) == 3
     assert found["current"] == found["trials"][0]
@@ -46,14 +46,14 @@ def test_json_is_all_that_goes_to_standard_output(poise, tuned_shop):
     assert isinstance(found["toml"], str)
 
 
-def test_another_model_is_looked_at_where_it_suits_it(poise, tuned_shop):
+def test_tune_of_another_model_uses_its_search_space(poise, tuned_shop):
     found = poise("tune", "-p", tuned_shop, "-m", "ItemKNN", "--trials", 2)
     assert found.code == 0
     assert "[tune.space] is for EASE: looking where it suits ItemKNN" in found.err
     assert "neighbours" in found.out
 
 
-def test_an_interrupt_shows_the_best_so_far_and_how_to_go_on(poise, tuned_shop, monkeypatch):
+def test_an_interrupt_prints_the_best_trial_and_how_to_resume(poise, tuned_shop, monkeypatch):
     from poise.models import EASE
 
     fit, fits = EASE.fit, []
@@ -82,7 +82,7 @@ def test_an_interrupt_shows_the_best_so_far_and_how_to_go_on(poise, tuned_shop, 
         (["-m", "Random"], "Random has no space of its own"),
     ],
 )
-def test_a_wrong_request_ends_with_2(poise, tuned_shop, arguments, said):
+def test_a_usage_error_exits_with_2(poise, tuned_shop, arguments, said):
     found = poise("tune", "-p", tuned_shop, *arguments)
     assert found.code == 2
     assert said in found.error

@@ -25,7 +25,7 @@ def event(place=0):
     return Event("anna", f"i{place}")
 
 
-def test_sent_when_there_are_enough(shop):
+def test_a_batch_is_sent_when_it_is_full(shop):
     with Client(shop.url) as client:
         batch = client.batch(size=3, seconds=60)
         batch.add(event(0))
@@ -38,7 +38,7 @@ def test_sent_when_there_are_enough(shop):
         assert len(shop.seen) == 1
 
 
-def test_sent_after_a_while(shop):
+def test_a_batch_is_sent_after_its_interval(shop):
     with Client(shop.url) as client:
         batch = client.batch(size=100, seconds=0.05)
         batch.add(event())
@@ -47,7 +47,7 @@ def test_sent_after_a_while(shop):
         until(lambda: len(shop.events) == 2)
 
 
-def test_sent_at_the_end(shop):
+def test_a_batch_is_sent_on_close(shop):
     with Client(shop.url) as client, client.batch(seconds=60) as batch:
         batch.add(event())
     assert len(shop.events) == batch.accepted == 1
@@ -59,7 +59,7 @@ def test_sent_at_the_end(shop):
     batch.close()
 
 
-def test_sent_when_asked(shop):
+def test_a_batch_is_sent_on_flush(shop):
     with Client(shop.url) as client:
         batch = client.batch(seconds=60)
         batch.add(event())
@@ -68,7 +68,7 @@ def test_sent_when_asked(shop):
         assert not batch.waiting
 
 
-def test_sent_when_the_program_ends_and_nobody_closed_anything(shop):
+def test_a_batch_is_sent_at_exit_without_close(shop):
     code = (
         "from poise_client import Client, Event\n"
         f"batch = Client({shop.url!r}).batch(seconds=60)\n"
@@ -78,7 +78,7 @@ def test_sent_when_the_program_ends_and_nobody_closed_anything(shop):
     assert len(shop.events) == 1
 
 
-def test_an_event_keeps_its_id_and_its_moment_while_it_waits(shop, caplog):
+def test_a_waiting_event_keeps_its_id_and_timestamp(shop, caplog):
     with Client(shop.url, retry=IMPATIENT) as client:
         batch = client.batch(size=1, seconds=0.02)
         shop.fail(lost=True)
@@ -92,7 +92,7 @@ def test_an_event_keeps_its_id_and_its_moment_while_it_waits(shop, caplog):
     assert "1 events wait and will be sent again" in caplog.text
 
 
-def test_many_threads_add_and_nothing_is_lost_or_doubled(shop):
+def test_adding_from_many_threads_loses_and_doubles_nothing(shop):
     with Client(shop.url) as client, client.batch(size=50, seconds=0.01) as batch:
         shop.fail(3, lost=True)
 
@@ -109,7 +109,7 @@ def test_many_threads_add_and_nothing_is_lost_or_doubled(shop):
     assert batch.accepted + batch.duplicates == 1_000
 
 
-def test_order_is_kept(shop):
+def test_events_are_sent_in_order(shop):
     with Client(shop.url) as client, client.batch(size=7, seconds=0.01) as batch:
         for place in range(100):
             batch.add(event(place))
@@ -127,7 +127,7 @@ def test_refused_events_are_kept_with_the_reason(shop, caplog):
     assert "refused 1 events: item_id is empty" in caplog.text
 
 
-def test_what_the_server_does_not_take_is_there_to_be_kept(shop):
+def test_events_that_cannot_be_sent_stay_in_waiting(shop):
     client = Client(shop.url, retry=IMPATIENT)
     batch = client.batch(seconds=60)
     shop.fail(2, status=503)
@@ -143,7 +143,7 @@ def test_what_the_server_does_not_take_is_there_to_be_kept(shop):
     client.close()
 
 
-def test_memory_is_bounded_and_a_full_batch_says_why(shop):
+def test_a_full_batch_refuses_events_and_says_why(shop):
     client = Client(shop.url, retry=IMPATIENT)
     batch = client.batch(size=1, seconds=60, most=3)
     shop.fail(1_000, status=503)
@@ -160,7 +160,7 @@ def test_memory_is_bounded_and_a_full_batch_says_why(shop):
     assert len(shop.events) == 3
 
 
-def test_a_bad_event_is_told_to_whom_adds_it(shop):
+def test_add_raises_on_a_bad_event(shop):
     with Client(shop.url) as client, client.batch() as batch, pytest.raises(UsageError, match="as JSON"):
         batch.add(Event("anna", "lamp", context={"x": object()}))
     assert not shop.seen
@@ -172,7 +172,7 @@ def test_wrong_options(shop, wrong):
         client.batch(**wrong)
 
 
-def test_in_an_event_loop(shop, caplog):
+def test_an_async_batch(shop, caplog):
     async def work():
         async with AsyncClient(shop.url, retry=IMPATIENT) as client:
             async with client.batch(size=3, seconds=60) as batch:
@@ -203,7 +203,7 @@ def test_in_an_event_loop(shop, caplog):
     assert "will be sent again" in caplog.text
 
 
-def test_in_an_event_loop_what_is_not_taken_is_kept(shop):
+def test_in_an_async_batch_events_that_cannot_be_sent_stay_in_waiting(shop):
     async def work():
         client = AsyncClient(shop.url, retry=IMPATIENT)
         batch = client.batch(seconds=60, size=2, most=2)

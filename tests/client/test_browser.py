@@ -13,7 +13,7 @@ SNIPPET = Path(__file__).parents[2] / "clients" / "browser" / "poise.js"
 TYPES = SNIPPET.with_suffix(".d.ts")
 
 
-def test_in_node(shop):
+def test_the_browser_client_in_node(shop):
     node = shutil.which("node")
     if node is None:
         warnings.warn("node is not installed: the snippet for browsers was NOT tested", stacklevel=1)
@@ -31,14 +31,14 @@ def test_in_node(shop):
     assert "# skipped 0" in found.stdout
 
 
-def test_it_is_small_and_needs_nothing():
+def test_the_browser_client_is_small_and_has_no_dependencies():
     text = SNIPPET.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 130
     assert "import " not in re.sub(r'import\("\./poise"\)', "", text)
     assert "require(" not in text
 
 
-def test_the_types_name_what_there_is():
+def test_the_typescript_types_match_the_browser_client():
     code = SNIPPET.read_text(encoding="utf-8")
     there = set(re.findall(r"^  (?:async )?([a-z]\w*)\(", code, re.MULTILINE)) - {"constructor"}
     of_class = TYPES.read_text(encoding="utf-8").split("export class Poise {")[1]

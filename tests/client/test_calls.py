@@ -32,7 +32,7 @@ from poise_client import (
 SOURCE = Path(__file__).parents[2] / "clients" / "python" / "src"
 
 
-def test_an_event_gets_an_id_and_a_moment(shop, client):
+def test_an_event_gets_an_id_and_a_timestamp(shop, client):
     before = datetime.now(UTC).timestamp() * 1000
     assert client.send_event(Event("anna", "lamp", value=2, context={"device": "phone"})) == Accepted(1)
     sent = shop.seen[0].body
@@ -52,12 +52,12 @@ def test_an_event_gets_an_id_and_a_moment(shop, client):
         (datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))), 1_767_225_600_000),
     ],
 )
-def test_a_moment_is_sent_in_milliseconds_and_is_utc_without_a_zone(shop, client, given, sent):
+def test_timestamps_are_sent_in_milliseconds_and_are_utc_without_a_zone(shop, client, given, sent):
     client.send_event(Event("anna", "lamp", timestamp=given, event_id="e1"))
     assert shop.events["e1"]["timestamp"] == sent
 
 
-def test_many_events_go_in_bodies_of_a_thousand_and_bad_ones_are_named(shop, client):
+def test_many_events_are_sent_in_bodies_of_a_thousand_and_refusals_are_named(shop, client):
     events = [Event("anna", "" if place in (3, 2_100) else f"i{place}") for place in range(2_500)]
     answer = client.send_events(iter(events))
     assert answer == Accepted(2_498, 0, [Refusal(3, "item_id is empty"), Refusal(2_100, "item_id is empty")])
@@ -66,7 +66,7 @@ def test_many_events_go_in_bodies_of_a_thousand_and_bad_ones_are_named(shop, cli
     assert len(shop.seen) == 3
 
 
-def test_a_body_that_is_too_large_is_sent_in_halves(shop, client):
+def test_a_body_that_is_too_large_is_halved(shop, client):
     shop.largest = 3_000
     items = [Item(f"i{place:02}", {"title": "x" * (4_000 if place == 5 else 100)}) for place in range(40)]
     answer = client.put_items(items)
@@ -84,7 +84,7 @@ def test_a_single_bad_event_is_an_error_with_its_problem_document(shop, client):
     assert "\n" not in str(caught.value)
 
 
-def test_what_cannot_be_sent_is_said_before_it_is_sent(shop, client):
+def test_invalid_arguments_are_refused_before_sending(shop, client):
     with pytest.raises(UsageError, match="cannot be sent as JSON"):
         client.put_item(Item("lamp", {"picture": object()}))
     with pytest.raises(UsageError, match="an event is a poise_client.Event, not dict"):
@@ -95,7 +95,7 @@ def test_what_cannot_be_sent_is_said_before_it_is_sent(shop, client):
 
 
 @pytest.mark.parametrize("item_id", ["a/b", "50% off?", "..", "Lampe für später", "a b", "#1"])
-def test_any_id_finds_its_way(shop, client, item_id):
+def test_any_id_is_escaped_in_the_path(shop, client, item_id):
     client.put_item(Item(item_id, {"price": 79}))
     assert client.get_item(item_id).item_id == item_id
     client.delete_item(item_id)
@@ -118,19 +118,19 @@ def test_items_and_users(shop, client):
         client.delete_item("sofa")
 
 
-def test_an_item_of_a_later_server_can_be_read_and_put_back(shop, client):
+def test_an_item_with_fields_of_a_later_server_can_be_read_and_put_back(shop, client):
     shop.items["lamp"] |= {"content": {"sizes": [1, 2], "text": "x" * 30_000}, "a field of a later version": 1}
     lamp = client.get_item("lamp")
     assert lamp == Item("lamp", {"sizes": [1, 2], "text": "x" * 30_000})
     assert client.put_item(lamp) == Accepted(1)
 
 
-def test_what_is_none_is_left_out(shop, client):
+def test_fields_that_are_none_are_left_out_of_the_body(shop, client):
     client.recommend("anna", filters=[Filter("price", least=10, most=None)], history=None)
     assert shop.seen[-1].body == {"user_id": "anna", "k": 10, "filters": [{"column": "price", "min": 10}]}
 
 
-def test_pages(shop, client):
+def test_paging_through_items_and_users(shop, client):
     client.put_items([Item("desk"), Item("sofa")])
     page = client.list_items(limit=2)
     assert ([one.item_id for one in page.items], page.next) == (["desk", "lamp"], "lamp")
@@ -149,7 +149,7 @@ def test_recommendations(shop, client):
     assert client.recommend("anna").items[0].reasons == ()
 
 
-def test_all_that_a_request_for_recommendations_can_say(shop, client):
+def test_all_arguments_of_recommend(shop, client):
     client.recommend(
         history=["desk", HistoryEvent(item_id="lamp", behaviour="purchase", timestamp=datetime(2026, 1, 1))],
         k=3,
@@ -180,7 +180,7 @@ def test_all_that_a_request_for_recommendations_can_say(shop, client):
     }
 
 
-def test_what_is_found(shop, client):
+def test_search_similar_and_popular(shop, client):
     desk = [ScoredItem("desk", "Desk", 2.0)]
     assert client.similar("lamp", k=1) == desk
     assert client.popular(k=2) == desk
@@ -192,7 +192,7 @@ def test_what_is_found(shop, client):
     ]
 
 
-def test_users_and_what_was_shown_to_them(shop, client):
+def test_profile_request_and_erasure_of_users(shop, client):
     profile = client.profile("anna")
     assert (profile.events, profile.words, profile.content) == (1, "likes light", {"age": 30})
     assert (profile.history[0].title, profile.interests[0].times_average) == ("Lamp", 2.0)
@@ -221,7 +221,7 @@ def test_the_key_goes_into_the_header_and_into_no_message(shop, connect):
 @pytest.mark.parametrize(
     "url", ["localhost:8000", "ftp://localhost", "http://", "http://a:port", "http://anna:pw@localhost"]
 )
-def test_wrong_addresses_and_keys_are_told_at_once(connect, url):
+def test_wrong_addresses_and_keys_are_refused_at_once(connect, url):
     with pytest.raises(UsageError, match="address") as caught:
         connect(url=url)
     assert "pw" not in str(caught.value)
@@ -229,7 +229,7 @@ def test_wrong_addresses_and_keys_are_told_at_once(connect, url):
         connect(key="poise_a\n")
 
 
-def test_both_clients_have_the_same_methods_with_the_same_arguments():
+def test_the_sync_and_async_clients_have_the_same_methods():
     def public(kind):
         names = [name for name in vars(kind) if not name.startswith("_")]
         return {name: str(inspect.signature(getattr(kind, name))) for name in names if name not in ("batch", "close")}

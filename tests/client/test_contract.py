@@ -70,7 +70,7 @@ EVERYTHING = CALLS.recommend(
     ],
     ids=lambda one: getattr(one, "__name__", "none"),
 )
-def test_what_is_sent_and_what_is_expected(steps, answer):
+def test_client_messages_match_the_openapi_document(steps, answer):
     request = next(steps)
     [operation] = [one for one in OPERATIONS if one.method == request.method and matches(one.path, request.path)]
     assert set(request.query) == {one.name for one in operation.parameters if one.where == "query"}

@@ -14,7 +14,7 @@ BLOCKS = dict(
 
 
 @pytest.mark.parametrize("title", [title for title in BLOCKS if title.endswith(".py")])
-def test_examples_in_python(shop, title, capsys):
+def test_the_python_examples_of_the_client_run(shop, title, capsys):
     text = BLOCKS[title]
     assert "http://127.0.0.1:8000" in text
     exec(compile(text.replace("http://127.0.0.1:8000", shop.url), title, "exec"), {"__name__": title})
@@ -27,7 +27,7 @@ def test_examples_in_python(shop, title, capsys):
     assert shop.events
 
 
-def test_the_example_for_browsers_can_be_read(tmp_path):
+def test_the_browser_example_parses(tmp_path):
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed; test_browser.py says so aloud")

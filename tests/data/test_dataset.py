@@ -53,7 +53,7 @@ def test_events_are_sorted_by_user_time_and_file_order():
     assert data.items["title"].to_list() == ["Alien (1979)", None, "The Third Man", None]
 
 
-def test_many_ties_stay_in_file_order():
+def test_equal_timestamps_stay_in_file_order():
     rng = np.random.default_rng(0)
     users, items, times = rng.integers(0, 50, 5_000), rng.integers(0, 90, 5_000), rng.integers(0, 4, 5_000)
     data = index(
@@ -71,7 +71,7 @@ def test_many_ties_stay_in_file_order():
     assert data.item_ids.ids(data.events.item) == [str(items[at]) for at in order]
 
 
-def test_without_a_clock_the_file_order_counts():
+def test_without_timestamps_events_are_in_file_order():
     data = _make(EVENTS.drop("timestamp"))
     assert not data.events.has_time
     assert data.item_ids.ids(data.events.item) == ["x", "z", "y", "y", "x", "z"]
@@ -116,7 +116,7 @@ def test_find_items(films):
         films.find_items("i03")
 
 
-def test_of_equal_titles_the_most_used_is_meant():
+def test_find_items_prefers_the_most_frequent_of_equal_titles():
     data = index(
         pl.DataFrame({"user_id": ["a", "b", "b"], "item_id": ["2", "2", "1"]}),
         pl.DataFrame({"item_id": ["1", "2", "3"], "title": ["Solaris (1972)", "Solaris (2002)", "x.* (2000)"]}),
@@ -143,7 +143,7 @@ def test_queries_of_users(films):
         films.queries("u00")
 
 
-def test_vectors_must_fit(films):
+def test_vectors_of_the_wrong_shape_are_refused(films):
     size = films.item_ids.size
     good = np.zeros((size, 3), dtype=np.float32)
     assert set(films.with_vectors("image", good).vectors) == {"text", "image"}
@@ -192,7 +192,7 @@ def test_the_fingerprint_is_that_of_the_data():
     assert len(set(fingerprints)) == len(fingerprints)
 
 
-def test_nothing_can_be_changed(films):
+def test_a_dataset_is_immutable(films):
     with pytest.raises(dataclasses.FrozenInstanceError):
         films.name = "other"
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -203,5 +203,5 @@ def test_nothing_can_be_changed(films):
         films.queries().events.timestamp[0] = 1
 
 
-def test_its_figures(films):
+def test_the_counts_of_a_dataset(films):
     assert repr(films) == f"Dataset('films': {films.n_events:,} events, 41 users, 24 items)"

@@ -80,7 +80,7 @@ def test_order_of_a_small_log():
     assert order.one_moment_users == 0.5
 
 
-def test_the_clock():
+def test_findings_about_time():
     hours = [1, 2, 3, 4, 5, 6, 7, 8, 9, 240]
     rows = [(f"u{at % 3}", f"i{at}", hour * 3_600_000) for at, hour in enumerate(hours)]
     clock = examine(dataset(rows), now=NOW).clock
@@ -92,7 +92,7 @@ def test_the_clock():
     assert (clock.last_tenth_known_users, clock.last_tenth_known_items) == (1.0, 0.0)
 
 
-def test_a_log_without_a_clock():
+def test_findings_about_a_log_without_timestamps():
     found = examine(dataset([("a", "x"), ("a", "y"), ("b", "x")], "user_id item_id"))
     assert found.clock is None
     assert found.order.ties is None
@@ -101,7 +101,7 @@ def test_a_log_without_a_clock():
     assert "No event has a time" in report(found, dataset([("a", "x")], "user_id item_id")).render()
 
 
-def test_events_in_the_future_and_without_time_are_told():
+def test_events_in_the_future_and_without_time_are_reported():
     rows = [("a", "x", 1_000 * DAY), ("a", "y", None), ("b", "x", 1_001 * DAY), ("b", "y", 99_999 * DAY)]
     found = examine(dataset(rows), now=NOW)
     assert found.clock.future_events == 1
@@ -110,7 +110,7 @@ def test_events_in_the_future_and_without_time_are_told():
     assert found.verdicts[0].tone == "bad"
 
 
-def test_columns_tell_what_is_missing():
+def test_findings_about_columns_count_missing_values():
     items = pl.DataFrame(
         {
             "item_id": ["x", "y", "z", "w"],
@@ -130,7 +130,7 @@ def test_columns_tell_what_is_missing():
     assert found.text.shared_titles == 0.5
 
 
-def test_text_without_spaces_is_counted_by_character_and_its_script_told():
+def test_text_without_spaces_is_counted_by_character_and_its_script_reported():
     items = pl.DataFrame({"item_id": ["x"], "title": ["流浪地球 part 2"]})
     found = examine(dataset([("a", "x", 1)], items=items, title_column="title"), now=NOW)
     assert found.text.words == 6
@@ -138,7 +138,7 @@ def test_text_without_spaces_is_counted_by_character_and_its_script_told():
     assert topics(found)["language"] == "warning"
 
 
-def test_values_and_what_is_odd_about_them():
+def test_findings_about_values_and_their_oddities():
     values = examine(dataset([("a", "x", 1.0), ("a", "y", 1.0)], "user_id item_id value")).values
     assert "Every value is 1" in values.oddities[0]
     rows = [("a", f"i{at}", float(value)) for at, value in enumerate([*range(1, 101), -1, 999_999])]
@@ -168,7 +168,7 @@ def test_item_columns_made_from_the_values_are_suspects():
     assert [one.column for one in examine(shop(n_items=60, quality=mean), now=NOW).suspects] == ["quality"]
 
 
-def test_context_that_settles_the_outcome_is_a_suspect():
+def test_context_that_determines_the_outcome_is_a_suspect():
     rng = np.random.default_rng(2)
     n = 600
     value, item, device = rng.integers(1, 6, n), rng.integers(0, 40, n), rng.integers(0, 3, n)
@@ -239,7 +239,7 @@ def test_the_smallest_and_strangest_logs_have_a_report(rows, columns):
     assert "In short" in report(examine(data, now=NOW), data).render()
 
 
-def test_the_report_shows_what_was_found_and_escapes_it():
+def test_the_report_shows_the_findings_escaped():
     data = replace(shop(title=["<i>流浪</i>"] * 200), title_column="title")
     found = examine(data, now=NOW)
     page = report(found, data).render()

@@ -39,6 +39,6 @@ def test_a_line_of_titles_that_may_hold_commas(line: str, found: list[int]) -> N
     ("word", "said"),
     [("Toy", "fits 2 items, among them 'Toy Story \\(1995\\)'"), ("Haet", "Did you mean 'heat"), ("zzz", "no item")],
 )
-def test_what_fits_no_item_or_several_is_refused(word: str, said: str) -> None:
+def test_a_title_that_fits_no_item_or_several_is_refused(word: str, said: str) -> None:
     with pytest.raises(UnknownIdError, match=said):
         find_items([word], IDS, TITLES, COUNTS)

@@ -68,7 +68,7 @@ def described(data: Dataset) -> list[dict]:
     return poise.impressions_frame(data).to_dicts()
 
 
-def test_each_event_is_an_outcome(shown):
+def test_each_event_is_the_outcome_of_an_impression(shown):
     log = shown.impressions
     assert np.sort(log.outcome_event).tolist() == list(range(shown.n_events))
     np.testing.assert_array_equal(log.item[log.outcome_shown], shown.events.item[log.outcome_event])
@@ -80,7 +80,7 @@ def test_each_event_is_an_outcome(shown):
     )
 
 
-def test_the_frame_has_all_in_outer_ids(shown):
+def test_the_frame_of_impressions_has_outer_ids(shown):
     frame = poise.impressions_frame(shown)
     log = shown.impressions
     assert len(frame) == len(log)
@@ -99,7 +99,7 @@ def test_the_frame_has_all_in_outer_ids(shown):
         poise.impressions_frame(replace(shown, impressions=None))
 
 
-def test_what_is_selected_takes_its_requests_along(shown):
+def test_selected_impressions_keep_their_requests(shown):
     log = shown.impressions
     keep = np.zeros(len(log), dtype=np.bool_)
     keep[log.outcome_shown[::3]] = True
@@ -110,7 +110,7 @@ def test_what_is_selected_takes_its_requests_along(shown):
     assert part.fingerprint != shown.fingerprint
 
 
-def test_events_that_are_left_out_are_no_outcomes(shown):
+def test_events_that_are_not_selected_are_no_outcomes(shown):
     keep = shown.events.item % 2 == 0
     part = shown.select(keep)
     assert len(part.impressions) == len(shown.impressions)
@@ -121,7 +121,7 @@ def test_events_that_are_left_out_are_no_outcomes(shown):
         assert after == (before if is_kept else {**before, **blank})
 
 
-def test_items_and_users_under_other_indices(shown):
+def test_reindexing_items_and_users_of_impressions(shown):
     core = k_core(shown, 4)
     left = set(core.item_ids.series)
     rows = [row for row in described(shown) if row["item_id"] in left]
@@ -134,7 +134,7 @@ def test_items_and_users_under_other_indices(shown):
     assert len(core.impressions.outcome_event) == core.n_events
 
 
-def test_the_order_of_a_run_is_that_of_the_impressions_too(shown):
+def test_reordering_the_catalogue_reindexes_impressions(shown):
     class Pipeline:
         item_ids = index(pl.DataFrame({"user_id": ["u"] * 3, "item_id": ["i09", "i00", "gone"]})).item_ids
 
@@ -162,7 +162,7 @@ def test_a_saved_data_set_has_its_impressions(shown, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["item.npy", "time.npy", "outcome_event.npy", "requests.arrow", "context.arrow"])
-def test_damaged_impressions_are_told_in_one_line(shown, tmp_path, file):
+def test_damaged_impressions_are_a_one_line_error(shown, tmp_path, file):
     save_dataset(shown, tmp_path / "films")
     (tmp_path / "films" / f"impressions.{file}").write_bytes(b"no more")
     with pytest.raises(DataError, match="damaged") as caught:
@@ -170,14 +170,14 @@ def test_damaged_impressions_are_told_in_one_line(shown, tmp_path, file):
     assert "\n" not in str(caught.value)
 
 
-def test_impressions_that_are_missing(shown, tmp_path):
+def test_impression_arrays_that_are_cut_off(shown, tmp_path):
     save_dataset(shown, tmp_path / "films")
     np.save(tmp_path / "films" / "impressions.item.npy", shown.impressions.item[:-1])
     with pytest.raises(DataError, match="impressions are missing"):
         open_dataset(tmp_path / "films")
 
 
-def test_as_it_was_at_a_moment(shown):
+def test_impressions_before_a_moment(shown):
     moment = int(np.median(shown.events.timestamp))
     then = shown.before(moment)
     assert (then.events.timestamp < moment).all()
@@ -191,7 +191,7 @@ def requests_of(data: Dataset) -> set[str]:
 
 
 @pytest.mark.parametrize("protocol", [protocols.global_time, lambda data: protocols.global_time(data, valid=0.3)])
-def test_a_split_by_time_cuts_impressions_too(shown, protocol):
+def test_a_time_split_cuts_impressions_too(shown, protocol):
     split = protocol(shown)
     for part, after in ((split.train, split.valid), (split.train_and_valid, split.test)):
         moment = int(after.queries.time[0])
@@ -211,7 +211,7 @@ PROTOCOLS = {
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_what_is_held_out_leaves_no_trace_in_impressions(shown, name):
+def test_held_out_events_are_no_outcomes_in_training(shown, name):
     """Each event follows a request of its own: those of the held-out events are gone, the others stay as they are."""
     split = PROTOCOLS[name](shown)
     rows = described(shown)
@@ -237,7 +237,7 @@ def test_what_is_held_out_leaves_no_trace_in_impressions(shown, name):
         )
 
 
-def test_a_log_without_a_clock_keeps_no_impression_of_whom_it_splits(log_of):
+def test_without_timestamps_impressions_of_split_users_are_left_out(log_of):
     data = log_of([[1, 2, 3, 4], [5, 6]])
     data = replace(data, events=replace(data.events, has_time=False, timestamp=np.zeros(6, dtype=np.int64)))
     log = impressions_of(data)

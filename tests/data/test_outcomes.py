@@ -92,7 +92,7 @@ EVENTS = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(pages=PAGES, rows=EVENTS, window=st.integers(0, 6), has_time=st.booleans())
-def test_the_join_is_that_of_all_pairs(pages, rows, window, has_time):
+def test_outcomes_agree_with_a_join_of_all_pairs(pages, rows, window, has_time):
     log = make_impressions(pages)
     events, request_ids = make_events(rows, has_time=has_time)
     joined = join_outcomes(log, events, request_ids, window=window)
@@ -103,7 +103,7 @@ def test_the_join_is_that_of_all_pairs(pages, rows, window, has_time):
     assert np.flatnonzero(followed).tolist() == sorted({row for row, _ in pairs})
 
 
-def test_without_request_ids_time_decides():
+def test_without_request_ids_outcomes_are_joined_by_time():
     log = make_impressions([("a", 1, 0, [1, 2]), ("b", 1, WINDOW, [1])])
     events, _ = make_events([(1, 1, WINDOW, None), (1, 2, WINDOW, None), (1, 2, WINDOW + 1, None), (2, 1, 5, None)])
     joined = join_outcomes(log, events)
@@ -112,13 +112,13 @@ def test_without_request_ids_time_decides():
 
 
 @pytest.mark.parametrize("moment", [3, 90])
-def test_an_event_that_names_a_request_counts_whoever_does_it_and_whenever(moment):
+def test_an_event_with_a_request_id_is_an_outcome_of_any_user_at_any_time(moment):
     log = make_impressions([("a", 0, 50, [1])])
     events, request_ids = make_events([(2, 1, moment, "a")])
     assert join_outcomes(log, events, request_ids, window=0).outcome_event.tolist() == [0]
 
 
-def test_what_was_credited_before_is_forgotten():
+def test_joining_again_replaces_earlier_outcomes():
     log = make_impressions([("a", 1, 0, [1])])
     events, request_ids = make_events([(1, 1, WINDOW, None)])
     joined = join_outcomes(log, events, request_ids)

@@ -40,7 +40,7 @@ def _full(n=5, seed=0):
 
 @settings(max_examples=100, deadline=None)
 @given(HISTORIES, st.sampled_from([1.0, 0.9, 0.5]))
-def test_the_matrix_against_a_loop(histories, decay):
+def test_the_history_matrix_agrees_with_a_loop(histories, decay):
     matrix = Queries.from_histories(histories, ITEMS).matrix(decay)
     expected = np.zeros((len(histories), 7), dtype=np.float32)
     for row, history in enumerate(histories):
@@ -61,7 +61,7 @@ def test_histories_and_their_ends():
     assert queries.events.item[positions].tolist() == [2, 3, 4]
 
 
-def test_from_histories_leaves_unknown_items_out_with_their_columns():
+def test_from_histories_leaves_out_unknown_items_and_their_columns():
     queries = Queries.from_histories(
         [[0, 2], [0], [3, 0, 1]],
         ITEMS,
@@ -84,7 +84,7 @@ def test_from_histories_leaves_unknown_items_out_with_their_columns():
     assert len(Queries.from_histories([], ITEMS)) == 0
 
 
-def test_from_histories_refuses_what_does_not_fit():
+def test_from_histories_refuses_lists_of_other_lengths():
     for history in ([7], [-1]):
         with pytest.raises(UsageError, match="another catalogue"):
             Queries.from_histories([[1], history], ITEMS)
@@ -110,7 +110,7 @@ def test_take_keeps_everything_aligned(rows):
         assert [after[at].tolist() for at in range(len(rows))] == [before[row].tolist() for row in rows]
 
 
-def test_a_mask_and_batches():
+def test_take_by_mask_and_batches():
     queries = _full(7)
     assert queries.take(queries.lengths > 3).user.tolist() == [14, 15, 16]
     batches = list(queries.batches(3))
@@ -122,7 +122,7 @@ def test_a_mask_and_batches():
 
 @pytest.mark.parametrize("hide_seen", [True, False])
 @pytest.mark.parametrize("excluded", [True, False])
-def test_seen(hide_seen, excluded):
+def test_seen_items_of_queries(hide_seen, excluded):
     queries = replace(_full(), hide_seen=hide_seen)
     if not excluded:
         queries = replace(queries, exclude=None)
@@ -135,7 +135,7 @@ def test_seen(hide_seen, excluded):
 
 @settings(max_examples=60, deadline=None)
 @given(st.permutations([*ITEMS.series.to_list(), "new", "newer"]), st.integers(0, 8))
-def test_another_catalogue(ids, size):
+def test_reindex_to_another_catalogue(ids, size):
     queries = _full()
     other = Vocabulary(ids[:size])
     there = queries.reindex(other)
@@ -153,7 +153,7 @@ def test_another_catalogue(ids, size):
     assert len(there) == len(queries)
 
 
-def test_the_columns_of_events_follow_into_another_catalogue(films):
+def test_reindex_keeps_the_columns_of_events(films):
     other = Vocabulary(films.item_ids.series[::2].reverse())
     queries = films.queries()
     there = queries.reindex(other)
@@ -164,7 +164,7 @@ def test_the_columns_of_events_follow_into_another_catalogue(films):
     assert there.events.has_time
 
 
-def test_the_same_catalogue_copies_nothing():
+def test_reindex_to_the_same_catalogue_copies_nothing():
     queries = _full()
     assert queries.reindex(Vocabulary(ITEMS.series.to_list())) is queries
 

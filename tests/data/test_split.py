@@ -65,7 +65,7 @@ def _events(holdout):
 @pytest.mark.parametrize("name", PROTOCOLS)
 @settings(max_examples=40, deadline=None)
 @given(data=logs(), seed=st.integers(0, 3), hide=st.booleans())
-def test_invariants(name, data, seed, hide):
+def test_invariants_of_all_splits(name, data, seed, hide):
     log = data.events
     place = {float(value): at for at, value in enumerate(log.value)}  # of each event in the log
     for split in _parts(PROTOCOLS[name], data, seed, hide):
@@ -111,7 +111,7 @@ def test_invariants(name, data, seed, hide):
 @pytest.mark.parametrize("name", [name for name in PROTOCOLS if not name.startswith("cold users")])  # one target each
 @settings(max_examples=25, deadline=None)
 @given(data=logs())
-def test_targets_are_all_events_that_a_model_may_answer(name, data):
+def test_targets_are_all_held_out_events_that_can_be_recommended(name, data):
     """Each held-out event is a target, stands twice in its request, or was seen before and is counted."""
     for split in _parts(PROTOCOLS[name], data):
         log = data.events
@@ -176,7 +176,7 @@ def test_users_with_few_events_stay_in_training(log_of):
 
 @settings(max_examples=40, deadline=None)
 @given(data=logs())
-def test_tied_times_stay_together(data):
+def test_equal_timestamps_stay_on_one_side_of_a_time_split(data):
     (split,) = _parts(PROTOCOLS["global time"], data, hide=False)
     log = data.events
     moment = {float(value): int(time) for value, time in zip(log.value, log.timestamp, strict=True)}
@@ -188,7 +188,7 @@ def test_tied_times_stay_together(data):
     assert split.train_and_valid.n_events == sum(time < min(times[2]) for time in moment.values())
 
 
-def test_global_time_by_moments(films):
+def test_global_time_split_at_given_moments(films):
     day = 86_400_000
     start = int(films.events.timestamp.min())
     split = protocols.global_time(films, valid=start + 60 * day, test=start + 90 * day, hide_seen=False)
@@ -199,7 +199,7 @@ def test_global_time_by_moments(films):
     assert not cold.all()
 
 
-def test_global_time_that_cannot_be():
+def test_global_time_split_refuses_impossible_moments():
     same = pl.DataFrame({"user_id": ["a", "b", "c"], "item_id": ["x", "y", "z"], "timestamp": [5, 5, 5]})
     for data in (index(same), index(same.drop("timestamp"))):
         with pytest.raises(PoiseError) as caught:
@@ -241,7 +241,7 @@ def test_cold_items_are_nowhere_in_training(films):
         assert len(part) == held.sum()  # no film stands twice in a history: every event can be answered
 
 
-def test_shares_that_leave_nothing(films, log_of):
+def test_shares_that_leave_an_empty_part_are_refused(films, log_of):
     for share in (0, 0.5, 0.9, -0.1):
         with pytest.raises(UsageError):
             protocols.cold_users(films, share=share)
@@ -282,13 +282,13 @@ def test_the_context_of_a_request_is_that_of_its_event(films):
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_what_is_known_of_who_asks(name, films):
+def test_queries_of_a_split_have_the_columns_of_their_users(name, films):
     for split in PROTOCOLS[name](films, 0, True):
         for part in (split.valid, split.test):
             assert part.queries.users.equals(films.users[part.queries.user - 1])
 
 
-def test_by_name(films):
+def test_splits_by_name(films):
     assert protocols.by_name("leave-last-out", films).name == "leave-last-out"
     assert protocols.by_name("global-time", films).test.queries.hide_seen
     with pytest.raises(UsageError, match="leave-last-out"):

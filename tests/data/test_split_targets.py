@@ -10,7 +10,7 @@ from poise.errors import DataError
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 4), min_size=5, max_size=9), min_size=1, max_size=5))
-def test_targets_that_were_seen_before_or_twice_are_left_out(histories):
+def test_targets_that_were_seen_or_are_repeated_are_left_out(histories):
     rows = [(f"u{user}", f"i{item}", time) for user, items in enumerate(histories) for time, item in enumerate(items)]
     data = index(pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row"))
     expected = {}
@@ -30,7 +30,7 @@ def test_targets_that_were_seen_before_or_twice_are_left_out(histories):
     assert found == expected
 
 
-def test_no_answers_at_all_is_an_error():
+def test_a_split_without_targets_is_an_error():
     data = index(pl.DataFrame({"user_id": ["a"] * 4, "item_id": ["x"] * 4, "timestamp": [1, 2, 3, 4]}))
     with pytest.raises(DataError, match="hide_seen=False"):
         leave_last_n(data, 1)

@@ -34,7 +34,7 @@ def _same(one, other):
         np.testing.assert_array_equal(vectors, other.vectors[name])
 
 
-def test_round_trip(films, tmp_path):
+def test_a_saved_data_set_is_opened_as_it_was(films, tmp_path):
     data = films.with_vectors("hub/model, v1.5", np.eye(films.item_ids.size, 3, k=-1, dtype=np.float16))
     save_dataset(data, tmp_path / "films")
     opened = open_dataset(tmp_path / "films")
@@ -48,7 +48,7 @@ def test_round_trip(films, tmp_path):
     _same(data, open_dataset(tmp_path / "films"))
 
 
-def test_the_least_that_a_data_set_can_be(tmp_path):
+def test_the_smallest_data_set_is_saved_and_opened(tmp_path):
     data = index(pl.DataFrame({"user_id": ["a"], "item_id": ["ü"]}), name="one")
     save_dataset(data, tmp_path / "one")
     opened = open_dataset(tmp_path / "one")
@@ -96,7 +96,7 @@ FILES += [f"{name}.arrow" for name in ("context", "items", "users", "item_ids", 
 
 @pytest.mark.parametrize("how", ["gone", "empty", "cut", "other"])
 @pytest.mark.parametrize("name", FILES)
-def test_damage_is_told_in_one_line(films, tmp_path, name, how):
+def test_a_damaged_data_set_is_a_one_line_error(films, tmp_path, name, how):
     folder = tmp_path / "films"
     save_dataset(films, folder)
     _damage(folder, name, how)
@@ -107,7 +107,7 @@ def test_damage_is_told_in_one_line(films, tmp_path, name, how):
 
 
 @pytest.mark.parametrize("key", ["n_events", "has_time", "fingerprint", "vocabularies", "vectors", "format", None])
-def test_a_header_that_lacks_something(films, tmp_path, key):
+def test_a_header_with_missing_keys(films, tmp_path, key):
     save_dataset(films, tmp_path / "films")
     path = tmp_path / "films" / "dataset.json"
     header = json.loads(path.read_text(encoding="utf-8"))
@@ -117,14 +117,14 @@ def test_a_header_that_lacks_something(films, tmp_path, key):
     assert "\n" not in str(caught.value)
 
 
-def test_events_that_are_missing(films, tmp_path):
+def test_event_arrays_that_are_cut_off(films, tmp_path):
     save_dataset(films, tmp_path / "films")
     np.save(tmp_path / "films" / "value.npy", films.events.value[:-1])
     with pytest.raises(DataError, match="events are missing"):
         open_dataset(tmp_path / "films")
 
 
-def test_a_newer_format(films, tmp_path):
+def test_a_data_set_of_a_newer_format_is_refused(films, tmp_path):
     save_dataset(films, tmp_path / "films")
     path = tmp_path / "films" / "dataset.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"format": 1', '"format": 2'))
@@ -132,7 +132,7 @@ def test_a_newer_format(films, tmp_path):
         open_dataset(tmp_path / "films")
 
 
-def test_nothing_there(tmp_path):
+def test_opening_a_folder_that_does_not_exist(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "none", tmp_path, tmp_path / "file"):
         with pytest.raises(DataError) as caught:
@@ -140,7 +140,7 @@ def test_nothing_there(tmp_path):
         assert "\n" not in str(caught.value)
 
 
-def test_a_full_disk_leaves_nothing(films, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_data_set(films, tmp_path, monkeypatch):
     def full(*args, **options):
         raise OSError("1000 requested and 12 written")
 

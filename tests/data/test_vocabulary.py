@@ -6,7 +6,7 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
 
 
-def test_one_by_one_and_in_bulk_are_the_same():
+def test_lookups_one_by_one_and_in_bulk_agree():
     vocabulary = Vocabulary(["b", "a", "c"])
     asked = ["c", "x", "b", "a", ""]
     assert vocabulary.index(asked).tolist() == [3, 0, 1, 2, 0]
@@ -17,7 +17,7 @@ def test_one_by_one_and_in_bulk_are_the_same():
     assert vocabulary.id(np.uint8(3)) == "c"
 
 
-def test_ids_are_unique_and_present():
+def test_duplicate_and_missing_ids_are_refused():
     with pytest.raises(DataError, match="'a' stands twice"):
         Vocabulary(["a", "b", "a"])
     with pytest.raises(DataError, match="an id is missing"):
@@ -39,7 +39,7 @@ def test_unknown_and_odd_ids():
         vocabulary.id(0)
 
 
-def test_numbers_are_looked_up_as_their_text():
+def test_numbers_are_looked_up_as_text():
     vocabulary = Vocabulary(["7", "3"])
     assert vocabulary.index(pl.Series([3, 7, 1])).tolist() == [2, 1, 0]
     assert vocabulary.index(pl.Series([3, 7, 1] * 1_000)).tolist() == [2, 1, 0] * 1_000
@@ -58,13 +58,13 @@ def test_an_empty_vocabulary():
     "other",
     [["c", "ab"], ["a", "bc"], ["ab"], ["ab", "c", ""], ["ab", "C"], ["ab\x00c"], ["ab\x00", "c"], ["a", "b", "c"]],
 )
-def test_the_fingerprint_tells_order_and_boundaries(other):
+def test_the_fingerprint_depends_on_order_and_boundaries(other):
     one = Vocabulary(["ab", "c"])
     assert one.fingerprint == Vocabulary(pl.Series("name", ["ab", "c"])).fingerprint
     assert one.fingerprint != Vocabulary(other).fingerprint
     assert one != Vocabulary(other)
 
 
-def test_ids_that_hold_zero_bytes_are_told_apart():
+def test_ids_with_zero_bytes_are_distinct():
     assert Vocabulary(["a\x00b", "c"]) != Vocabulary(["a", "b\x00c"])
     assert hash(Vocabulary(["a", "b"])) == hash(Vocabulary(["a", "b"]))

@@ -16,11 +16,11 @@ from poise.data.writing_systems import script_shares
         ("ქართული", "other"),
     ],
 )
-def test_the_script_of_a_text(text, script):
+def test_the_writing_system_of_a_text(text, script):
     assert next(iter(script_shares([text]))) == script
 
 
-def test_shares_count_letters_only():
+def test_shares_of_scripts_count_letters_only():
     assert script_shares(["abc 12 流", None, "!"]) == {"Latin": 0.75, "Chinese": 0.25}
 
 
@@ -28,5 +28,5 @@ def test_no_letters_have_no_script():
     assert script_shares(["1984", None]) == {}
 
 
-def test_a_large_collection_is_judged_by_a_part_of_it():
+def test_a_large_collection_is_sampled():
     assert script_shares(["film"] * 30_000 + ["фильм"] * 30_000)["Cyrillic"] == pytest.approx(5 / 9, abs=0.01)

@@ -72,7 +72,7 @@ def _films(path):
 ENTRY = next(entry for entry in registry.entries() if entry.name == "movielens-100k")
 
 
-def test_the_copy_in_the_registry_is_used_and_kept(tmp_path, capsys):
+def test_the_wheel_is_used_when_the_download_fails_and_is_cached(tmp_path, capsys):
     fetcher = FakeFetcher()
     data = registry.load_entry(ENTRY, folder=tmp_path, fetcher=fetcher)
     assert fetcher.asked == [ENTRY.archive.url, "recbole==1.2.1", "bokeh-sampledata==2026.1"]
@@ -103,14 +103,14 @@ def test_a_failed_download_leaves_nothing(tmp_path):
     assert list((tmp_path / "datasets").iterdir()) == []
 
 
-def test_without_facts_it_is_loaded_and_not_kept(tmp_path, capsys):
+def test_without_metadata_a_data_set_is_loaded_and_not_cached(tmp_path, capsys):
     data = registry.load_entry(ENTRY, folder=tmp_path, fetcher=FakeFetcher(failing=("bokeh-sampledata==2026.1",)))
     assert data.items.columns == ["title", "year", "genres"]
     assert "no metadata of films (no registry)" in capsys.readouterr().err
     assert list((tmp_path / "datasets").iterdir()) == []
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path, capsys):
+def test_a_damaged_cache_is_rebuilt(tmp_path, capsys):
     data = registry.load_entry(ENTRY, folder=tmp_path, fetcher=FakeFetcher())
     next((tmp_path / "datasets").glob("*/item.npy")).write_bytes(b"")
     again = registry.load_entry(ENTRY, folder=tmp_path, fetcher=FakeFetcher())
@@ -118,7 +118,7 @@ def test_a_damaged_cache_is_made_anew(tmp_path, capsys):
     assert "fetched anew" in capsys.readouterr().err
 
 
-def test_names_and_the_folder(monkeypatch, tmp_path):
+def test_names_of_data_sets_and_the_cache_folder(monkeypatch, tmp_path):
     assert [entry.name for entry in registry.entries()] == ["movielens-100k", "movielens-1m"]
     with pytest.raises(UsageError, match="Did you mean 'movielens-1m'"):
         registry.load("movielens1m")
@@ -145,7 +145,7 @@ def test_titles_in_natural_order(written, spoken):
     assert movielens.natural_title(written) == spoken
 
 
-def test_films_are_found_by_any_of_their_titles(tmp_path):
+def test_metadata_is_found_by_any_title_of_a_film(tmp_path):
     _films(tmp_path / "movies.db")
     items = pl.DataFrame(
         {"title": ["Big Fish (Amelie and Co) (2002)", "City (1995)", "unknown"], "year": [2002.0, 1995.0, None]}
@@ -155,7 +155,7 @@ def test_films_are_found_by_any_of_their_titles(tmp_path):
     assert movie_metadata.coverage(found) == (1, 3)
 
 
-def test_both_sources_of_100k_give_the_same(tmp_path):
+def test_both_sources_of_movielens_100k_agree(tmp_path):
     folder = tmp_path / "ml-100k"
     folder.mkdir()
     (folder / "u.data").write_text("1\t12\t5\t881250949\n2\t12\t3\t881250950\n1\t7\t4\t881250951\n")
@@ -170,7 +170,7 @@ def test_both_sources_of_100k_give_the_same(tmp_path):
         assert official.equals(copy)
 
 
-def test_both_sources_of_1m_give_the_same(tmp_path):
+def test_both_sources_of_movielens_1m_agree(tmp_path):
     folder = tmp_path / "ml-1m"
     folder.mkdir()
     (folder / "ratings.dat").write_text("1::73::5::978300760\n2::73::3::978300761\n")
@@ -249,7 +249,7 @@ def test_wheels_are_checked_and_their_files_taken(tmp_path, monkeypatch):
         ("WARNING: x\nERROR: No matching distribution found for thing==1", "ERROR: No matching distribution found"),
     ],
 )
-def test_what_pip_says_when_it_fails(tmp_path, monkeypatch, message, expected):
+def test_a_failing_pip_is_a_one_line_error(tmp_path, monkeypatch, message, expected):
     monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1, "", message))
     with pytest.raises(FetchError, match=expected):
         Fetcher().wheel(Wheel("thing==1", {}), tmp_path)

@@ -18,7 +18,7 @@ def unit_vectors(n: int, dim: int = 8, seed: int = 0) -> HalfFloats:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
 
 
-def test_gives_back_what_it_was_given_and_nothing_else() -> None:
+def test_the_vector_cache_returns_what_was_put() -> None:
     vectors = unit_vectors(3)
     VectorCache("one").put(["a", "b", "影"], vectors)
     known, found = VectorCache("one").get(["影", "x", "a"])
@@ -26,12 +26,12 @@ def test_gives_back_what_it_was_given_and_nothing_else() -> None:
     np.testing.assert_array_equal(found, vectors[[2, 0]])
 
 
-def test_another_encoder_shares_nothing() -> None:
+def test_encoders_do_not_share_cached_vectors() -> None:
     VectorCache("one==1").put(["a"], unit_vectors(1))
     assert not VectorCache("one==2").get(["a"])[0].any()
 
 
-def test_looking_up_many_is_quick() -> None:
+def test_looking_up_many_vectors_is_quick() -> None:
     texts = [f"text {at}" for at in range(100_000)]
     cache = VectorCache("many")
     cache.put(texts, unit_vectors(len(texts), 64))
@@ -54,7 +54,7 @@ def test_a_damaged_file_is_set_aside(damage: bytes, caplog: pytest.LogCaptureFix
     assert [path.read_bytes() for path in cache.path.parent.glob("*.damaged-*")] == [damage]
 
 
-def test_a_damaged_vector_counts_as_unknown() -> None:
+def test_a_damaged_vector_is_a_cache_miss() -> None:
     cache = VectorCache("one")
     vectors = unit_vectors(3)
     cache.put(["a", "b", "c"], vectors)
@@ -95,14 +95,14 @@ def start_writing(name: str, part: int, n: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", WRITE, name, str(part), str(n)])
 
 
-def test_two_processes_write_at_once() -> None:
+def test_two_processes_write_to_the_cache_at_once() -> None:
     processes = [start_writing("shared", part, 40) for part in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
     texts = [f"{who} {at}" for who in ("0", "1", "both") for at in range(40)]
     assert VectorCache("shared").get(texts)[0].all()
 
 
-def test_a_killed_writer_loses_only_what_it_was_writing() -> None:
+def test_a_killed_process_loses_only_what_it_was_writing() -> None:
     process = start_writing("killed", 0, 1_000_000)
     cache = VectorCache("killed")
     deadline = time.monotonic() + 60

@@ -71,7 +71,7 @@ def encoder(service: Service, **options: Any) -> TextEncoder:
     return TextEncoder(model="openai:small", url=service.url, key_variable="A_KEY", **options)
 
 
-def test_batches_in_order_and_only_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_are_sent_in_batches_and_cached(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", KEY)
     texts = ["a" * length for length in (3, 1, 2, 5, 4)]
     vectors = encoder(service, batch_size=2).encode(texts)
@@ -84,20 +84,20 @@ def test_batches_in_order_and_only_once(service: Service, monkeypatch: pytest.Mo
     assert len(service.requests) == 3
 
 
-def test_without_a_key_none_is_sent(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_api_key_no_authorization_is_sent(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("A_KEY", raising=False)
     encoder(service).encode(["a"])
     assert service.keys == [None]
 
 
-def test_waits_and_tries_again(service: Service, pauses: list[float]) -> None:
+def test_rate_limits_are_retried(service: Service, pauses: list[float]) -> None:
     service.failures = [(429, {"Retry-After": "7"}, b""), (503, {}, b""), (500, {}, b"")]
     service.failures += [(429, {"Retry-After": formatdate(0, usegmt=True)}, b"")]
     assert encoder(service).encode(["a"]).shape == (1, 2)
     assert pauses == [7.0, 1.0, 2.0, 4.0]
 
 
-def test_gives_up_with_the_services_own_words(service: Service, pauses: list[float]) -> None:
+def test_a_refusal_is_reported_in_the_words_of_the_service(service: Service, pauses: list[float]) -> None:
     service.failures = [(429, {}, b'{"error": {"message": "quota\\nexceeded"}}')] * 10
     with pytest.raises(PoiseError, match=r"answered 429 \(quota exceeded\) after 6 attempts"):
         encoder(service).encode(["a"])
@@ -105,7 +105,7 @@ def test_gives_up_with_the_services_own_words(service: Service, pauses: list[flo
 
 
 @pytest.mark.parametrize("status", [400, 401])
-def test_the_key_is_in_no_message(
+def test_the_api_key_is_in_no_error_message(
     status: int, service: Service, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_KEY", KEY)
@@ -119,7 +119,7 @@ def test_the_key_is_in_no_message(
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"data": [{"index": 0}]}', b'{"data": []}'])
-def test_an_answer_of_another_kind_is_said_to_be(answer: bytes, service: Service) -> None:
+def test_an_answer_of_another_form_is_an_error(answer: bytes, service: Service) -> None:
     service.failures = [(200, {}, answer)]
     with pytest.raises(PoiseError, match=r"JSON|embeddings"):
         encoder(service).encode(["a"])
@@ -132,7 +132,7 @@ def test_a_changed_model_is_noticed(service: Service) -> None:
         encoder(service).encode(["a", "b"])
 
 
-def test_nobody_there(pauses: list[float]) -> None:
+def test_an_unreachable_endpoint(pauses: list[float]) -> None:
     with pytest.raises(PoiseError, match="cannot be reached"):
         TextEncoder(model="openai:small", url="http://127.0.0.1:9/v1").encode(["a"])
     with pytest.raises(UsageError, match="https"):
@@ -141,7 +141,7 @@ def test_nobody_there(pauses: list[float]) -> None:
         TextEncoder(model="openai:").encode(["a"])
 
 
-def test_the_client_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_openai_client_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai_endpoint, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'poise\[openai\]'"):
         TextEncoder(model="openai:small").encode(["a"])

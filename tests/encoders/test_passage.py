@@ -26,7 +26,7 @@ def films() -> Dataset:
     return index(events, items, item_kinds=kinds, title_column="title")
 
 
-def test_title_first_then_words_and_nothing_for_what_is_missing(films: Dataset) -> None:
+def test_passages_have_the_title_first_and_leave_out_missing_fields(films: Dataset) -> None:
     assert compose(films) == [
         "title: The Matrix (1999). genres: Action, Sci-Fi. main director: Wachowski",
         "title: Bambi",
@@ -35,16 +35,16 @@ def test_title_first_then_words_and_nothing_for_what_is_missing(films: Dataset) 
     ]
 
 
-def test_one_column_needs_no_name(films: Dataset) -> None:
+def test_a_passage_of_one_column_has_no_field_name(films: Dataset) -> None:
     assert compose(films, ["title"]) == ["The Matrix (1999)", "Bambi", "", ""]
 
 
-def test_chosen_columns_in_their_order_numbers_too(films: Dataset) -> None:
+def test_selected_columns_keep_their_order(films: Dataset) -> None:
     assert compose(films, ["year", "title"])[:2] == ["year: 1999. title: The Matrix (1999)", "year: 1942. title: Bambi"]
     assert compose(films, ["year", "title"], field_names=False)[0] == "1999. The Matrix (1999)"
 
 
-def test_unknown_column_is_named_with_what_was_meant(films: Dataset) -> None:
+def test_an_unknown_column_is_refused_with_a_suggestion(films: Dataset) -> None:
     with pytest.raises(UsageError, match=r"no column 'titel'.*Did you mean 'title'"):
         compose(films, ["titel"])
     with pytest.raises(UsageError, match="images"):

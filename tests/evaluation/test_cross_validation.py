@@ -26,7 +26,7 @@ def test_the_mean_and_interval_are_those_of_the_folds(data):
     assert "Recall@5" in found.text()
 
 
-def test_the_seed_makes_it_repeatable(data):
+def test_cross_validation_is_repeatable_with_a_seed(data):
     first = cross_validate(Random, data, folds=3, seed=1, k=5, resamples=10)
     again = cross_validate(Random, data, folds=3, seed=1, k=5, resamples=10)
     other = cross_validate(Random, data, folds=3, seed=2, k=5, resamples=10)

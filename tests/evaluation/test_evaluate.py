@@ -29,7 +29,7 @@ def model(two_users, fixed):
     return fixed(scores, values=[0, 2, 3, 3, 3, 3]).fit(two_users.train)
 
 
-def test_every_figure_of_a_small_case_by_hand(two_users, model):
+def test_every_metric_of_a_small_case_by_hand(two_users, model):
     found = evaluate(model, two_users, k=(2, 4)).estimates["Fixed"]
     value = {name: one.value for name, one in found.items()}
     assert value["Recall@2"] == pytest.approx((1 + 1 / 2) / 2)
@@ -49,7 +49,7 @@ def test_every_figure_of_a_small_case_by_hand(two_users, model):
     assert set(METRICS) == {name.split("@")[0] for name in found}
 
 
-def test_intervals_hold_their_figures(two_users, model):
+def test_intervals_contain_their_estimates(two_users, model):
     for name, one in evaluate(model, two_users, k=2).estimates["Fixed"].items():
         assert one.low - 1e-12 <= one.value <= one.high + 1e-12, name
 
@@ -64,7 +64,7 @@ def test_short_slates_and_padding_are_no_hits(make_holdout, fixed):
     assert np.isnan(value["AUC"])  # nothing else could be shown
 
 
-def test_random_reaches_what_chance_does(make_holdout):
+def test_random_has_the_metrics_of_chance(make_holdout):
     n, n_items = 4_000, 50
     rng = np.random.default_rng(0)
     holdout = make_holdout([[1]] * n, [[int(item)] for item in rng.integers(2, n_items + 1, n)], n_items)
@@ -74,7 +74,7 @@ def test_random_reaches_what_chance_does(make_holdout):
     assert found["Coverage@10"].value == pytest.approx(49 / 50)
 
 
-def test_batches_do_not_change_the_figures(make_holdout, monkeypatch, fixed):
+def test_batch_size_does_not_change_metrics(make_holdout, monkeypatch, fixed):
     rng = np.random.default_rng(1)
     holdout = make_holdout(
         [rng.integers(1, 21, 3).tolist() for _ in range(30)],
@@ -88,13 +88,13 @@ def test_batches_do_not_change_the_figures(make_holdout, monkeypatch, fixed):
     assert evaluate(model, holdout, k=(3, 10)).frame().equals(whole)
 
 
-def test_names_are_made_unique(two_users, model):
+def test_model_names_are_made_unique(two_users, model):
     report = evaluate([model, model, model], two_users, k=2)
     assert report.models == ("Fixed", "Fixed (2)", "Fixed (3)")
     assert evaluate({"mine": model}, two_users, k=2).models == ("mine",)
 
 
-def test_only_what_can_be_measured_is_unless_it_was_named(make_holdout, fixed):
+def test_metrics_that_cannot_be_measured_are_left_out_unless_named(make_holdout, fixed):
     holdout = make_holdout([[1]], [[2]], 3)
     model = fixed([[0] * 4, [0, 1, 2, 3]]).fit(holdout.train)
     found = evaluate(model, holdout, k=2).names
@@ -105,13 +105,13 @@ def test_only_what_can_be_measured_is_unless_it_was_named(make_holdout, fixed):
     assert evaluate(model, holdout, k=2, metrics=["ndcg", "Recall@2"]).names == ["NDCG@2", "Recall@2"]
 
 
-def test_ratings_asked_for_of_models_that_predict_none(two_users, fixed):
+def test_rating_metrics_of_models_that_predict_no_ratings(two_users, fixed):
     model = fixed(np.zeros((3, 6))).fit(two_users.train)
     with pytest.raises(UsageError, match="none of Fixed predicts values"):
         evaluate(model, two_users, k=2, metrics=["RMSE"])
 
 
-def test_mistakes_are_named(two_users, model, make_holdout, fixed):
+def test_invalid_arguments_of_evaluate_are_named(two_users, model, make_holdout, fixed):
     with pytest.raises(UsageError, match="k is 6; it must lie between 1 and 5"):
         evaluate(model, two_users, k=6)
     with pytest.raises(UsageError, match="k is 0"):
@@ -132,7 +132,7 @@ def test_mistakes_are_named(two_users, model, make_holdout, fixed):
         evaluate(broken, two_users, k=2)
 
 
-def test_groups_part_the_requests(make_holdout, fixed):
+def test_groups_partition_the_requests(make_holdout, fixed):
     users = pl.DataFrame({"plan": ["free", "paid", "free", None]})
     holdout = make_holdout([[1, 2, 4, 5], [1, 2], [1], []], [[3], [3], [4], [6]], 6, users=users)
     scores = np.tile(np.array([0, 1, 2, 9, 3, 4, 5]), (5, 1))  # the first two get item 3, the others miss
@@ -178,7 +178,7 @@ def test_reports_order_compare_and_serialise(make_holdout, tmp_path, fixed):
         report.significance("Coverage@10")
 
 
-def test_the_whole_way_agrees_with_trec_eval_and_scikit_learn(make_holdout, fixed):
+def test_evaluate_agrees_with_trec_eval_and_scikit_learn(make_holdout, fixed):
     rng = np.random.default_rng(3)
     n, n_items = 40, 60
     pasts = [rng.choice(np.arange(1, 31), rng.integers(0, 12), replace=False).tolist() for _ in range(n)]
@@ -202,7 +202,7 @@ def test_the_whole_way_agrees_with_trec_eval_and_scikit_learn(make_holdout, fixe
     assert report.estimates["Fixed"]["AUC"].value == pytest.approx(np.mean(expected_auc), abs=1e-9)
 
 
-def test_figures_of_all_slates_alone_can_be_reported(two_users, model, tmp_path):
+def test_catalogue_metrics_alone_can_be_reported(two_users, model, tmp_path):
     report = evaluate([model, model], two_users, k=2, metrics=["Coverage"])
     assert "Coverage@2" in report.text()
     report.save(tmp_path / "report.json")

@@ -10,25 +10,25 @@ from poise.errors import UsageError
 from poise.evaluation.groups import user_groups
 
 
-def test_activity_is_parted_in_thirds_of_about_the_same_size(make_holdout):
+def test_activity_is_split_into_thirds_of_similar_size(make_holdout):
     holdout = make_holdout([[*range(1, 2 + at)] for at in range(30)], [[40]] * 30, 40)
     (groups,) = user_groups(holdout)
     assert groups.labels == ("1–10", "11–20", "21–30")
     assert np.bincount(groups.of_request).tolist() == [10, 10, 10]
 
 
-def test_people_without_a_past_are_a_group_of_their_own(make_holdout):
+def test_users_without_a_history_are_a_group_of_their_own(make_holdout):
     holdout = make_holdout([[], [1], [1, 2], [1]], [[5]] * 4, 5)
     (groups,) = user_groups(holdout)
     assert groups.labels == ("none", "1", "2")
     assert groups.of_request.tolist() == [0, 1, 2, 1]
 
 
-def test_one_group_alone_is_none(make_holdout):
+def test_a_single_group_is_left_out(make_holdout):
     assert user_groups(make_holdout([[1], [2]], [[5]] * 2, 5)) == []
 
 
-def test_rare_labels_are_put_together_and_numbers_are_parted_in_thirds():
+def test_rare_labels_are_merged_and_numbers_split_into_thirds():
     n = 90
     rng = np.random.default_rng(0)
     events = pl.DataFrame(
@@ -54,7 +54,7 @@ def test_rare_labels_are_put_together_and_numbers_are_parted_in_thirds():
         user_groups(holdout, ["twon"])
 
 
-def test_a_column_of_which_nearly_all_would_be_rest_is_left_out_unless_named(make_holdout):
+def test_a_column_of_mostly_rare_labels_is_left_out_unless_named(make_holdout):
     n = 60
     users = pl.DataFrame({"postcode": [f"{user:05}" for user in range(n)], "plan": ["free", "paid"] * (n // 2)})
     holdout = make_holdout([[1]] * n, [[2]] * n, 3, users=users)
@@ -62,7 +62,7 @@ def test_a_column_of_which_nearly_all_would_be_rest_is_left_out_unless_named(mak
     assert [groups.name for groups in user_groups(holdout, ["postcode"])] == ["postcode"]
 
 
-def test_labels_that_say_other_and_unknown_keep_their_own_group(make_holdout):
+def test_labels_called_other_and_unknown_keep_their_own_group(make_holdout):
     labels = ["other", "unknown", None] + [f"label {at:02}" for at in range(9)]
     users = pl.DataFrame({"work": labels * 2 + ["other"] * 30 + ["unknown"] * 30})
     holdout = make_holdout([[1]] * 84, [[2]] * 84, 3, users=users)

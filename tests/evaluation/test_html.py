@@ -27,7 +27,7 @@ def evaluated(make_holdout, fixed):
     return evaluate(models, holdout, k=(5, 10), resamples=200), holdout, models
 
 
-def test_the_page_says_what_was_found_and_escapes_what_data_says(evaluated, tmp_path):
+def test_the_report_page_shows_the_results_escaped(evaluated, tmp_path):
     report, holdout, models = evaluated
     path = tmp_path / "report.html"
     write_report(report, path, holdout=holdout, models=models)
@@ -44,7 +44,7 @@ def test_the_page_says_what_was_found_and_escapes_what_data_says(evaluated, tmp_
     assert not re.search(r"(src|href)=[\"']?https?:", page)
 
 
-def test_a_hit_is_marked_and_the_newest_event_is_last(evaluated, tmp_path):
+def test_examples_mark_hits_and_show_the_newest_event_last(evaluated, tmp_path):
     report, holdout, models = evaluated
     write_report(report, tmp_path / "report.html", holdout=holdout, models=models, examples=1)
     page = (tmp_path / "report.html").read_text()
@@ -57,7 +57,7 @@ def test_a_hit_is_marked_and_the_newest_event_is_last(evaluated, tmp_path):
     assert int(hit[1]) in holdout.targets[row]
 
 
-def test_one_model_alone_and_no_examples(evaluated, tmp_path):
+def test_a_report_page_of_one_model_without_examples(evaluated, tmp_path):
     _, holdout, models = evaluated
     report = evaluate(models[0], holdout, k=5, resamples=50)
     assert "no other model" in headline(report)
@@ -68,7 +68,7 @@ def test_one_model_alone_and_no_examples(evaluated, tmp_path):
     assert '<section class="example">' in (tmp_path / "two.html").read_text()
 
 
-def test_other_models_than_the_reports_are_refused(evaluated, tmp_path):
+def test_a_report_page_refuses_models_that_are_not_in_the_report(evaluated, tmp_path):
     report, holdout, models = evaluated
     with pytest.raises(UsageError, match="other models or requests"):
         write_report(report, tmp_path / "report.html", holdout=holdout, models=models[:1])

@@ -93,19 +93,19 @@ def test_auc_agrees_with_scikit_learn_with_and_without_ties(levels):
         assert found[row] == pytest.approx(expected, abs=1e-9)
 
 
-def test_auc_of_items_that_a_model_did_not_score_is_chance_among_themselves():
+def test_auc_of_unscored_items_is_that_of_chance():
     scores = np.array([[0, 5, -np.inf, -np.inf, -np.inf]], dtype=np.float32)
     allowed = np.array([[False, True, True, True, True]])
     found = ranking.auc(scores, Ragged.from_rows([[2]]), allowed)
     assert found[0] == pytest.approx((0 + 0.5 + 0.5) / 3)
 
 
-def test_auc_is_undefined_where_nothing_else_could_be_shown():
+def test_auc_is_undefined_without_other_items():
     scores = np.zeros((1, 3), dtype=np.float32)
     assert np.isnan(ranking.auc(scores, Ragged.from_rows([[1]]), np.array([[False, True, False]]))).all()
 
 
-def test_a_slate_worked_by_hand():
+def test_metrics_of_a_slate_by_hand():
     hits = np.array([[False, True, False, True, False]])
     three = np.array([3])
     assert ranking.precision(hits, three, 4)[0] == 2 / 4
@@ -128,7 +128,7 @@ def test_padding_is_never_a_hit():
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30))
-def test_figures_lie_between_0_and_1_and_a_perfect_slate_gets_1(seed, most):
+def test_metrics_lie_between_0_and_1_and_a_perfect_slate_gets_1(seed, most):
     _, targets, hits = random_lists(seed, n=12, most_targets=most + 1)
     lengths = targets.lengths
     order = np.random.default_rng(seed).permutation(len(hits))

@@ -8,7 +8,7 @@ from poise.data.ragged import Ragged
 from poise.evaluation.ratings import errors
 
 
-def test_agrees_with_scikit_learn_and_leaves_out_targets_without_a_value():
+def test_rating_metrics_agree_with_scikit_learn_and_leave_out_missing_values():
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 6, 30)
     targets = Ragged(np.ones(lengths.sum(), np.int32), np.concatenate([[0], np.cumsum(lengths)]))

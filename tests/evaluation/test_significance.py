@@ -7,7 +7,7 @@ from scipy import stats
 from poise.evaluation.significance import Measured, bootstrap, compare, estimates, holm, randomisation_test
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say():
+def test_intervals_have_their_nominal_coverage():
     rng = np.random.default_rng(0)
     truth, held = 0.3, 0
     for trial in range(200):
@@ -17,14 +17,14 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     assert 0.90 <= held / 200 <= 0.985
 
 
-def test_resamples_have_the_mean_and_the_error_of_the_figure():
+def test_bootstrap_resamples_have_the_mean_and_the_standard_error():
     values = np.random.default_rng(1).normal(size=400)
     drawn = bootstrap([Measured(values)], resamples=4_000)[:, 0]
     assert drawn.mean() == pytest.approx(values.mean(), abs=0.01)
     assert drawn.std() == pytest.approx(values.std() / 20, rel=0.05)
 
 
-def test_weights_gaps_and_roots():
+def test_estimates_with_weights_missing_values_and_roots():
     values = np.array([4.0, 16.0, np.nan, 0.0])
     assert Measured(values).value == pytest.approx(20 / 3)
     assert Measured(values, np.array([1.0, 3.0, 5.0, 0.0])).value == pytest.approx(13.0)
@@ -34,7 +34,7 @@ def test_weights_gaps_and_roots():
     assert nothing.n == 0
 
 
-def test_all_figures_see_the_same_draws_and_the_same_seed_gives_the_same():
+def test_all_metrics_share_the_resamples_and_a_seed_repeats_them():
     values = np.random.default_rng(2).random(50)
     drawn = bootstrap(
         [Measured(values), Measured(values + 1), Measured(values, np.full(50, 2.0))], resamples=30, seed=4
@@ -47,14 +47,14 @@ def test_all_figures_see_the_same_draws_and_the_same_seed_gives_the_same():
     assert (bootstrap([Measured(values)], resamples=30, seed=5) != drawn[:, :1]).any()
 
 
-def test_p_is_uniform_if_there_is_no_difference():
+def test_p_values_are_uniform_under_the_null_hypothesis():
     rng = np.random.default_rng(3)
     p = np.array([randomisation_test(rng.normal(size=(40, 1)), flips=199, seed=trial)[0] for trial in range(300)])
     assert stats.kstest(p, "uniform").pvalue > 0.01
     assert (p <= 0.05).mean() < 0.09
 
 
-def test_p_agrees_with_the_t_test_and_with_all_flips():
+def test_p_values_agree_with_the_t_test_and_the_exact_permutation_test():
     rng = np.random.default_rng(4)
     differences = rng.normal(0.2, 1, size=(100, 1))
     expected = stats.ttest_1samp(differences[:, 0], 0).pvalue
@@ -63,7 +63,7 @@ def test_p_agrees_with_the_t_test_and_with_all_flips():
     assert randomisation_test(few)[0] == pytest.approx(12 / 32, abs=0.02)
 
 
-def test_p_is_small_for_a_real_effect_and_one_for_none():
+def test_p_values_are_small_for_an_effect_and_1_for_none():
     rng = np.random.default_rng(5)
     assert randomisation_test(rng.normal(1, 1, size=(100, 1)))[0] == pytest.approx(1e-4)
     assert randomisation_test(np.zeros((10, 2))).tolist() == [1.0, 1.0]
@@ -74,7 +74,7 @@ def test_holm_by_hand():
     assert holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]
 
 
-def test_a_comparison_says_what_it_found():
+def test_a_comparison_prints_its_result():
     rng = np.random.default_rng(6)
     values = rng.random(300)
     measured = {

@@ -28,7 +28,7 @@ def features():
     return ColumnFeatures.fit(TABLE, KINDS, least=2)
 
 
-def test_by_hand(features):
+def test_column_features_by_hand(features):
     deviation = np.sqrt(200 / 3)
     # Bonn, other cities, b, other tags, age
     expected = [
@@ -43,7 +43,7 @@ def test_by_hand(features):
     np.testing.assert_allclose(found.toarray(), expected, rtol=1e-6)
 
 
-def test_what_was_never_met_is_read_too(features):
+def test_unseen_labels_and_numbers_are_read(features):
     new = pl.DataFrame({"city": ["Ulm", "Bonn"], "tags": ["b", "c"], "age": ["1e9", "old"]})
     np.testing.assert_array_equal(features.matrix(new, 2).toarray(), [[0, 1, 1, 0, 3], [1, 0, 0, 1, 0]])
     wild = pl.DataFrame({"age": [np.nan, np.inf, -1e9]})
@@ -63,12 +63,12 @@ def test_other_types_of_cells():
     np.testing.assert_allclose(features.matrix(table, 3).toarray()[:, 6], [-np.sqrt(1.5), 0, np.sqrt(1.5)], rtol=1e-6)
 
 
-def test_columns_that_tell_nothing_are_left_out():
+def test_constant_columns_are_left_out():
     table = pl.DataFrame({"one": [5.0] * 9, "none": pl.Series([None] * 9, dtype=pl.String), "id": list("abcdefghi")})
     assert ColumnFeatures.fit(table, {"one": "number", "none": "category", "id": "category"}).width == 0
 
 
-def test_columns_by_name():
+def test_selected_columns_by_name():
     assert [one.name for one in ColumnFeatures.fit(TABLE, KINDS, only=["age"], least=2).columns] == ["age"]
     with pytest.raises(UsageError, match="no column 'town'"):
         ColumnFeatures.fit(TABLE, KINDS, only=["town"])
@@ -76,14 +76,14 @@ def test_columns_by_name():
         ColumnFeatures.fit(TABLE, KINDS, only=["photo"])
 
 
-def test_as_text_and_back(features):
+def test_column_features_to_json_and_back(features):
     assert isinstance(json.loads(features.to_json()), list)
     assert ColumnFeatures.from_json(features.to_json()) == features
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "c", None]), st.floats(-10, 10)), min_size=1, max_size=30))
-def test_a_row_is_read_alike_wherever_it_stands(rows):
+def test_features_of_a_row_do_not_depend_on_other_rows(rows):
     table = pl.DataFrame(rows, schema={"label": pl.String, "size": pl.Float64}, orient="row")
     features = ColumnFeatures.fit(table, {"label": "category", "size": "number"}, least=2)
     whole = features.matrix(table, len(rows)).toarray()

@@ -19,7 +19,7 @@ from poise.models.sequential.sasrec import SASRec
         (12_500, 120, 200, {"max_length": 120, "dropout": 0.2, "blocks": 2, "epochs": 10}),
     ],
 )
-def test_what_suits_a_log_follows_from_its_size(
+def test_data_defaults_follow_from_the_size_of_the_log(
     people: int, length: int, items: int, expected: dict[str, float], log_of: Callable[..., Dataset]
 ) -> None:
     data = log_of([[1 + (user + at) % items for at in range(length)] for user in range(people)])
@@ -27,7 +27,7 @@ def test_what_suits_a_log_follows_from_its_size(
     assert {name: getattr(found, name) for name in expected} == expected
 
 
-def test_what_is_given_counts_and_a_refit_keeps_what_suited_the_first_log(films: Dataset) -> None:
+def test_given_options_override_data_defaults_and_a_refit_keeps_them(films: Dataset) -> None:
     model = SASRec(dim=8, heads=2, epochs=1, dropout=0.3, negatives=8).fit(films)
     assert (model.data_defaults.dropout, model.data_defaults.max_length, model.data_defaults.epochs) == (0.3, 50, 1)
     chosen = model.selected.data_defaults

@@ -26,7 +26,7 @@ ADDITIVE = {
 
 @pytest.mark.parametrize("name", ADDITIVE)
 @pytest.mark.parametrize("repeats", [1, 3, 40])  # 40 times 6 events: the weights of the first come to nothing
-def test_contributions_add_up_to_the_score(name, repeats, films):
+def test_attributions_add_up_to_the_score(name, repeats, films):
     model = ADDITIVE[name].fit(films)
     rng = np.random.default_rng(repeats)
     history = rng.integers(1, 7, size=6).tolist() + rng.integers(7, 25, size=6 * (repeats - 1)).tolist()
@@ -41,14 +41,14 @@ def test_contributions_add_up_to_the_score(name, repeats, films):
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.sampled_from([1.0, 0.8, 0.3]))
-def test_history_weights_are_those_of_the_matrix(history, decay):
+def test_history_weights_agree_with_the_history_matrix(history, decay):
     weights = history_weights(np.array(history, dtype=np.int32), decay)
     matrix = Queries.from_histories([history], Vocabulary(list("abcde"))).matrix(decay).toarray()[0]
     of_item = np.bincount(history, weights, minlength=6)
     np.testing.assert_allclose(of_item, matrix, rtol=1e-6)
 
 
-def test_the_decay_is_chosen_where_it_matters(log_of):
+def test_the_decay_is_selected_on_validation(log_of):
     """What comes next depends on the last event alone: the strongest decay is right."""
     rng = np.random.default_rng(0)
     histories = []
@@ -70,7 +70,7 @@ def test_the_decay_is_chosen_where_it_matters(log_of):
     assert model.recency == decay
 
 
-def test_an_option_is_not_overruled(films):
+def test_a_given_decay_is_not_overruled(films):
     split = leave_last_out(films)
     model = EASE(decay=0.95).fit(split.train, split.valid)
     assert model.recency == 0.95

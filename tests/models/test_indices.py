@@ -92,7 +92,9 @@ def _recall(found: Any, expected: Any) -> float:
 
 
 @pytest.mark.parametrize("hide_seen", [True, False])
-def test_an_index_brings_what_all_products_bring(exact: Sums, indexed: Sums, queries: Queries, hide_seen: bool) -> None:
+def test_the_index_retrieves_what_exact_search_does(
+    exact: Sums, indexed: Sums, queries: Queries, hide_seen: bool
+) -> None:
     queries = replace(queries, hide_seen=hide_seen)
     expected, found = exact.recommend(queries, 10), indexed.recommend(queries, 10)
     assert _recall(found.items, expected.items) > 0.95
@@ -104,9 +106,7 @@ def test_an_index_brings_what_all_products_bring(exact: Sums, indexed: Sums, que
     np.testing.assert_array_equal(found.items[-1], expected.items[-1])  # without a history: the most popular
 
 
-def test_it_is_the_index_that_is_asked(
-    indexed: Sums, kind: Index, queries: Queries, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_retrieve_uses_the_index(indexed: Sums, kind: Index, queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     search = kind.search
     monkeypatch.setattr(kind, "search", lambda self, vectors, k: asked.append(len(vectors)) or search(self, vectors, k))
@@ -120,7 +120,7 @@ def test_it_is_the_index_that_is_asked(
     assert not asked
 
 
-def test_where_nearly_all_is_hidden_all_products_are_taken(exact: Sums, indexed: Sums) -> None:
+def test_where_nearly_all_items_are_hidden_search_is_exact(exact: Sums, indexed: Sums) -> None:
     history = np.arange(1, N_ITEMS - 4)
     queries = Queries.from_histories([history, [3]], exact.item_ids)
     found = indexed.recommend(queries, 20)
@@ -129,7 +129,7 @@ def test_where_nearly_all_is_hidden_all_products_are_taken(exact: Sums, indexed:
     assert (found.items[1] > 0).all()
 
 
-def test_items_that_are_not_in_the_index_are_found_too(exact: Sums, kind: Index, queries: Queries) -> None:
+def test_items_outside_the_index_are_retrieved_too(exact: Sums, kind: Index, queries: Queries) -> None:
     """Every third item is new, and the old ones have other places now; some are gone."""
     order = np.random.default_rng(2).permutation(N_ITEMS) + 1
     old = np.concatenate([[0], np.where(np.arange(N_ITEMS) % 3 == 0, 0, order)])
@@ -146,7 +146,7 @@ def test_items_that_are_not_in_the_index_are_found_too(exact: Sums, kind: Index,
     assert _recall(now.recommend(queries, 10).items, plain.recommend(queries, 10).items) > 0.95
 
 
-def test_a_large_catalogue_gets_an_index_that_is_saved(
+def test_a_large_catalogue_gets_an_index_and_it_is_saved(
     films: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options: dict[str, Any] = {"dim": 8, "components": 4, "max_length": 6, "epochs": 1, "negatives": 8}

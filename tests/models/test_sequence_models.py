@@ -68,25 +68,25 @@ def fitted(request: pytest.FixtureRequest) -> SequenceModel:
     return model
 
 
-def test_it_learns_what_comes_next(fitted: SequenceModel) -> None:
+def test_sequence_models_learn_the_next_item(fitted: SequenceModel) -> None:
     test = split.leave_last_out(_circle()).test
     found = fitted.recommend(test.queries, 1).items[:, 0]
     assert (found == test.targets.values).mean() > 0.7  # by chance it would be .08; processors differ
 
 
-def test_it_looks_back_on_its_length_and_no_further(fitted: SequenceModel) -> None:
+def test_only_the_last_max_length_events_count(fitted: SequenceModel) -> None:
     recent = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     scores = fitted.score(_ask(fitted, recent, [15, 16, *recent], [2, *recent[1:]]))
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
     assert not np.allclose(scores[0], scores[2], atol=1e-4)
 
 
-def test_without_a_history_the_most_popular_come_first(fitted: SequenceModel) -> None:
+def test_without_a_history_popular_items_come_first(fitted: SequenceModel) -> None:
     scores = fitted.score(_ask(fitted, [], [3]))
     np.testing.assert_allclose(scores[0], np.log1p(fitted.counts), rtol=1e-6)
 
 
-def test_an_event_is_credited_with_what_the_score_loses_without_it(fitted: SequenceModel) -> None:
+def test_attributions_are_the_loss_of_score_without_an_event(fitted: SequenceModel) -> None:
     history = [3, 17, 4, 8, 1, 9, 2, 6, 5, 11, 12, 7]  # two more than it looks back on
     items = np.array([13, 1, 20], dtype=np.int32)
     found = fitted.attributions(_ask(fitted, history), items)
@@ -99,7 +99,7 @@ def test_an_event_is_credited_with_what_the_score_loses_without_it(fitted: Seque
     np.testing.assert_allclose(single[0], fitted.score(_ask(fitted, [4]))[0, items], atol=1e-5)
 
 
-def test_what_was_learnt_serves_another_catalogue(fitted: SequenceModel) -> None:
+def test_extend_catalogue_keeps_the_scores_of_old_items(fitted: SequenceModel) -> None:
     grown = fitted.extend_catalogue(_circle(N_ITEMS + 2))
     before = fitted.score(_ask(fitted, [5, 6, 7], [9]))
     after = grown.score(_ask(grown, [5, 6, 7], [9]))
@@ -109,7 +109,7 @@ def test_what_was_learnt_serves_another_catalogue(fitted: SequenceModel) -> None
 
 @pytest.mark.parametrize("time_features", ["none", "history", "request"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_it_reads_the_times_that_it_may(
+def test_only_the_times_of_time_features_change_scores(
     kind: type[SequenceModel], time_features: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("poise.models.sequential.sequence_model.LEAST_STEPS", 1)
@@ -138,7 +138,7 @@ def test_it_reads_the_times_that_it_may(
     ],
     ids=["Recurrent", "PointwiseTransducer", "Transformer, ligr", "Transformer, classic"],
 )
-def test_what_comes_later_changes_nothing_before(body: Any) -> None:
+def test_later_events_do_not_change_earlier_predictions(body: Any) -> None:
     torch.manual_seed(0)
     network = body().eval()
     x, changed = torch.randn(2, 3, 10, 16)

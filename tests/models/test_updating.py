@@ -55,7 +55,7 @@ def _right(model: SequenceModel, first: int, size: int) -> float:
     ("kind", "items", "passes"),
     [(SASRec, "fused", 30), (SASRec, "text", 30), (SASRec, "id", 120), (GRU4Rec, "fused", 30)],
 )
-def test_new_items_are_learnt_and_old_ones_not_forgotten(
+def test_update_learns_new_items_and_keeps_old_ones(
     kind: type[SequenceModel], items: Any, passes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = kind(**SMALL, items=items, epochs=3).fit(_two_circles(later=False))
@@ -73,7 +73,7 @@ def test_new_items_are_learnt_and_old_ones_not_forgotten(
     assert _right(model, 0, OLD) > 0.9
 
 
-def test_without_replay_much_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_update_without_replay_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("poise.models.sequential.sequence_model.UPDATE_PASSES", 40)
     monkeypatch.setattr("poise.models.sequential.sequence_model.UPDATE_RATE", 1.0)
     data = _two_circles(later=True)
@@ -86,7 +86,7 @@ def test_without_replay_much_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("kind", [SASRec, BERT4Rec])
-def test_where_nothing_is_new_nothing_is_learnt(kind: type[SequenceModel]) -> None:
+def test_update_without_new_events_changes_nothing(kind: type[SequenceModel]) -> None:
     data = _two_circles(later=False)
     model = kind(**SMALL, epochs=1).fit(data)
     queries = data.queries()
@@ -94,7 +94,7 @@ def test_where_nothing_is_new_nothing_is_learnt(kind: type[SequenceModel]) -> No
     np.testing.assert_allclose(model.update(data).score(queries), before, rtol=1e-4, atol=1e-5)
 
 
-def test_the_best_pass_is_chosen_on_a_validation_part() -> None:
+def test_update_selects_the_best_pass_on_validation() -> None:
     from poise.data.split import since
 
     data = _two_circles(later=True)

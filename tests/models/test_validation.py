@@ -27,7 +27,7 @@ def test_mean_ndcg_by_hand(films, monkeypatch):
     assert mean_ndcg(model, valid) == pytest.approx(expected)
 
 
-def test_a_sample_is_a_part_of_the_requests(films, monkeypatch):
+def test_a_validation_sample_is_a_part_of_the_requests(films, monkeypatch):
     valid = leave_last_n(films, 2).valid
     assert sample(valid) is valid
     monkeypatch.setattr(validation, "SAMPLE", 9)

@@ -25,13 +25,13 @@ def _boost(pipeline: Pipeline) -> float:
     return step.strength
 
 
-def test_a_lift_is_a_share_of_the_way_from_the_mean_to_the_best() -> None:
+def test_a_boost_is_a_share_of_the_distance_from_the_mean_to_the_best_score() -> None:
     scores = np.array([[99, 0, 2, 4, 6], [99, 1, 1, 1, 5]], dtype=np.float32)  # column 0 is padding
     distance = boost_distance(Candidates.of_catalogue(scores), np.array([1, 2], dtype=np.int32), np.array([True] * 2))
     assert distance.tolist() == [3, 0]  # in the second row nothing tells the new items apart
 
 
-def test_figures_of_lifts_are_those_of_a_pipeline_with_that_lift(films: Dataset) -> None:
+def test_measured_boosts_agree_with_pipelines_of_that_boost(films: Dataset) -> None:
     split = leave_last_out(films)
     ranker = Content().fit(split.train, split.valid)
     new = np.flatnonzero(split.train.item_counts[1:] == 0).astype(np.int32) + 1
@@ -42,12 +42,12 @@ def test_figures_of_lifts_are_those_of_a_pipeline_with_that_lift(films: Dataset)
         assert metrics[cold_start_boost] == pytest.approx(mean_ndcg(pipeline, sample(split.valid)), abs=1e-9)
 
 
-def test_the_most_that_costs_little_is_chosen() -> None:
+def test_the_largest_boost_within_the_cost_is_selected() -> None:
     metrics = dict.fromkeys(BOOSTS, 0.0) | {0.0: 0.1, 0.1: 0.1 * (1 - COST) + 1e-9, 0.2: 0.098, 0.05: 0.12}
     assert choose_boost(metrics) == 0.1
 
 
-def test_where_people_choose_new_items_they_are_lifted_and_it_is_said(films: Dataset, tmp_path: Path) -> None:
+def test_new_items_are_boosted_and_explained_where_users_choose_them(films: Dataset, tmp_path: Path) -> None:
     split = leave_last_out(films)
     new = int(films.item_ids.index(["i22"])[0])  # without events, with a vector
     wanted = Ragged.from_rows([[new]] * len(split.valid))
@@ -70,7 +70,7 @@ def test_where_people_choose_new_items_they_are_lifted_and_it_is_said(films: Dat
     assert _boost(pipeline.refit(films)) == max(BOOSTS)
 
 
-def test_without_new_items_there_is_nothing_to_choose(films: Dataset) -> None:
+def test_without_new_items_no_boost_is_selected(films: Dataset) -> None:
     touched = films.select(np.ones(films.n_events, dtype=np.bool_))
     split = leave_last_out(touched)
     bare = replace(split.train, vectors={})

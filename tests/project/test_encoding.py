@@ -63,7 +63,7 @@ def parted(project):
     return leave_last_out(project.encoded())
 
 
-def test_the_better_encoder_is_kept_with_the_run(project):
+def test_a_better_adapted_encoder_is_saved_with_the_run(project):
     run = fit(project)
     (verdict,) = [line for line in project.heard if "on validation" in line]
     assert verdict.startswith("the tuned encoder is better on validation: NDCG@10")
@@ -79,7 +79,7 @@ def test_the_better_encoder_is_kept_with_the_run(project):
         Run.open(run.path).encoder  # noqa: B018
 
 
-def test_an_encoder_that_is_no_better_is_not_used(project, monkeypatch):
+def test_an_adapted_encoder_that_is_no_better_is_not_used(project, monkeypatch):
     monkeypatch.setattr(Titles, "knowing", "frozen")
     choice = choose_encoder(project, parted(project))
     assert choice.tuned is None
@@ -88,7 +88,7 @@ def test_an_encoder_that_is_no_better_is_not_used(project, monkeypatch):
     assert project.heard[-1].endswith("the frozen one is used")
 
 
-def test_it_is_tuned_on_the_training_part_and_once(project):
+def test_the_encoder_is_adapted_once_on_the_training_part(project):
     split = parted(project)
     choose_encoder(project, split)
     choose_encoder(project, split)
@@ -98,7 +98,7 @@ def test_it_is_tuned_on_the_training_part_and_once(project):
     assert len(train.events) == len(log) - 2 * len(held_out)
 
 
-def test_what_cannot_be_tuned_is_used_as_it_is(project, monkeypatch):
+def test_an_encoder_that_cannot_be_adapted_is_used_as_it_is(project, monkeypatch):
     def refuse(*_, **__):
         raise DataError("nobody chose two items with a text")
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_tuned_is_used_as_it_is(project, monkeypatch):
     assert project.heard[-1] == "nobody chose two items with a text; the encoder is used as it is"
 
 
-def test_options_are_checked(tmp_path):
+def test_adaptation_options_are_checked(tmp_path):
     (tmp_path / "poise.toml").write_text('[data]\ndataset = "films"\n[adaptation]\npairz = 100\n')
     with pytest.raises(UsageError, match=r"\[adaptation\] has no key 'pairz'. Did you mean 'pairs'"):
         Project(tmp_path)

@@ -68,7 +68,7 @@ def later() -> Dataset:
     )
 
 
-def test_a_run_tells_a_server_what_it_must_know(project: Project) -> None:
+def test_a_run_has_the_metadata_that_the_server_reads(project: Project) -> None:
     run = fit(project)
     assert run.metadata["behaviours"] == ["like", "view"]
     assert run.metadata["item_kinds"] == {"title": "text"}
@@ -76,7 +76,7 @@ def test_a_run_tells_a_server_what_it_must_know(project: Project) -> None:
     assert run.until == run.metadata["data"]["until"] == FIRST + 15 * DAY
 
 
-def test_a_candidate_that_is_no_worse_is_kept(project: Project, later: Dataset) -> None:
+def test_a_challenger_that_is_no_worse_is_promoted(project: Project, later: Dataset) -> None:
     run = fit(project)
     learnt = learn(project, run, later, requests=20)
     assert learnt.run is not None
@@ -97,7 +97,7 @@ def test_a_candidate_that_is_no_worse_is_kept(project: Project, later: Dataset) 
     assert len(kept.pipeline.recommend(kept.queries([moons]), 5)[0]) == 5
 
 
-def test_a_candidate_that_is_worse_is_refused(
+def test_a_challenger_that_is_worse_is_refused(
     project: Project, later: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = fit(project)
@@ -114,7 +114,7 @@ def test_a_candidate_that_is_worse_is_refused(
     assert project.runs == [run.name]
 
 
-def test_nothing_is_learnt_from_what_is_compared_on(
+def test_the_challenger_does_not_train_on_comparison_events(
     project: Project, later: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = fit(project)
@@ -136,7 +136,7 @@ def test_nothing_is_learnt_from_what_is_compared_on(
     assert second.n_events == later.n_events
 
 
-def test_too_little_to_compare_on(project: Project, later: Dataset) -> None:
+def test_too_few_events_to_compare_on(project: Project, later: Dataset) -> None:
     run = fit(project)
     with pytest.raises(DataError, match="in the newer half of them [0-9]+ people to compare on where 200 are needed"):
         learn(project, run, later)
@@ -160,7 +160,7 @@ def test_a_run_of_an_older_version_can_be_continued(project: Project, later: Dat
     assert learnt.new_events == make_log(40).height - make_log(16).height
 
 
-def test_data_in_another_order_are_put_in_that_of_the_run(project: Project, later: Dataset) -> None:
+def test_the_catalogue_is_reordered_to_that_of_the_run(project: Project, later: Dataset) -> None:
     run = fit(project)
     shuffled = later.item_ids.series.sample(fraction=1.0, shuffle=True, seed=1).to_list()
     shuffled.remove("i04")  # it is no longer there
@@ -193,7 +193,7 @@ def test_data_in_another_order_are_put_in_that_of_the_run(project: Project, late
     assert as_known_to(run, found) is found
 
 
-def test_runs_are_compared_on_what_none_of_them_knows(project: Project, later: Dataset) -> None:
+def test_runs_are_compared_on_events_after_both(project: Project, later: Dataset) -> None:
     runs = [fit(project), fit(project)]
     report = compare_runs(project, runs, later, requests=20)
     assert report.models == (runs[0].name, runs[1].name)

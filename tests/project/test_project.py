@@ -31,7 +31,7 @@ def project(tmp_path, films):
     return Project(tmp_path)
 
 
-def test_data_are_read_once_and_anew_when_a_file_changes(project):
+def test_data_is_cached_until_a_file_changes(project):
     first = project.data()
     heard = []
     again = Project(project.folder, say=heard.append)
@@ -44,14 +44,14 @@ def test_data_are_read_once_and_anew_when_a_file_changes(project):
     assert len(list((project.folder / ".poise").iterdir())) == 1
 
 
-def test_a_damaged_cache_is_made_anew(project):
+def test_a_damaged_data_cache_is_rebuilt(project):
     first = project.data()
     kept = next((project.folder / ".poise").iterdir())
     os.truncate(kept / "item.npy", 10)
     assert project.data().fingerprint == first.fingerprint
 
 
-def test_a_folder_that_may_not_be_written_is_still_read(project, monkeypatch):
+def test_a_read_only_project_folder_is_still_read(project, monkeypatch):
     def refuse(data, path):
         raise PoiseError("it cannot be written")
 
@@ -61,7 +61,7 @@ def test_a_folder_that_may_not_be_written_is_still_read(project, monkeypatch):
     assert "going on without a cache: it cannot be written" in heard
 
 
-def test_a_run_holds_all_that_it_needs(project):
+def test_a_run_holds_its_config_metrics_and_pipeline(project):
     run = fit(project)
     assert project.runs == [run.name]
     again = Run.open(run.path)
@@ -76,7 +76,7 @@ def test_a_run_holds_all_that_it_needs(project):
     assert not {"i01", "i02"} & set(slate.items)
 
 
-def test_runs_that_are_not_there(project):
+def test_missing_runs_are_an_error(project):
     with pytest.raises(UsageError, match="make one with 'poise fit'"):
         project.run()
     fit(project)
@@ -92,7 +92,7 @@ def test_models_are_compared_with_the_pipeline(project):
         compare(project, project.data(), "leave-last-out", ["Eas"])
 
 
-def test_cut_offs_end_with_the_catalogue(project, log_of):
+def test_k_is_limited_by_the_size_of_the_catalogue(project, log_of):
     few = log_of([[1, 2, 3]])
     assert cutoffs_for(project, few) == [3]
     asked = check_config({"data": {"events": "log.csv"}, "evaluation": {"k": [2, 9]}})
@@ -100,7 +100,7 @@ def test_cut_offs_end_with_the_catalogue(project, log_of):
         cutoffs_for(Project(project.folder, config=asked), few)
 
 
-def test_nothing_to_measure_on_leaves_nothing(project):
+def test_a_fit_without_test_events_leaves_no_run(project):
     (project.folder / "log.csv").write_text("user,item\na,i01\nb,i02\n")
     with pytest.raises(DataError, match="there is nothing to measure on"):
         fit(project)
@@ -119,7 +119,7 @@ def test_files_are_found_by_their_columns(project):
     assert 'title = "name"' in text
 
 
-def test_a_named_file_of_which_nothing_can_be_told(project):
+def test_a_named_file_without_known_columns_is_refused(project):
     (project.folder / "odd.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="no column that says who it was"):
         find_sources(project.folder, {"events": "odd.csv"}, {})

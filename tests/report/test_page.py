@@ -70,7 +70,7 @@ def test_a_page_is_well_formed_and_its_ids_are_unique():
     assert ("html", {"lang": "en"}) in reader.tags
 
 
-def test_a_page_asks_nothing_of_the_network():
+def test_a_page_loads_nothing_from_the_network():
     page = full_page().render()
     reader = Reader(page)
     assert not [tag for tag, _ in reader.tags if tag in ("link", "iframe", "img")]
@@ -80,7 +80,7 @@ def test_a_page_asks_nothing_of_the_network():
     assert "default-src 'none'" in page
 
 
-def test_the_same_calls_give_the_same_text():
+def test_pages_are_deterministic():
     assert full_page().render() == full_page().render()
 
 
@@ -92,7 +92,7 @@ def test_text_is_escaped_and_markup_is_not():
     assert 'aria-label="a &quot;plot&quot; &amp; more"' in page
 
 
-def test_a_tone_is_told_in_words_too():
+def test_a_tone_is_written_in_words_too():
     assert re.search(r'class="note warning"><span class="unseen">Take care: </span>careful', full_page().render())
 
 
@@ -113,7 +113,7 @@ def test_numbers_of_a_column_are_written_alike():
     assert cells(["a", "b", "c", "d"], rows) == ["0.0764", "12,345", "31.50", "1,234.6", "0.5000", "7", "2.00", "1.0"]
 
 
-def test_what_is_not_there_shows_as_a_dash():
+def test_missing_values_show_as_a_dash():
     assert cells(["a", "b", "c"], [["x", None, float("nan")], [None, 1, 0.5]]) == ["x", "–", "–", "–", "1", "0.5000"]
 
 
@@ -133,7 +133,7 @@ def test_the_best_of_a_column_is_bold_and_ties_share_it():
     ]
 
 
-def test_truth_is_no_number():
+def test_booleans_are_written_as_yes_and_no():
     assert cells(["a", "b"], [["x", True], ["y", False]]) == ["x", "yes", "y", "no"]
 
 

@@ -12,7 +12,7 @@ def heights(figure) -> list[float]:
     return [bar.get_height() for bar in figure.axes[0].patches]
 
 
-def test_few_whole_numbers_get_a_bar_each():
+def test_few_integers_get_a_bar_each():
     assert heights(plots.histogram([1, 1, 2, 5, 5, 5, np.nan])) == [2, 1, 0, 0, 3]
 
 
@@ -44,7 +44,7 @@ def test_bars_stand_in_the_order_given_and_long_labels_are_cut():
     assert axes.yaxis_inverted()
 
 
-def test_the_ends_of_intervals_are_where_they_were_said_to_be():
+def test_interval_ends_are_drawn_at_their_values():
     axes = plots.intervals(["a", "b"], [1.0, 2.0], [0.5, 1.0], [3.0, 2.5]).axes[0]
     segments = axes.collections[0].get_segments()
     assert [segment[:, 0].tolist() for segment in segments] == [[0.5, 3.0], [1.0, 2.5]]

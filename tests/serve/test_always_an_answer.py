@@ -96,7 +96,7 @@ def fallbacks(server, failed, why=None):
         ({"ranker": fail, "retriever": fail, "popular": fail}, "cached"),
     ],
 )
-def test_the_next_simpler_stage_answers(server, broken, stage):
+def test_a_failing_stage_falls_back_to_the_next(server, broken, stage):
     before = server.recommend(user_id="u00", k=5)
     sabotage(server, **broken)
     slate = server.recommend(user_id="u00", k=5, explain=True)
@@ -116,13 +116,13 @@ def test_the_next_simpler_stage_answers(server, broken, stage):
         assert slate["items"]
 
 
-def test_even_with_nothing_kept_there_is_an_answer(server):
+def test_with_all_stages_failing_and_no_cached_slate_the_answer_is_empty(server):
     sabotage(server, ranker=fail, retriever=fail, popular=fail)
     slate = server.recommend(user_id="u00")
     assert (slate["stage"], slate["items"]) == ("cached", [])
 
 
-def test_what_was_kept_of_another_run_is_not_mistaken_for_this_ones(server):
+def test_a_cached_slate_of_another_run_is_not_used(server):
     server.recommend(user_id="u00")
     older, _ = server.tenant.project.runs
     server.tenant.store.set("run", older).result()
@@ -132,7 +132,7 @@ def test_what_was_kept_of_another_run_is_not_mistaken_for_this_ones(server):
     assert (slate["stage"], slate["items"]) == ("cached", [])
 
 
-def test_catalogues_and_models_that_are_past_are_let_go(server):
+def test_old_catalogues_and_models_are_released(server):
     for at in range(12):
         assert server.client.patch("/v1/items/i01", json={"content": {"price": at}}).status_code == 200
         server.recommend(user_id=f"u{at:02}")
@@ -150,7 +150,7 @@ def test_catalogues_and_models_that_are_past_are_let_go(server):
     server.wait_for(lambda: alive() <= 3)
 
 
-def test_what_must_not_be_shown_is_not_shown_by_any_stage(server):
+def test_no_stage_shows_excluded_or_unavailable_items(server):
     wishes = {"exclude": ["i04", "i06"], "filters": [{"column": "country", "in": ["no", "pt"]}]}
     allowed = set(server.shown(history=["i02"], k=200, **wishes))
     for broken in ({"ranker": fail}, {"retriever": fail}, {"popular": fail}):
@@ -161,7 +161,7 @@ def test_what_must_not_be_shown_is_not_shown_by_any_stage(server):
 @pytest.mark.parametrize(
     ("broken", "stage"), [(["ranker"], "retrieval"), (["ranker", "retriever"], "popular")], ids=["one", "two"]
 )
-def test_who_is_too_slow_is_not_waited_for(hasty, hang, broken, stage):
+def test_a_stage_over_its_budget_is_skipped_for_the_next(hasty, hang, broken, stage):
     sabotage(hasty, **dict.fromkeys(broken, hang))
     for _ in range(6):
         start = time.perf_counter()
@@ -171,7 +171,7 @@ def test_who_is_too_slow_is_not_waited_for(hasty, hang, broken, stage):
     assert fallbacks(hasty, "ranker", "slow") >= 1
 
 
-def test_who_fails_again_and_again_has_a_rest_and_comes_back(server, monkeypatch):
+def test_the_circuit_breaker_opens_after_failures_and_closes_again(server, monkeypatch):
     broken = threading.Event()
     broken.set()
     calls = []
@@ -204,7 +204,7 @@ def test_a_slow_explanation_is_left_out(server, hang, monkeypatch):
     assert fallbacks(server, "explanation", "TimeoutError") == 1
 
 
-def test_without_the_store_who_was_here_is_known_and_others_see_what_is_popular(server, monkeypatch):
+def test_without_the_store_cached_histories_serve_and_others_get_popular_items(server, monkeypatch):
     known = server.shown(user_id="u00")
     monkeypatch.setattr(server.tenant.store, "history", unreadable)
     assert server.shown(user_id="u00") == known
@@ -212,7 +212,7 @@ def test_without_the_store_who_was_here_is_known_and_others_see_what_is_popular(
     assert fallbacks(server, "store", "StoreError") == 1
 
 
-def test_a_store_that_hangs_is_not_waited_for(hasty, hang, monkeypatch):
+def test_a_hanging_store_is_not_waited_for(hasty, hang, monkeypatch):
     monkeypatch.setattr(hasty.tenant.store, "history", hang)
     start = time.perf_counter()
     for at in range(8):  # more than there are threads to wait in
@@ -223,7 +223,7 @@ def test_a_store_that_hangs_is_not_waited_for(hasty, hang, monkeypatch):
     assert hasty.client.get("/v1/popular").json()["items"]
 
 
-def test_what_was_shown_cannot_be_written_down_and_is_shown_all_the_same(server, monkeypatch):
+def test_slates_are_served_when_impressions_cannot_be_written(server, monkeypatch):
     def refuse(impressions):
         future = Future()
         future.set_exception(StoreError("the disk is full"))
@@ -235,7 +235,7 @@ def test_what_was_shown_cannot_be_written_down_and_is_shown_all_the_same(server,
     server.wait_for(lambda: server.metric("poise_impressions_lost_total") == 3)
 
 
-def test_what_only_the_store_knows_is_not_waited_for_either(server, hang, monkeypatch):
+def test_reads_that_need_the_store_time_out(server, hang, monkeypatch):
     monkeypatch.setattr(engine, "READ_WITHIN", 0.2)
     request_id = server.recommend(user_id="u00")["request_id"]
     for name in ("item", "user", "items", "users", "impressions", "history"):
@@ -260,7 +260,7 @@ def test_what_only_the_store_knows_is_not_waited_for_either(server, hang, monkey
 
 
 @pytest.mark.parametrize("fault", ["fails", "hangs"])
-def test_a_worker_that_cannot_follow_the_others_answers(copy_shop, start, hang, monkeypatch, fault):
+def test_a_worker_that_cannot_follow_the_store_answers(copy_shop, start, hang, monkeypatch, fault):
     server = start(copy_shop("budget = 0.5"), workers=2)
     monkeypatch.setattr(server.tenant.store, "changes", unreadable if fault == "fails" else hang)
     start_time = time.perf_counter()
@@ -269,7 +269,7 @@ def test_a_worker_that_cannot_follow_the_others_answers(copy_shop, start, hang, 
     assert fallbacks(server, "store") >= 1
 
 
-def test_an_event_that_cannot_be_kept_is_not_acknowledged(server, monkeypatch):
+def test_an_event_that_cannot_be_stored_is_not_acknowledged(server, monkeypatch):
     real = server.tenant.store.add_events
     event = {"user_id": "u00", "item_id": "i01"}
     for error, status in ((StoreError("the disk is full"), 503), (StoreFull("too many rows wait"), 429)):
@@ -287,7 +287,7 @@ def test_an_event_that_cannot_be_kept_is_not_acknowledged(server, monkeypatch):
     server.add("u00", "i01")
 
 
-def test_an_event_that_is_kept_is_acknowledged_although_the_store_cannot_be_read(server, monkeypatch):
+def test_a_stored_event_is_acknowledged_when_the_store_cannot_be_read(server, monkeypatch):
     assert server.recommend(user_id="u05")["stage"] == "ranker"
     monkeypatch.setattr(server.tenant.store, "changes", unreadable)
     server.add("late", "i02")
@@ -301,7 +301,7 @@ def test_an_event_that_is_kept_is_acknowledged_although_the_store_cannot_be_read
     assert server.recommend(user_id="late")["stage"] == "ranker"
 
 
-def test_a_store_that_does_not_answer_is_not_waited_for_with_events(server, monkeypatch):
+def test_writing_events_to_a_hanging_store_times_out(server, monkeypatch):
     monkeypatch.setattr(store_writes, "WRITTEN_WITHIN", 0.3)
     monkeypatch.setattr(server.tenant.store, "add_events", lambda events: Future())
     start = time.perf_counter()
@@ -311,7 +311,7 @@ def test_a_store_that_does_not_answer_is_not_waited_for_with_events(server, monk
     assert "event_id" in answer.json()["detail"]
 
 
-def test_without_the_encoder_words_are_found(server, monkeypatch):
+def test_search_falls_back_to_words_without_the_encoder(server, monkeypatch):
     def away(self, texts):
         raise DataError("the encoder cannot be had")
 
@@ -327,7 +327,7 @@ def test_without_the_encoder_words_are_found(server, monkeypatch):
     server.wait_for(lambda: "saga" in server.shown(history=["i02"], k=200))
 
 
-def test_new_items_are_taken_in_while_the_encoder_hangs(server, hang, monkeypatch):
+def test_new_items_are_accepted_while_the_encoder_hangs(server, hang, monkeypatch):
     monkeypatch.setattr(items, "ENCODED_WITHIN", 0.1)
     monkeypatch.setattr(TextEncoder, "encode", hang)
     for at in range(12):  # more than there are threads to wait in
@@ -337,7 +337,7 @@ def test_new_items_are_taken_in_while_the_encoder_hangs(server, hang, monkeypatc
     assert server.recommend(user_id="u33")["stage"] == "ranker"
 
 
-def test_an_encoder_that_hangs_holds_up_nothing_else(server, hang, monkeypatch):
+def test_a_hanging_encoder_blocks_nothing_else(server, hang, monkeypatch):
     server.wait_for(lambda: len(server.client.get("/v1/search?q=lunar").json()["items"]) == 10)
     monkeypatch.setattr(TextEncoder, "encode", hang)
     start = time.perf_counter()
@@ -360,7 +360,7 @@ def ask_many(server, many, **asked):
         return list(pool.map(lambda _: server.client.post("/v1/recommendations", json=asked), range(many)))
 
 
-def test_beyond_the_queue_requests_are_refused_and_the_rest_answered(copy_shop, start):
+def test_requests_beyond_the_queue_are_refused_with_429(copy_shop, start):
     server = start(copy_shop("budget = 30\nqueue = 8\nbatch = 2"))
     waiting = []
 
@@ -383,7 +383,7 @@ def test_beyond_the_queue_requests_are_refused_and_the_rest_answered(copy_shop, 
     assert len(server.tenant.engine.ranker) == 0
 
 
-def test_behind_a_stuck_ranker_a_full_queue_is_answered_by_others(copy_shop, start, hang):
+def test_a_full_queue_behind_a_stuck_ranker_falls_back(copy_shop, start, hang):
     server = start(copy_shop("budget = 0.5\nqueue = 4"))
     sabotage(server, ranker=hang)
     ask_many(server, 12, user_id="u00")
@@ -392,7 +392,7 @@ def test_behind_a_stuck_ranker_a_full_queue_is_answered_by_others(copy_shop, sta
     assert len(server.tenant.engine.ranker) <= 4
 
 
-def test_more_at_work_than_there_is_room_for(server, monkeypatch):
+def test_too_many_concurrent_requests_are_refused(server, monkeypatch):
     kept = []
 
     def later(events):
@@ -416,7 +416,7 @@ def test_more_at_work_than_there_is_room_for(server, monkeypatch):
     assert server.recommend(user_id="u00")["stage"] == "ranker"
 
 
-def test_who_goes_away_leaves_nothing_behind(server):
+def test_a_client_that_disconnects_leaves_nothing_behind(server):
     gate = threading.Event()
     sabotage(server, ranker=lambda: gate.wait(60))
     for _ in range(5):
@@ -428,7 +428,7 @@ def test_who_goes_away_leaves_nothing_behind(server):
     assert len(server.tenant.engine.ranker) == 0
 
 
-def test_a_request_at_work_when_the_server_stops_is_told(server, monkeypatch, caplog):
+def test_a_request_at_work_when_the_server_stops_gets_503(server, monkeypatch, caplog):
     sent = threading.Event()
 
     def never(events):
@@ -447,7 +447,7 @@ def test_a_request_at_work_when_the_server_stops_is_told(server, monkeypatch, ca
     assert "Traceback" not in caplog.text
 
 
-def test_that_the_store_is_away_and_back_is_told_once(server, monkeypatch, caplog):
+def test_losing_and_regaining_the_store_is_logged_once(server, monkeypatch, caplog):
     tries = []
 
     def away(*_):
@@ -462,7 +462,7 @@ def test_that_the_store_is_away_and_back_is_told_once(server, monkeypatch, caplo
     assert caplog.text.count("cannot be reached") == 1
 
 
-def test_one_change_that_cannot_be_taken_in_does_not_stop_what_comes_after(server, monkeypatch):
+def test_one_failing_change_does_not_stop_later_ones(server, monkeypatch):
     real, broken = server.tenant.state.change_feed.take, []
 
     async def take(changes):
@@ -479,7 +479,7 @@ def test_one_change_that_cannot_be_taken_in_does_not_stop_what_comes_after(serve
     assert server.recommend(user_id="second")["stage"] == "ranker"
 
 
-def test_clocks_that_jump(copy_shop, start):
+def test_a_system_clock_that_jumps(copy_shop, start):
     jumps = [0]
     server = start(copy_shop(), clock=Clock(lambda: time.time() + jumps[-1], time.monotonic))
     for number, jump in enumerate((0, -86_400, 365 * 86_400, -5 * 365 * 86_400, 0)):

@@ -53,7 +53,7 @@ def bearer(token):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-def test_every_operation_wants_a_key_with_its_scope(locked, operation):
+def test_every_operation_needs_a_key_with_its_scope(locked, operation):
     server, keys = locked
     asked = request_for(operation)
     for header in ({}, bearer("poise_none_such"), {"Authorization": "Basic YTpi"}, {"Authorization": b"Bearer \xe9"}):
@@ -71,7 +71,7 @@ def test_every_operation_wants_a_key_with_its_scope(locked, operation):
             assert token not in answer.text
 
 
-def test_what_wants_no_key(locked):
+def test_paths_that_need_no_key(locked):
     server, keys = locked
     for path in ("/health", "/ready", "/openapi.json"):
         assert server.client.get(path).status_code == 200
@@ -119,7 +119,7 @@ def test_a_revoked_key_is_no_longer_valid(locked, monkeypatch):
     assert server.client.get("/v1/popular", headers=bearer(token)).status_code == 401
 
 
-def test_a_key_that_was_seen_is_known_without_the_store(locked, monkeypatch):
+def test_a_cached_key_works_without_the_store(locked, monkeypatch):
     def unreadable(token):
         raise StoreError("the store cannot be reached")
 
@@ -134,7 +134,7 @@ def test_a_key_that_was_seen_is_known_without_the_store(locked, monkeypatch):
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_who_did_it_stands_in_the_audit_log(locked):
+def test_the_audit_log_names_the_key(locked):
     server, _ = locked
     key_id, token = key_for(server.settings.folders[0], "admin")
     assert server.client.delete("/v1/users/u44", headers=bearer(token)).status_code == 200
@@ -150,13 +150,13 @@ def test_a_public_address_is_refused_without_keys(host):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
-def test_this_machine_alone_may_be_served_without_keys(host):
+def test_loopback_may_be_served_without_keys(host):
     check_settings(Settings(folders=["shop"], host=host), keys=[0])
     with pytest.raises(UsageError, match="told apart by their API keys"):
         check_settings(Settings(folders=["shop", "other"], host=host), keys=[1, 0])
 
 
-def test_more_requests_than_allowed(copy_shop, start):
+def test_the_rate_limit(copy_shop, start):
     folder = copy_shop("rate = 5")
     hasty, patient = (key_for(folder, "read")[1] for _ in range(2))
     server = start(folder, is_open=False)
@@ -184,7 +184,7 @@ WITH_BODY = [one for one in OPERATIONS if one.body is not None]
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=lambda one: one.name)
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "not declared"])
-def test_bodies_that_are_too_large(narrow, operation, declared):
+def test_bodies_over_max_body_bytes_are_refused(narrow, operation, declared):
     path = operation.path.format(item_id="i01", user_id="u01")
     content = b'{"user_id": "' + b"x" * 3_000
     body = content if declared else iter([content[at : at + 500] for at in range(0, len(content), 500)])
@@ -200,7 +200,7 @@ def test_a_huge_body_is_refused_before_it_is_sent(narrow):
         assert connection.recv(1000).startswith(b"HTTP/1.1 413")
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(narrow, monkeypatch):
+def test_a_body_that_does_not_come_times_out(narrow, monkeypatch):
     monkeypatch.setattr("poise.serve.http.request_bodies.WITHIN", 0.3)
     for path in ("/v1/events", "/v1/import/events"):
         with socket.create_connection(narrow.url.removeprefix("http://").split(":"), timeout=20) as connection:
@@ -213,7 +213,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(narrow, monkeypatch):
         assert b"application/problem+json" in told
 
 
-def test_a_head_that_does_not_come_is_not_waited_for(narrow, monkeypatch):
+def test_a_head_that_does_not_come_times_out(narrow, monkeypatch):
     monkeypatch.setattr("poise.serve.http.connections.WITHIN", 0.3)
     whole = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for sent in (b"", b"GET /health HT", whole, whole + b"GET /health HTTP/1.1\r\nHost"):
@@ -227,7 +227,7 @@ def test_a_head_that_does_not_come_is_not_waited_for(narrow, monkeypatch):
                 assert told.startswith(b"HTTP/1.1 200")
 
 
-def test_bodies_have_a_bound_all_together(narrow, monkeypatch):
+def test_the_bodies_in_flight_have_a_total_limit(narrow, monkeypatch):
     monkeypatch.setattr("poise.serve.http.request_bodies.HELD", 3_000)
     address = narrow.url.removeprefix("http://").split(":")
     head = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1900\r\n\r\n"
@@ -312,7 +312,7 @@ def test_tenants_see_nothing_of_each_other(tenants, names, owner):
     assert [status for status, _ in everything_of(mine, user, item, mark, slate["request_id"])] == [s for s, _ in seen]
 
 
-def test_a_key_of_one_tenant_cannot_ask_the_runs_of_another(tenants):
+def test_a_key_of_one_tenant_cannot_use_the_runs_of_another(tenants):
     runs = [client.get("/metrics").text for client in tenants]
     assert all("poise_run{" in text for text in runs)
 

@@ -40,7 +40,7 @@ def most_popular(server: Any) -> str:
     return item_id
 
 
-def test_events_happen_when_the_clock_says(server: Any, now: SimulatedTime) -> None:
+def test_events_are_dated_by_the_clock(server: Any, now: SimulatedTime) -> None:
     server.add("ann", "i02")
     now.move(DAY)
     server.add("ann", "i04")
@@ -48,7 +48,7 @@ def test_events_happen_when_the_clock_says(server: Any, now: SimulatedTime) -> N
     assert [done["timestamp"] for done in history] == [1000 * int(now.seconds), 1000 * int(now.seconds - DAY)]
 
 
-def test_what_was_popular_decays(server: Any, now: SimulatedTime) -> None:
+def test_popularity_decays_with_the_clock(server: Any, now: SimulatedTime) -> None:
     for number in range(20):
         server.add(f"early{number}", "i05")
     for number in range(5):
@@ -63,14 +63,14 @@ def test_what_was_popular_decays(server: Any, now: SimulatedTime) -> None:
     assert most_popular(server) == "i07"
 
 
-def test_what_is_dated_in_the_future_counts_as_of_now(server: Any, now: SimulatedTime) -> None:
+def test_events_dated_in_the_future_count_as_of_now(server: Any, now: SimulatedTime) -> None:
     for number in range(3):
         server.add(f"today{number}", "i05")
     server.add("of next year", "i07", timestamp=int(1000 * (now.seconds + 365 * DAY)))
     assert most_popular(server) == "i05"
 
 
-def test_what_was_shown_is_forgotten(server: Any, now: SimulatedTime) -> None:
+def test_impressions_expire_by_the_clock(server: Any, now: SimulatedTime) -> None:
     request_id = server.recommend(user_id="u00")["request_id"]
     assert server.client.get(f"/v1/requests/{request_id}").json()["timestamp"] == 1000 * int(now.seconds)
     now.move(10 * DAY)

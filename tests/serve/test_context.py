@@ -41,7 +41,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("place", ["phone", "tv"])
 @pytest.mark.parametrize("how", ["scenario", "context"])
-def test_the_scenario_decides(start: Callable[..., Any], places: Path, place: str, how: str) -> None:
+def test_the_scenario_reaches_the_model(start: Callable[..., Any], places: Path, place: str, how: str) -> None:
     server = start(places)
     asked = {"scenario": place} if how == "scenario" else {"context": {"scenario": place, "hour": 7, "logged_in": True}}
     shown = server.shown(history=["phone-0", "tv-0"], k=3, **asked)

@@ -40,7 +40,7 @@ def files(server):
     return b"".join(path.read_bytes() for path in sorted(folder.glob("live.sqlite*")))
 
 
-def test_all_is_gone_and_a_receipt_stays(lived):
+def test_erasure_removes_everything_but_a_receipt(lived):
     assert SECRET.encode() in files(lived)
     assert TRACE.encode() in files(lived)
     answer = lived.client.delete(f"/v1/users/{SECRET}")
@@ -74,7 +74,7 @@ def test_all_is_gone_and_a_receipt_stays(lived):
     assert act.detail["receipt_id"] == receipt["receipt_id"]
 
 
-def test_the_files_hold_nothing_of_it(lived):
+def test_files_hold_nothing_of_an_erased_user(lived):
     lived.client.delete(f"/v1/users/{SECRET}")
 
     def is_clean():
@@ -86,7 +86,7 @@ def test_the_files_hold_nothing_of_it(lived):
     assert b"person0001" in files(lived)
 
 
-def test_what_others_did_stays(lived):
+def test_erasure_keeps_the_data_of_others(lived):
     before = lived.client.get("/v1/users/person0001/profile").json()
     slate = lived.shown(user_id="person0001")
     lived.client.delete(f"/v1/users/{SECRET}")
@@ -94,7 +94,7 @@ def test_what_others_did_stays(lived):
     assert lived.shown(user_id="person0001") == slate
 
 
-def test_runs_that_hold_the_user_are_listed(server):
+def test_the_receipt_lists_runs_that_hold_the_user(server):
     runs = Project(server.settings.folders[0]).runs
     assert server.client.delete("/v1/users/u03").json()["runs_holding_the_user"] == runs
     assert server.client.delete("/v1/users/nobody").json()["runs_holding_the_user"] == []
@@ -104,7 +104,7 @@ def test_runs_that_hold_the_user_are_listed(server):
     assert server.client.delete("/v1/users/of tomorrow").json()["runs_holding_the_user"] == runs
 
 
-def test_somebody_can_be_erased_although_a_run_is_damaged(server):
+def test_erasure_works_with_a_damaged_run(server):
     project = Project(server.settings.folders[0])
     older, newest = project.runs
     shutil.rmtree(project.runs_folder / older / "pipeline")
@@ -113,14 +113,14 @@ def test_somebody_can_be_erased_although_a_run_is_damaged(server):
     assert answer.json()["runs_holding_the_user"] == [older, newest]
 
 
-def test_what_is_fitted_next_does_not_know_the_user(server):
+def test_the_next_fit_does_not_know_the_user(server):
     server.client.delete("/v1/users/u03")
     project = Project(server.settings.folders[0])
     assert "u03" not in project.data().user_ids.series
     assert "u04" in project.data().user_ids.series
 
 
-def test_who_comes_back_is_new(lived):
+def test_an_erased_user_who_returns_is_new(lived):
     lived.client.delete(f"/v1/users/{SECRET}")
     lived.add(SECRET, "i05", event_id=f"{TRACE}-1")
     assert lived.client.get(f"/v1/users/{SECRET}/profile").json()["events"] == 1
@@ -128,7 +128,7 @@ def test_who_comes_back_is_new(lived):
     assert lived.client.delete(f"/v1/users/{SECRET}").json()["erased"] == {"events": 0, "users": 0, "impressions": 0}
 
 
-def test_the_other_worker_forgets_too(copy_shop, start, monkeypatch):
+def test_erasure_reaches_the_other_worker(copy_shop, start, monkeypatch):
     def fail(item_ids):
         raise RuntimeError("broken on purpose")
 
@@ -143,7 +143,7 @@ def test_the_other_worker_forgets_too(copy_shop, start, monkeypatch):
     assert other.shown(user_id=SECRET) == []  # the slate that was kept is gone too
 
 
-def test_what_another_worker_has_not_written_down_yet_is_not_written_any_more(copy_shop, start):
+def test_pending_impressions_of_another_worker_are_not_written_after_erasure(copy_shop, start):
     folder = copy_shop()
     one, other = (start(folder, workers=2) for _ in range(2))
     one.add(SECRET, "i05")

@@ -30,7 +30,7 @@ def imported_by(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SERVE)))
-def test_what_is_no_face_of_the_server_knows_no_http(path: Path) -> None:
+def test_only_http_and_page_import_http(path: Path) -> None:
     modules = imported_by(path)
     assert not {name for name in modules if name.split(".")[0] in ("starlette", "http")}
     if path != STARTS_IT_ALL:
@@ -38,7 +38,7 @@ def test_what_is_no_face_of_the_server_knows_no_http(path: Path) -> None:
         assert not {name for name in modules if name.startswith(faces)}
 
 
-def test_what_only_renders_a_page_imports_no_model_and_no_frames() -> None:
+def test_rendering_a_page_imports_no_model_and_no_polars() -> None:
     heavy = ("torch", "sentence_transformers", "implicit", "usearch", "matplotlib", "scipy", "polars", "pydantic")
     code = (
         "import json, sys\n"

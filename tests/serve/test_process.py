@@ -105,7 +105,7 @@ class Shop:
         self.acknowledged.update(ids)
 
 
-def test_what_was_acknowledged_before_a_kill_is_there_and_once(folder, launch):
+def test_acknowledged_events_survive_a_kill_exactly_once(folder, launch):
     draw = random.Random(0)
     shops = [Shop(f"shop{number}") for number in range(3)]
     for _ in range(KILLS):
@@ -140,7 +140,7 @@ def kept(folder, shops):
     return set(found)
 
 
-def test_what_is_at_work_is_finished_on_a_polite_stop(folder, launch):
+def test_a_graceful_stop_finishes_requests_at_work(folder, launch):
     shop = Shop("polite")
     with launch(folder) as (process, url):
         thread = threading.Thread(target=shop.send_until_it_is_gone, args=(url,))
@@ -202,7 +202,7 @@ def test_a_batch_at_work_when_the_server_stops_leaves_no_traceback(folder, stop)
     assert "Error" not in told
 
 
-def test_the_command_passes_over_a_damaged_run_and_says_where_it_serves(folder):
+def test_poise_serve_skips_a_damaged_run_and_prints_its_address(folder):
     older, newest = Project(folder).runs[-2:]
     (folder / "runs" / newest / "catalogue.arrow").unlink()
     command = [sys.executable, "-m", "poise", "serve", "-p", str(folder), "--port", "0", "--log-requests"]

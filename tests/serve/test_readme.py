@@ -19,7 +19,7 @@ def curls() -> list[str]:
 
 
 @pytest.mark.parametrize("line", curls())
-def test_the_curl_lines_work_as_printed(server, line: str) -> None:  # type: ignore[no-untyped-def]
+def test_the_curl_lines_of_the_readme_work(server, line: str) -> None:  # type: ignore[no-untyped-def]
     words = shlex.split(line)
     options = dict(zip(words[2::2], words[3::2], strict=False)) if words[2].startswith("-") else {}
     url = next(word for word in words if word.startswith("localhost:8000"))
@@ -31,7 +31,7 @@ def test_the_curl_lines_work_as_printed(server, line: str) -> None:  # type: ign
     assert isinstance(answer.json(), dict)
 
 
-def test_the_readme_has_three() -> None:
+def test_the_readme_has_three_curl_lines() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = re.findall(r"^curl .*-d '(.*)'$", text, flags=re.MULTILINE)
     assert len([json.loads(line) for line in lines]) >= 3

@@ -28,7 +28,7 @@ def ruin(folder, name):
     model.write_bytes(model.read_bytes()[:100])
 
 
-def test_another_run_is_promoted_without_a_failed_request(folder, start):
+def test_promoting_a_run_fails_no_request(folder, start):
     server = start(folder)
     older, newest = runs_of(folder)
     store = Project(folder).open_store()
@@ -66,7 +66,7 @@ def test_the_promoted_run_is_served_after_a_restart(folder, start):
     assert start(folder, run=newest).recommend(user_id="u00")["run"] == newest
 
 
-def test_a_damaged_newest_run_is_refused_and_the_one_before_serves(folder, start, caplog):
+def test_a_damaged_newest_run_falls_back_to_the_one_before(folder, start, caplog):
     older, newest = runs_of(folder)
     ruin(folder, newest)
     with caplog.at_level("INFO", "poise.serve"):
@@ -74,7 +74,7 @@ def test_a_damaged_newest_run_is_refused_and_the_one_before_serves(folder, start
     assert any(newest in line and "damaged" in line for line in caplog.messages)
 
 
-def test_a_promoted_run_that_is_damaged_is_refused_and_the_latest_serves(folder, start):
+def test_a_damaged_promoted_run_falls_back_to_the_latest(folder, start):
     older, newest = runs_of(folder)
     with Project(folder).open_store() as store:
         store.set("run", older).result()
@@ -82,7 +82,7 @@ def test_a_promoted_run_that_is_damaged_is_refused_and_the_latest_serves(folder,
     assert start(folder).recommend(user_id="u00")["run"] == newest
 
 
-def test_a_damaged_run_that_is_promoted_is_refused_and_the_present_one_goes_on(folder, start, caplog):
+def test_promoting_a_damaged_run_keeps_the_present_one(folder, start, caplog):
     server = start(folder)
     older, newest = runs_of(folder)
     ruin(folder, older)
@@ -98,7 +98,7 @@ def test_a_damaged_run_that_is_promoted_is_refused_and_the_present_one_goes_on(f
     assert "damaged" in answer.json()["detail"]
 
 
-def test_without_a_whole_run_it_lives_and_says_why(folder, start):
+def test_without_a_usable_run_the_server_is_up_and_says_why(folder, start):
     for name in runs_of(folder):
         ruin(folder, name)
     server = start(folder, ready=False)
@@ -120,7 +120,7 @@ def places(server):
     return shown.index("saga"), "saga" in [one["item_id"] for one in by_meaning]
 
 
-def test_a_new_item_is_as_well_known_after_a_restart(folder, start):
+def test_a_new_item_ranks_the_same_after_a_restart(folder, start):
     first = start(folder)
     first.client.post("/v1/items", json=SAGA)
     found = places(first)
@@ -131,7 +131,7 @@ def test_a_new_item_is_as_well_known_after_a_restart(folder, start):
     second.wait_for(lambda: places(second) == found)
 
 
-def test_a_new_item_is_as_well_known_to_a_run_that_is_promoted(folder, start):
+def test_a_new_item_ranks_the_same_in_a_promoted_run(folder, start):
     older, newest = runs_of(folder)
     server = start(folder)
     server.client.post("/v1/items", json=SAGA)
@@ -143,7 +143,7 @@ def test_a_new_item_is_as_well_known_to_a_run_that_is_promoted(folder, start):
     server.wait_for(lambda: places(server) == found)
 
 
-def test_whoever_encodes_a_new_item_it_is_known_by_what_it_means(folder, start, monkeypatch):
+def test_a_new_item_is_ranked_by_content_whichever_task_encodes_it(folder, start, monkeypatch):
     """At the start the whole catalogue is encoded for searching, and new items for ranking: either may be first."""
     first = start(folder)
     first.client.post("/v1/items", json=SAGA)
@@ -162,7 +162,7 @@ def test_whoever_encodes_a_new_item_it_is_known_by_what_it_means(folder, start, 
     assert places(second) == found
 
 
-def test_what_somebody_has_chosen_is_no_longer_new(folder, start):
+def test_an_item_with_an_event_is_no_longer_new(folder, start):
     def reasons(server):
         slate = server.recommend(history=["i02"], k=200, explain=True)["items"]
         return {reason["kind"] for one in slate if one["item_id"] == "saga" for reason in one["reasons"]}
@@ -182,7 +182,7 @@ def test_what_somebody_has_chosen_is_no_longer_new(folder, start):
     assert "new" not in reasons(second)
 
 
-def test_the_demo_of_two_runs_knows_new_items(folder, start):
+def test_another_run_knows_new_and_deleted_items(folder, start):
     older, _ = runs_of(folder)
     server = start(folder)
     server.recommend(user_id="u00", run=older)
@@ -192,7 +192,7 @@ def test_the_demo_of_two_runs_knows_new_items(folder, start):
     assert "saga" not in server.shown(history=["i02"], run=older, k=200)
 
 
-def test_a_run_without_facts_of_later_versions_is_served(folder, start):
+def test_a_run_without_metadata_of_later_versions_is_served(folder, start):
     for name in runs_of(folder):
         path = folder / "runs" / name / "run.json"
         metadata = json.loads(path.read_text())

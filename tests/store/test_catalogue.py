@@ -42,7 +42,7 @@ def test_a_deleted_item_is_gone_until_it_is_put_again(store: Store) -> None:
     assert store.deleted_items() == []
 
 
-def test_pages_are_in_the_order_of_ids_and_the_whole_in_that_of_arrival(store: Store) -> None:
+def test_pages_are_ordered_by_id_and_all_items_by_arrival(store: Store) -> None:
     ids = ["b", "B", "é", "10", "9", "日", "_", "a b"]
     store.put_items([Item(one, {}) for one in ids]).result()
     in_order = sorted(ids, key=str.encode)
@@ -59,7 +59,7 @@ def test_all_items_of_more_than_a_page(store: Store) -> None:
     assert [item.item_id for item in store.all_items()] == [one for one in ids if one != "i7"]
 
 
-def test_users(store: Store, make_event: Callable[..., Event]) -> None:
+def test_users_are_put_patched_and_listed(store: Store, make_event: Callable[..., Event]) -> None:
     store.add_events([make_event(user="only in the log")]).result()
     assert (
         store.put_users([User("b", {"city": "Köln", "age": None}), User("a", {}), User("b", {"city": "Bonn"})]).result()

@@ -9,7 +9,7 @@ from poise.store.records import Changes, Event, Impression, Item, User
 MakeEvent = Callable[..., Event]
 
 
-def test_each_kind_of_change_is_told_once(store: Store, make_event: MakeEvent) -> None:
+def test_each_kind_of_change_is_returned_once(store: Store, make_event: MakeEvent) -> None:
     assert store.changes(0) == Changes(0)
     store.put_items([Item("a", {"title": "A"}), Item("b", {})]).result()
     store.put_users([User("u", {"city": "Bonn"})]).result()
@@ -31,14 +31,14 @@ def test_each_kind_of_change_is_told_once(store: Store, make_event: MakeEvent) -
     assert store.changes(4) == Changes(version=7, deleted_items=["a"], erased=2)
 
 
-def test_what_followers_need_not_know_makes_no_version(store: Store) -> None:
+def test_impressions_audit_and_keys_do_not_raise_the_version(store: Store) -> None:
     store.add_impressions([Impression("r", 0, None, 1, None, "run", "ranker", [], [], [], [])]).result()
     store.add_audit("me", "look", {}).result()
     store.create_key("name", ["read"])
     assert store.version() == 0
 
 
-def test_versions_are_never_cut(store: Store, make_event: MakeEvent) -> None:
+def test_changes_of_one_version_are_never_split(store: Store, make_event: MakeEvent) -> None:
     for size in (2, 2, 5, 1):
         store.add_events([make_event() for _ in range(size)]).result()
     seen, sizes = 0, []

@@ -23,7 +23,7 @@ def fill(store: Store, make_event: MakeEvent, user: str) -> None:
     ).result()
 
 
-def test_everything_of_the_user_goes_but_a_receipt(store: Store, make_event: MakeEvent) -> None:
+def test_erasure_removes_everything_but_a_receipt(store: Store, make_event: MakeEvent) -> None:
     fill(store, make_event, "u")
     receipt = store.erase_user("u", ["run-1", "run-2"], "key 1").result()
     assert receipt.counts == {"events": 3, "users": 1, "impressions": 1}
@@ -49,7 +49,7 @@ def test_the_audit_log_does_not_name_the_user(store: Store, make_event: MakeEven
     assert "special" not in repr((line, receipt))
 
 
-def test_the_hash_of_a_user_is_another_one_in_another_project(open_store: Callable[..., Store]) -> None:
+def test_the_hash_of_an_erased_user_differs_between_projects(open_store: Callable[..., Store]) -> None:
     one, again, other = open_store(), open_store(), open_store("another project")
     assert one.subject("u") == again.subject("u") != other.subject("u")
 
@@ -58,7 +58,7 @@ def on_disk(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in path.parent.iterdir())
 
 
-def test_nothing_stays_in_the_files(tmp_path: Path, make_event: MakeEvent) -> None:
+def test_files_hold_nothing_of_an_erased_user(tmp_path: Path, make_event: MakeEvent) -> None:
     path = tmp_path / "live.sqlite"
     with Store.open(path) as store:
         fill(store, make_event, "a very special name")
@@ -68,7 +68,7 @@ def test_nothing_stays_in_the_files(tmp_path: Path, make_event: MakeEvent) -> No
         assert b"very special" not in on_disk(path)
 
 
-def test_nothing_stays_once_the_last_reader_is_gone(tmp_path: Path, make_event: MakeEvent) -> None:
+def test_files_hold_nothing_once_the_last_reader_is_gone(tmp_path: Path, make_event: MakeEvent) -> None:
     path = tmp_path / "live.sqlite"
     with Store.open(path) as store:
         fill(store, make_event, "a very special name")

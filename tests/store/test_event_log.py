@@ -14,7 +14,7 @@ MakeEvent = Callable[..., Event]
 DAY = 86_400_000
 
 
-def test_a_history_is_in_order_of_time_then_of_arrival(store: Store, make_event: MakeEvent) -> None:
+def test_a_history_is_ordered_by_time_then_arrival(store: Store, make_event: MakeEvent) -> None:
     added = [
         make_event(item="second", time=20),
         make_event(item="third", time=20),
@@ -28,7 +28,7 @@ def test_a_history_is_in_order_of_time_then_of_arrival(store: Store, make_event:
     assert store.history("nobody") == []
 
 
-def test_an_event_comes_out_as_it_went_in(store: Store) -> None:
+def test_an_event_is_read_as_it_was_written(store: Store) -> None:
     whole = Event(
         "Ünal 🙂",
         "日本 '\"\\%_",
@@ -44,12 +44,12 @@ def test_an_event_comes_out_as_it_went_in(store: Store) -> None:
     assert store.history("Ünal 🙂") == [whole, bare]
 
 
-def test_what_says_nothing_is_not_kept(store: Store, make_event: MakeEvent) -> None:
+def test_nan_values_and_empty_context_are_stored_as_null(store: Store, make_event: MakeEvent) -> None:
     store.add_events([make_event(value=float("nan"), context={"a": None}), make_event(context={})]).result()
     assert [(one.value, one.context) for one in store.history("u")] == [(None, None), (None, None)]
 
 
-def test_an_event_that_is_sent_again_is_a_duplicate(store: Store, make_event: MakeEvent) -> None:
+def test_an_event_with_a_known_id_is_a_duplicate(store: Store, make_event: MakeEvent) -> None:
     one, two, three = (make_event(event_id=name) for name in "abc")
     assert store.add_events([one, two, one]).result() == Added(2, 1)
     assert store.add_events([two, three, three]).result() == Added(1, 2)
@@ -58,7 +58,9 @@ def test_an_event_that_is_sent_again_is_a_duplicate(store: Store, make_event: Ma
     assert len(store.history("u")) == 5
 
 
-def test_many_threads_that_send_the_same(open_store: Callable[[], Store], make_event: MakeEvent) -> None:
+def test_the_same_events_from_many_threads_are_stored_once(
+    open_store: Callable[[], Store], make_event: MakeEvent
+) -> None:
     stores = [open_store(), open_store()]
     rng = random.Random(0)
     answers: list[Added] = []
@@ -80,7 +82,7 @@ def test_many_threads_that_send_the_same(open_store: Callable[[], Store], make_e
     assert sorted(int(one.event_id or "") for one in stores[0].history("u", limit=1_000)) == list(range(150))
 
 
-def test_feedback_is_what_names_the_request(store: Store, make_event: MakeEvent) -> None:
+def test_feedback_is_the_events_of_a_request_id(store: Store, make_event: MakeEvent) -> None:
     store.add_events(
         [make_event(item="b", time=5, request_id="r"), make_event(), make_event(item="a", time=1, request_id="r")]
     ).result()
@@ -116,7 +118,7 @@ def test_counts_by_day(store: Store, make_event: MakeEvent) -> None:
         {"item": None},
     ],
 )
-def test_values_that_cannot_be_kept_harm_nobody_else(
+def test_values_that_cannot_be_stored_do_not_affect_other_events(
     store: Store, make_event: MakeEvent, wrong: dict[str, object]
 ) -> None:
     bad = store.add_events([make_event(event_id="a"), make_event(**wrong)])
@@ -127,7 +129,7 @@ def test_values_that_cannot_be_kept_harm_nobody_else(
     assert [one.event_id for one in store.history("u")] == ["b"]
 
 
-def test_who_came_last(store: Store, make_event: MakeEvent) -> None:
+def test_latest_users(store: Store, make_event: MakeEvent) -> None:
     for user in ("a", "b", "a", "c"):
         store.add_events([make_event(user=user)]).result()
     assert store.latest_users(2) == ["c", "a"]

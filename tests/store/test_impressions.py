@@ -29,7 +29,7 @@ FULL = replace(
 )
 
 
-def test_pages_of_a_request(store: Store) -> None:
+def test_the_pages_of_a_request(store: Store) -> None:
     second = replace(ONE, offset=2, items=["c"], scores=[0.1], probabilities=[1.0], sources=["new"])
     assert store.add_impressions([second, ONE]).result() == 2
     assert store.add_impressions([ONE]).result() == 0  # the same page again
@@ -37,18 +37,18 @@ def test_pages_of_a_request(store: Store) -> None:
     assert store.impressions("unknown") == []
 
 
-def test_all_that_is_known_of_a_page(store: Store) -> None:
+def test_all_fields_of_an_impression(store: Store) -> None:
     store.add_impressions([FULL, ONE]).result()
     assert store.impressions("r9") == [FULL]
     assert store.impressions_of("u") == [ONE, FULL]
 
 
-def test_what_is_no_json_is_refused(store: Store) -> None:
+def test_context_that_is_no_json_is_refused(store: Store) -> None:
     with pytest.raises(DataError, match="cannot be kept"):
         store.add_impressions([replace(ONE, features=object())]).result()
 
 
-def test_what_a_user_was_shown(store: Store) -> None:
+def test_impressions_of_a_user(store: Store) -> None:
     anonymous = replace(ONE, request_id="r2", user_id=None, scenario=None)
     later = replace(ONE, request_id="r3")
     store.add_impressions([ONE, anonymous, later]).result()
@@ -57,7 +57,7 @@ def test_what_a_user_was_shown(store: Store) -> None:
     assert store.impressions("r2") == [anonymous]
 
 
-def test_figures_of_runs(store: Store, make_event: Callable[..., Event]) -> None:
+def test_metrics_of_runs(store: Store, make_event: Callable[..., Event]) -> None:
     pages = [
         ONE,
         replace(ONE, offset=2),
@@ -74,7 +74,7 @@ def test_figures_of_runs(store: Store, make_event: Callable[..., Event]) -> None
     }
 
 
-def test_what_waits_is_written_on_closing(open_store: Callable[[], Store]) -> None:
+def test_waiting_impressions_are_written_on_close(open_store: Callable[[], Store]) -> None:
     store = open_store()
     waiting = store.add_impressions([ONE])
     store.close()
@@ -82,7 +82,7 @@ def test_what_waits_is_written_on_closing(open_store: Callable[[], Store]) -> No
     assert open_store().impressions("r1") == [ONE]
 
 
-def test_what_was_shown_long_ago_is_forgotten(store: Store) -> None:
+def test_old_impressions_are_deleted(store: Store) -> None:
     store.add_impressions([replace(ONE, request_id=f"r{time}", time=time) for time in range(10)]).result()
     assert store.forget_impressions(4).result() == 4
     assert store.forget_impressions(4).result() == 0
@@ -96,7 +96,7 @@ def test_what_was_shown_long_ago_is_forgotten(store: Store) -> None:
 MakeEvent = Callable[..., Event]
 
 
-def test_a_data_set_has_what_was_shown_and_what_followed(store: Store, make_event: MakeEvent) -> None:
+def test_a_data_set_has_impressions_and_their_outcomes(store: Store, make_event: MakeEvent) -> None:
     pages = [
         replace(FULL, request_id="late", time=90, offset=2),
         replace(ONE, items=["b", "gone"], scores=[0.5, float("nan")], stage="popular", sources=["popular", "popular"]),
@@ -150,14 +150,14 @@ def test_a_data_set_has_what_was_shown_and_what_followed(store: Store, make_even
     }
 
 
-def test_a_data_set_of_a_store_that_showed_nothing_has_no_impressions(store: Store, make_event: MakeEvent) -> None:
+def test_a_data_set_of_a_store_without_impressions(store: Store, make_event: MakeEvent) -> None:
     store.add_events([make_event(request_id="r1", context={"request_id": "mine"})]).result()
     data = store.dataset()
     assert data.impressions is None
     assert data.events.context.to_dicts() == [{"request_id": "mine"}]
 
 
-def test_impressions_of_another_project_are_not_there(open_store: Callable[..., Store], make_event: MakeEvent) -> None:
+def test_impressions_of_another_project_are_not_read(open_store: Callable[..., Store], make_event: MakeEvent) -> None:
     one, other = open_store("one"), open_store("other")
     one.add_impressions([replace(ONE, request_id="of another project")]).result()
     other.add_events([make_event(item="a")]).result()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from poise.store import Store
 
 
-def test_keys_open_what_they_were_made_for(open_store: Callable[..., Store]) -> None:
+def test_keys_have_their_scopes(open_store: Callable[..., Store]) -> None:
     store = open_store()
     key, token = store.create_key("shop", ["read", "write"])
     assert (key.name, key.scopes, key.revoked) == ("shop", ("read", "write"), None)
@@ -31,7 +31,7 @@ def test_keys_open_what_they_were_made_for(open_store: Callable[..., Store]) -> 
     assert secret not in repr(store.keys())
 
 
-def test_a_revoked_key_opens_nothing(store: Store) -> None:
+def test_a_revoked_key_is_refused(store: Store) -> None:
     key, token = store.create_key("shop", ["read"])
     assert store.revoke_key(key.key_id) is True
     assert store.revoke_key(key.key_id) is False
@@ -41,7 +41,7 @@ def test_a_revoked_key_opens_nothing(store: Store) -> None:
     assert known.revoked is not None
 
 
-def test_no_secret_is_kept(open_store: Callable[[], Store], url: str) -> None:
+def test_no_secret_is_stored(open_store: Callable[[], Store], url: str) -> None:
     if "://" in url:
         return
     store = open_store()

@@ -18,7 +18,7 @@ from poise.data.storage import save_dataset
 from poise.store import Store
 
 
-def test_what_was_acknowledged_survives_and_nothing_is_there_twice(tmp_path: Path, nursery: Any) -> None:
+def test_acknowledged_events_survive_a_kill_exactly_once(tmp_path: Path, nursery: Any) -> None:
     path = tmp_path / "live.sqlite"
     rng = random.Random(0)
     acknowledged: set[int] = set()
@@ -42,7 +42,7 @@ def test_what_was_acknowledged_survives_and_nothing_is_there_twice(tmp_path: Pat
         assert store.dataset().n_events == len(found)
 
 
-def test_a_data_set_is_loaded_whole_or_not_at_all(tmp_path: Path, nursery: Any) -> None:
+def test_a_killed_load_leaves_all_or_nothing(tmp_path: Path, nursery: Any) -> None:
     n = 20_000
     data = index(
         pl.DataFrame(

@@ -66,7 +66,7 @@ def same(one: Dataset, other: Dataset) -> None:
     assert np.array_equal(one.events.offsets, other.events.offsets)
 
 
-def test_a_data_set_comes_out_as_it_went_in(open_store: OpenStore) -> None:
+def test_a_loaded_data_set_is_read_as_it_was(open_store: OpenStore) -> None:
     data = shop()
     assert open_store().load(data) == 6
     found, version = open_store().snapshot()
@@ -117,7 +117,7 @@ def test_data_sets_of_other_forms(store: Store, kind: str) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
-def test_any_small_data_set_comes_out_as_it_went_in(open_store: OpenStore, data: st.DataObject) -> None:
+def test_any_small_data_set_is_read_as_it_was(open_store: OpenStore, data: st.DataObject) -> None:
     # SQLite has no minus zero, hence the + 0.0 below
     ids = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=3)
     size = data.draw(st.integers(1, 12))
@@ -182,7 +182,7 @@ def test_a_second_data_set_is_refused(store: Store) -> None:
     assert store.dataset().n_events == 6
 
 
-def test_what_fails_half_way_leaves_nothing(open_store: OpenStore) -> None:
+def test_a_failed_load_leaves_nothing(open_store: OpenStore) -> None:
     data = shop()
     broken = replace(data, events=replace(data.events, item=np.array([99] * 6, dtype=np.int32)))
     store = open_store()
@@ -193,7 +193,7 @@ def test_what_fails_half_way_leaves_nothing(open_store: OpenStore) -> None:
     same(store.dataset(), data)
 
 
-def test_followers_get_a_data_set_in_parts(store: Store) -> None:
+def test_changes_return_a_data_set_in_parts(store: Store) -> None:
     n = 25_000
     log = pl.DataFrame(
         {"user_id": [f"u{row % 50}" for row in range(n)], "item_id": [f"i{row % 90}" for row in range(n)]}
@@ -207,7 +207,7 @@ def test_followers_get_a_data_set_in_parts(store: Store) -> None:
     assert max(sizes) <= 10_000
 
 
-def test_what_came_later_comes_behind(store: Store, make_event: MakeEvent) -> None:
+def test_later_events_and_items_follow_the_loaded_data_set(store: Store, make_event: MakeEvent) -> None:
     store.load(shop())
     store.put_items(
         [
@@ -251,7 +251,7 @@ def test_what_came_later_comes_behind(store: Store, make_event: MakeEvent) -> No
     assert "context_value" in data.events.context.columns
 
 
-def test_a_store_that_only_ever_lived(store: Store, make_event: MakeEvent) -> None:
+def test_the_data_set_of_a_store_without_a_loaded_one(store: Store, make_event: MakeEvent) -> None:
     with pytest.raises(DataError, match="no events"):
         store.dataset()
     store.put_items([Item("b", {"title": "The sea at night", "price": 3, "genres": ["sea"]}), Item("a", {})]).result()
@@ -265,7 +265,7 @@ def test_a_store_that_only_ever_lived(store: Store, make_event: MakeEvent) -> No
     assert data.behaviour_ids.series.to_list() == ["buy", "view"]
 
 
-def test_a_deleted_item_stays_known_as_long_as_events_speak_of_it(store: Store, make_event: MakeEvent) -> None:
+def test_a_deleted_item_with_events_stays_in_the_vocabulary(store: Store, make_event: MakeEvent) -> None:
     store.put_items([Item("seen", {"title": "Seen"}), Item("unseen", {"title": "Unseen"}), Item("x", {})]).result()
     store.add_events([make_event(item="seen")]).result()
     for item in ("seen", "unseen"):
@@ -283,7 +283,7 @@ def test_an_erased_user_is_not_in_the_data(store: Store) -> None:
     assert data.n_events == 3
 
 
-def test_a_log_without_a_clock_goes_on_in_order_of_arrival(store: Store, make_event: MakeEvent) -> None:
+def test_a_log_without_timestamps_continues_in_order_of_arrival(store: Store, make_event: MakeEvent) -> None:
     store.load(index(pl.DataFrame({"user_id": ["u", "u"], "item_id": ["b", "a"]})))
     store.add_events([make_event(item="c", time=9), make_event(item="d", time=8)]).result()
     data = store.dataset()
@@ -291,14 +291,14 @@ def test_a_log_without_a_clock_goes_on_in_order_of_arrival(store: Store, make_ev
     assert not data.events.has_time
 
 
-def test_events_that_were_loaded_are_known_when_they_come_again(store: Store) -> None:
+def test_loaded_events_that_come_again_are_duplicates(store: Store) -> None:
     store.load(shop())
     again = [event for user in ("u1", "u2", "new") for event in store.history(user)]
     assert store.add_events(again).result().accepted == 0
 
 
 @pytest.mark.parametrize(("column", "shown"), [("available", [True, False, True]), ("IsHidden", [False, True, True])])
-def test_what_a_catalogue_hides_is_not_available(store: Store, column: str, shown: list[bool]) -> None:
+def test_items_hidden_by_the_catalogue_are_not_available(store: Store, column: str, shown: list[bool]) -> None:
     events = pl.DataFrame({"user_id": ["u"], "item_id": ["a"]})
     items = pl.DataFrame({"item_id": ["a", "b", "c"], column: ["true", "false", None]})
     store.load(index(events, items, item_kinds={column: "category"}))

@@ -26,7 +26,7 @@ def refused(url: str | Path, kind: type[PoiseError] = StoreError) -> str:
     return str(caught.value)
 
 
-def test_what_was_written_is_there_on_opening_again(open_store: Callable[[], Store], make_event: MakeEvent) -> None:
+def test_data_is_there_on_reopening(open_store: Callable[[], Store], make_event: MakeEvent) -> None:
     with open_store() as store:
         store.add_events([make_event()])
         store.put_items([Item("a", {})])
@@ -37,7 +37,7 @@ def test_what_was_written_is_there_on_opening_again(open_store: Callable[[], Sto
         store.add_events([make_event()])
 
 
-def test_the_migrations_make_the_tables_that_are_used(open_store: Callable[[], Store], url: str) -> None:
+def test_the_migrations_make_the_current_tables(open_store: Callable[[], Store], url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
@@ -78,7 +78,7 @@ def first_tables(url: str) -> Iterator[tuple[str, sa.Engine]]:
     engine.dispose()
 
 
-def test_a_store_of_the_first_tables_is_carried_forward(first_tables: tuple[str, sa.Engine]) -> None:
+def test_a_store_of_the_first_version_is_migrated(first_tables: tuple[str, sa.Engine]) -> None:
     url, engine = first_tables
     with engine.begin() as connection:
         for statement in (
@@ -102,7 +102,7 @@ def test_a_store_of_the_first_tables_is_carried_forward(first_tables: tuple[str,
         assert store.history("u") == [Event("u", "a", "click", None, 7, request_id="r1")]
 
 
-def test_tables_of_a_newer_version_are_left_alone(open_store: Callable[[], Store], url: str) -> None:
+def test_a_store_of_a_newer_version_is_refused(open_store: Callable[[], Store], url: str) -> None:
     open_store().close()
     address = f"sqlite:///{url}" if "://" not in url else url.replace("postgresql://", "postgresql+psycopg://")
     engine = sa.create_engine(address)
@@ -139,11 +139,11 @@ def test_many_processes_may_open_a_new_store_at_once(url: str, nursery: Any) -> 
         "",
     ],
 )
-def test_other_urls(url: str) -> None:
+def test_invalid_store_urls_are_refused(url: str) -> None:
     assert "postgresql://" in refused(url, UsageError)
 
 
-def test_forms_of_sqlite(tmp_path: Path) -> None:
+def test_forms_of_sqlite_urls(tmp_path: Path) -> None:
     path = tmp_path / "a b?c=d#e%20.sqlite"
     Store.open(path).close()
     Store.open(str(path)).close()
@@ -151,11 +151,11 @@ def test_forms_of_sqlite(tmp_path: Path) -> None:
     assert {file.name.removesuffix(".lock") for file in tmp_path.iterdir()} == {path.name, "other.sqlite"}
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     assert "its folder is there" in refused(tmp_path / "nowhere" / "live.sqlite")
 
 
-def test_files_that_are_no_store(tmp_path: Path) -> None:
+def test_files_that_are_no_store_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     text = folder / "notes.txt"
@@ -176,7 +176,7 @@ def test_a_damaged_file(tmp_path: Path, make_event: MakeEvent) -> None:
     assert "damaged" in refused(path)
 
 
-def test_a_file_that_may_not_be_written_to() -> None:
+def test_a_read_only_file() -> None:
     script = (
         "import os, sys, tempfile; from pathlib import Path; from poise.store import Store\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
@@ -196,18 +196,18 @@ def test_a_file_that_may_not_be_written_to() -> None:
     assert "check that its folder is there and may be written to" in new
 
 
-def test_no_server(postgres: Any) -> None:
+def test_an_unreachable_postgres_server(postgres: Any) -> None:
     address = "postgresql://poise:a-secret@127.0.0.1:1/x"
     assert re.search(r"cannot be reached \(.*refused.*\): start the server", refused(address))
     assert "a-secret" not in refused(address)
     assert 'database "nowhere" does not exist: create it' in refused(postgres.url.replace("/postgres", "/nowhere"))
 
 
-def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_postgres_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     assert refused("postgresql://u@127.0.0.1:1/x").endswith("pip install 'poise[postgres]'")
 
 
-def test_poise_itself_imports_no_database() -> None:
+def test_importing_poise_imports_no_database() -> None:
     script = "import sys, poise, poise.data.dataset; assert not {'sqlalchemy', 'alembic'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -20,7 +20,7 @@ def store(postgres: Any, request: pytest.FixtureRequest) -> Iterator[Store]:
         yield store
 
 
-def test_a_server_that_was_started_anew_is_found_again(postgres: Any, store: Store, make_event: MakeEvent) -> None:
+def test_the_store_reconnects_after_a_server_restart(postgres: Any, store: Store, make_event: MakeEvent) -> None:
     store.add_events([make_event(event_id="a")]).result()
     assert store.version() == 1
     for mode in ("fast", "immediate"):  # as ordered, and as after a power cut
@@ -33,7 +33,7 @@ def test_a_server_that_was_started_anew_is_found_again(postgres: Any, store: Sto
     assert store.dataset().n_events == 3
 
 
-def test_while_the_server_is_stopped_nothing_is_acknowledged(
+def test_nothing_is_acknowledged_while_the_server_is_stopped(
     postgres: Any, store: Store, make_event: MakeEvent
 ) -> None:
     store.add_events([make_event(event_id="a")]).result()
@@ -76,7 +76,7 @@ def test_a_connection_that_is_lost_on_commit(store: Store, make_event: MakeEvent
     assert store.version() == 2
 
 
-def test_an_id_with_a_nul_is_known_to_nobody(store: Store) -> None:
+def test_an_id_with_a_nul_is_unknown(store: Store) -> None:
     assert store.check_key("poise_\0_x") is None
 
 

@@ -82,7 +82,7 @@ def act(store: Store, mirror: Mirror, who: int, what: str, one: str, two: str) -
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(acts=st.lists(ACT, min_size=5, max_size=25))
-def test_two_projects_never_see_each_other(
+def test_projects_in_one_store_are_isolated(
     open_store: Callable[..., Store], acts: list[tuple[int, str, str, str]]
 ) -> None:
     number = next(_example)

@@ -28,7 +28,7 @@ def held_up(store: Store) -> threading.Event:
     return go_on
 
 
-def test_what_waits_is_committed_together(store: Store, make_event: MakeEvent) -> None:
+def test_waiting_writes_are_committed_together(store: Store, make_event: MakeEvent) -> None:
     go_on = held_up(store)
     before = store.version()
     waiting = [store.add_events([make_event(event_id=str(number))]) for number in range(50)]
@@ -41,7 +41,7 @@ def test_what_waits_is_committed_together(store: Store, make_event: MakeEvent) -
     assert store.add_events([]).result() == Added(0, 0)
 
 
-def test_a_full_queue_refuses_at_once(open_store: Callable[..., Store], make_event: MakeEvent) -> None:
+def test_a_full_write_queue_refuses_at_once(open_store: Callable[..., Store], make_event: MakeEvent) -> None:
     store = open_store(capacity=100)
     go_on = held_up(store)
     kept = store.add_events([make_event() for _ in range(99)])
@@ -56,7 +56,7 @@ def test_a_full_queue_refuses_at_once(open_store: Callable[..., Store], make_eve
     assert store.pending <= 300
 
 
-def test_what_is_cancelled_while_it_waits_is_not_written(store: Store, make_event: MakeEvent) -> None:
+def test_a_write_cancelled_while_waiting_is_not_written(store: Store, make_event: MakeEvent) -> None:
     go_on = held_up(store)
     one, two = store.add_events([make_event(item="a")]), store.add_events([make_event(item="b")])
     assert one.cancel()
@@ -65,7 +65,7 @@ def test_what_is_cancelled_while_it_waits_is_not_written(store: Store, make_even
     assert [event.item_id for event in store.history("u")] == ["b"]
 
 
-def test_closing_writes_what_waits(open_store: Callable[..., Store], make_event: MakeEvent) -> None:
+def test_close_writes_what_waits(open_store: Callable[..., Store], make_event: MakeEvent) -> None:
     store = open_store()
     waiting = [store.add_events([make_event()]) for _ in range(20)]
     store.close()
@@ -88,7 +88,7 @@ def small_disk() -> Iterator[list[int]]:
     sa.event.remove(sa.Engine, "connect", limit)
 
 
-def test_a_full_disk(tmp_path: Path, make_event: MakeEvent, small_disk: list[int]) -> None:
+def test_a_full_disk_refuses_writes(tmp_path: Path, make_event: MakeEvent, small_disk: list[int]) -> None:
     path = tmp_path / "live.sqlite"
     Store.open(path).close()
     small_disk.append(120)
@@ -109,7 +109,7 @@ def test_a_full_disk(tmp_path: Path, make_event: MakeEvent, small_disk: list[int
         )
 
 
-def test_a_locked_file(tmp_path: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_file_refuses_writes(tmp_path: Path, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("poise.store.sql.database.PATIENCE", 0.2)
     path = tmp_path / "live.sqlite"
     with Store.open(path) as store:

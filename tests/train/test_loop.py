@@ -69,7 +69,7 @@ def _weights(network: nn.Module) -> list[float]:
     return torch.cat([value.flatten() for value in network.state_dict().values()]).tolist()
 
 
-def test_it_learns_and_says_what_happened() -> None:
+def test_training_lowers_the_loss_and_records_progress() -> None:
     learner = Learner()
     before = learner.validate()
     progress = learner.run(TRAINING)
@@ -90,7 +90,7 @@ def test_it_learns_and_says_what_happened() -> None:
         (33, {"lr_plateau_factor": 0.1, "precision": "float16"}),
     ],
 )
-def test_a_run_that_is_killed_and_taken_up_ends_as_if_it_had_not_been(
+def test_a_killed_run_resumed_from_its_checkpoint_ends_the_same(
     killed_at: int, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
@@ -110,7 +110,7 @@ def test_a_run_that_is_killed_and_taken_up_ends_as_if_it_had_not_been(
     assert not (tmp_path / "run" / "line.pt").exists()
 
 
-def test_equal_seeds_bring_equal_weights_and_the_users_own_chance_is_left_alone() -> None:
+def test_equal_seeds_give_equal_weights_and_leave_the_global_rng_alone() -> None:
     torch.manual_seed(77)
     expected = torch.rand(3).tolist()
     first, second, other = Learner(), Learner(), Learner()
@@ -123,7 +123,7 @@ def test_equal_seeds_bring_equal_weights_and_the_users_own_chance_is_left_alone(
     assert _weights(first.network) != _weights(other.network)
 
 
-def test_it_stops_when_validation_gets_no_better_and_keeps_the_best_weights() -> None:
+def test_early_stopping_keeps_the_best_weights() -> None:
     network = nn.Linear(3, 1)
     metrics = iter([0.1, 0.5, 0.4, 0.3, 0.9])
     seen = []
@@ -159,20 +159,20 @@ def test_learning_rate_rises_and_falls() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-def test_a_loss_that_is_no_number_is_said() -> None:
+def test_a_loss_of_nan_is_an_error() -> None:
     network = nn.Linear(3, 1)
     with pytest.raises(PoiseError, match="the loss is nan in step 0: lower the learning rate"):
         train(network, Points(), lambda points: network(points).mean() * torch.nan, Training(epochs=1))
 
 
-def test_a_damaged_checkpoint_is_said(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "line.pt").write_bytes(b"nothing")
     with pytest.raises(PoiseError, match="is damaged or of another run: delete it"):
         Learner().run(TRAINING, FitOptions(checkpoint_folder=tmp_path))
 
 
 @pytest.mark.parametrize(("logger", "module"), [("tensorboard", "torch.utils.tensorboard"), ("wandb", "wandb")])
-def test_curves_without_what_draws_them_are_refused(
+def test_curves_without_their_logger_installed_are_refused(
     logger: Logger, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
@@ -197,7 +197,7 @@ def test_curves_for_weights_and_biases_hold_each_epoch(tmp_path: Path, monkeypat
     assert calls == [*enumerate(progress.history, 1), "finish"]
 
 
-def test_without_a_checkpoint_folder_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_checkpoint_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Learner().run(TRAINING)
     assert not list(tmp_path.iterdir())
@@ -229,7 +229,7 @@ def test_float16_scales_the_loss_so_that_small_gradients_do_not_vanish() -> None
     assert fitted("float32") > 0.01
 
 
-def test_a_callback_is_told_of_each_epoch_and_can_end_the_training() -> None:
+def test_a_callback_is_called_each_epoch_and_can_end_training() -> None:
     told: list[tuple[str, int, float]] = []
 
     class Watcher:
@@ -255,7 +255,7 @@ def test_the_progress_bar_can_be_switched_off(
     assert bars == [hidden]
 
 
-def test_threads_are_limited_within_the_block_alone() -> None:
+def test_threads_are_limited_only_within_the_block() -> None:
     before = torch.get_num_threads()
     with FitOptions(threads=before + 1).limited_threads():
         assert torch.get_num_threads() == before + 1

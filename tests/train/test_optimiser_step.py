@@ -59,9 +59,7 @@ def test_accumulated_gradients_are_those_of_the_large_batch() -> None:
     assert _fit(Points(PARTS)) != pytest.approx(large, rel=1e-2)
 
 
-def test_a_killed_run_with_accumulated_gradients_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_run_with_accumulated_gradients_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     options = FitOptions(checkpoint_folder=tmp_path)
     with pytest.raises(KeyboardInterrupt):
@@ -71,7 +69,7 @@ def test_a_killed_run_with_accumulated_gradients_goes_on_where_it_was(
     assert again == _fit(Points(PARTS), GradientAccumulation(PARTS))
 
 
-def test_batches_that_are_left_at_the_end_of_an_epoch_make_a_step() -> None:
+def test_batches_left_at_the_end_of_an_epoch_make_a_step() -> None:
     sizes: list[int] = []
 
     class Counting(GradientAccumulation):
@@ -83,7 +81,7 @@ def test_batches_that_are_left_at_the_end_of_an_epoch_make_a_step() -> None:
     assert sizes == [2, 2, 1] * TRAINING.epochs
 
 
-def test_a_step_of_ones_own_takes_another_gradient() -> None:
+def test_a_custom_optimiser_step() -> None:
     class Still(OptimiserStep):
         def add_gradients(self, optimisation: Optimisation, losses: Sequence[Callable[[], Tensor]]) -> float:
             total = super().add_gradients(optimisation, losses)

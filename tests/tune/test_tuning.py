@@ -65,7 +65,7 @@ def told(found):
     return [(dict(one.options), one.state, one.metric) for one in found.trials]
 
 
-def test_the_present_options_come_first_and_the_figure_is_that_of_validation(make, monkeypatch):
+def test_the_present_options_are_the_first_trial_measured_on_validation(make, monkeypatch):
     from poise.data.split import leave_last_out
 
     project = make(RANGE)
@@ -82,7 +82,7 @@ def test_the_present_options_come_first_and_the_figure_is_that_of_validation(mak
 
 
 @pytest.mark.parametrize("search", ["bayesian", "random"])
-def test_a_search_is_the_same_with_the_same_seed_and_goes_on_as_if_it_had_not_stopped(make, tmp_path, search):
+def test_a_search_is_repeatable_by_seed_and_resumes(make, tmp_path, search):
     whole = told(tune(make(RANGE), search=search))
     forget(tmp_path)
     heard = []
@@ -94,7 +94,7 @@ def test_a_search_is_the_same_with_the_same_seed_and_goes_on_as_if_it_had_not_st
     assert told(other)[:6] == whole  # the earlier trials serve any search of the same space
 
 
-def test_a_grid_tries_each_point_once(make):
+def test_a_grid_search_tries_each_point_once(make):
     found = tune(make(GRID))
     points = [(one.options["neighbours"], one.options["shrink"]) for one in found.trials if one.number]
     assert sorted(points) == [(n, shrink) for n in (2, 5, 8) for shrink in (0.0, 10.0)]
@@ -107,7 +107,7 @@ def test_a_grid_tries_each_point_once(make):
     assert told(again) == told(found)  # it was a point of the grid, and is not tried again
 
 
-def test_a_search_that_has_tried_all_of_a_small_space_ends(make):
+def test_a_search_ends_when_a_small_space_is_exhausted(make):
     lines = '[tune]\nmodel = "ItemKNN"\ntrials = 20\nsearch = "random"\n[tune.space]\nneighbours = [2, 3]\n'
     heard = []
     found = tune(make(lines, heard.append))
@@ -125,7 +125,7 @@ def test_importance_finds_the_option_that_matters(make, monkeypatch):
     assert not tune(make(lines), trials=3).importance or len(found.trials) == 25
 
 
-def test_bad_trials_are_stopped_early(make, monkeypatch):
+def test_bad_trials_are_pruned(make, monkeypatch):
     from poise.models import SASRec
 
     ended = []
@@ -150,14 +150,14 @@ def test_bad_trials_are_stopped_early(make, monkeypatch):
     assert "stopped early" in report(found).render()
 
 
-def test_a_model_that_learns_by_epochs_tells_them(make):
+def test_models_trained_by_epochs_report_each_epoch(make):
     found = tune(make(SASREC + "trials = 2\n[tune.space]\ndropout = [0.1]\nvectors = [['text']]\n"))
     assert all(1 <= len(one.epochs) <= 4 for one in found.trials)
     assert found.trials[1].options == {"dropout": 0.1, "vectors": ["text"]}
     assert found.trials[1].metric == pytest.approx(max(found.trials[1].epochs.values()))
 
 
-def test_options_that_do_not_go_together_fail_and_the_search_goes_on(make):
+def test_a_trial_with_incompatible_options_fails_and_the_search_continues(make):
     found = tune(make(SASREC + 'search = "grid"\n[tune.space]\nheads = [3, 4]\n'))
     states = {one.options["heads"]: one.state for one in found.trials}
     assert states == {2: "complete", 3: "failed", 4: "complete"}
@@ -184,7 +184,7 @@ tune(Project("."))
 """
 
 
-def test_a_killed_search_goes_on_with_what_it_was_trying(make, tmp_path):
+def test_a_killed_search_resumes_its_trial(make, tmp_path):
     whole = told(tune(make(RANGE)))
     forget(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", CHILD, "slow"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
@@ -202,7 +202,7 @@ def test_a_killed_search_goes_on_with_what_it_was_trying(make, tmp_path):
     assert "RUNNING" not in states
 
 
-def test_an_interrupt_keeps_what_is_done(make, monkeypatch):
+def test_an_interrupt_keeps_finished_trials(make, monkeypatch):
     fit, fits = EASE.fit, []
 
     def stop(self, data, valid, options):
@@ -218,14 +218,14 @@ def test_an_interrupt_keeps_what_is_done(make, monkeypatch):
     assert not tune(make(RANGE)).interrupted
 
 
-def test_no_trial_begins_after_the_time(make):
+def test_no_trial_begins_after_the_time_limit(make):
     heard = []
     found = tune(make(RANGE.replace("[tune.space]", "minutes = 0.00001\n[tune.space]"), heard.append))
     assert len(found.trials) == 1
     assert "minutes are over" in heard[-1]
 
 
-def test_what_cannot_be_tuned(make, tmp_path):
+def test_models_that_cannot_be_tuned_are_refused(make, tmp_path):
     with pytest.raises(UsageError, match="Random has no space of its own; allowed: choices or ranges of seed"):
         tune(make(), model="Random")
     with pytest.raises(UsageError, match="Did you mean 'EASE'"):
@@ -271,7 +271,7 @@ def test_what_cannot_be_tuned(make, tmp_path):
         ({"search": "grid", "space": {"l2": {"low": 1, "high": 2}}}, "l2: found a range without steps"),
     ],
 )
-def test_an_error_in_the_table_names_the_key_what_was_found_and_what_is_allowed(table, said):
+def test_tune_config_errors_name_the_key_the_value_and_what_is_allowed(table, said):
     with pytest.raises(UsageError, match=said) as error:
         check_config({"data": FILES, "pipeline": {"models": ["EASE"]}, "tune": table})
     assert str(error.value).startswith("poise.toml: ")
@@ -279,7 +279,7 @@ def test_an_error_in_the_table_names_the_key_what_was_found_and_what_is_allowed(
 
 
 @pytest.mark.parametrize("search", ["bayesian", "grid"])
-def test_the_spaces_of_poise_suit_their_models(search):
+def test_search_spaces_are_valid_options_of_their_models(search):
     known = []
     for name in model_names():
         config = check_config({"data": FILES, "tune": {"model": name, "search": search}})
@@ -298,7 +298,7 @@ def test_the_spaces_of_poise_suit_their_models(search):
     assert {"EASE", "ItemKNN", "ALS", "BPR", "SASRec"} <= set(known)
 
 
-def test_a_grid_beyond_reason_is_refused():
+def test_a_grid_that_is_too_large_is_refused():
     space = {"neighbours": {"low": 1, "high": 500, "step": 1}, "shrink": {"low": 0, "high": 100, "step": 1}}
     config = check_config({"data": FILES, "tune": {"model": "ItemKNN", "search": "grid", "space": space}})
     with pytest.raises(UsageError, match="found a grid of 50,500 points; allowed: at most 10,000"):
@@ -306,7 +306,7 @@ def test_a_grid_beyond_reason_is_refused():
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_options_are_written_between_comments(tmp_path, end):
+def test_tuned_options_are_written_between_comments(tmp_path, end):
     before = (
         '# films\n[data]\nevents = "log.csv"  # from the shop\n\n[models.EASE]  # closed form\n# by me\nl2 = 5 # why\n'
         "\n[evaluation]\nk = [5,10]  # two\n"
@@ -322,7 +322,7 @@ def test_options_are_written_between_comments(tmp_path, end):
     assert tomllib.loads(after)["models"]["SASRec"]["learning_rate"] == 1e-5
 
 
-def test_a_file_into_which_nothing_can_be_put_stays_as_it_is(tmp_path):
+def test_a_poise_toml_that_cannot_be_edited_stays_as_it_is(tmp_path):
     path = tmp_path / "poise.toml"
     path.write_text('models = {EASE = {l2 = 5}}\n[data]\nevents = "log.csv"\n')
     before = path.read_text()
@@ -331,7 +331,7 @@ def test_a_file_into_which_nothing_can_be_put_stays_as_it_is(tmp_path):
     assert path.read_text() == before
 
 
-def test_the_page_shows_history_options_and_trials(make, monkeypatch):
+def test_the_tuning_page_shows_history_options_and_trials(make, monkeypatch):
     monkeypatch.setattr(ItemKNN, "fit", lambda self, data, valid, options: self)
     monkeypatch.setattr(search, "mean_ndcg", lambda model, part: 1 / model.neighbours)
     found = tune(make('[tune]\nmodel = "ItemKNN"\ntrials = 12\n'))

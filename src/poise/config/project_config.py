@@ -46,7 +46,7 @@ class Config(BaseModel):
         pipeline: which models recommend.
         models: options of models, by name.
         policy: what may be shown.
-        evaluation: how it is told whether they are good.
+        evaluation: how they are evaluated.
         fit: how a run is made.
         tune: how better options of a model are looked for.
         serve: how recommendations are served.
@@ -117,7 +117,7 @@ class Config(BaseModel):
 
         name = self.tuned_model()
         options: dict[str, FieldInfo] = getattr(models, name).__pydantic_fields__
-        found: Space = {}
+        space: Space = {}
         for option, given in self.tune.space.items():
             where = f"tune.space.{option}"
             if option not in options:
@@ -126,20 +126,20 @@ class Config(BaseModel):
                     f"Allowed: {', '.join(options)}"
                 )
             if isinstance(given, list):
-                found[option] = _choices(options[option], given, where)
+                space[option] = _choices(options[option], given, where)
             elif isinstance(given, dict):
-                found[option] = _range(options[option], _build(Range, given, where), where)
+                space[option] = _range(options[option], _build(Range, given, where), where)
             else:
                 raise UsageError(
                     f"{FILE}: {where}: found {given!r}; allowed: a list of choices, or a range such as "
                     "{low = 1, high = 10}"
                 )
-            if self.tune.search == "grid" and _is_continuous(found[option]):
+            if self.tune.search == "grid" and _is_continuous(space[option]):
                 raise UsageError(
                     f"{FILE}: {where}: found a range without steps, and search = 'grid' tries every value; "
                     "allowed: a list of choices, or a range with step"
                 )
-        return found
+        return space
 
     def make_pipeline(
         self, without: frozenset[str] = frozenset(), fitted: Mapping[str, Recommender] | None = None
@@ -148,7 +148,7 @@ class Config(BaseModel):
 
         Args:
             without: models that are left out of it, as the data does not allow them.
-            fitted: models by name that are taken as they are, so that what they have learnt is not learnt twice.
+            fitted: models by name that are taken as they are, so that they are not fitted twice.
 
         Raises:
             UsageError: no model is left.
@@ -257,8 +257,8 @@ def _choices(field: FieldInfo, given: list[Any], where: str) -> list[Any]:
     """Return the choices as the option takes them."""
     if not given:
         raise UsageError(f"{FILE}: {where}: found no choices; allowed: a list with at least one")
-    choices = [_option_value(field, value, f"{where}.{at}") for at, value in enumerate(given)]
-    twice = next((value for at, value in enumerate(choices) if value in choices[:at]), None)
+    choices = [_option_value(field, value, f"{where}.{place}") for place, value in enumerate(given)]
+    twice = next((value for place, value in enumerate(choices) if value in choices[:place]), None)
     if twice is not None:
         raise UsageError(f"{FILE}: {where}: found {twice!r} twice; allowed: each choice once")
     return choices
@@ -309,7 +309,9 @@ def _build(kind: type[Made], options: Mapping[str, Any], where: str) -> Made:
 
 def _explain(error: ValidationError, kind: type[Any], where: str) -> str:
     """Say the first thing that is wrong in one line."""
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")  # a misspelt key is missing as well
+    first = min(
+        error.errors(), key=lambda problem: problem["type"] != "extra_forbidden"
+    )  # a misspelt key is missing as well
     path = [str(step) for step in first["loc"]]
     key = ".".join([*filter(None, [where]), *path])
     if first["type"] == "extra_forbidden":
@@ -335,5 +337,5 @@ def _kind_at(kind: type[Any], path: list[str]) -> type[Any]:
 
 def _fields(kind: type[Any]) -> list[str]:
     if dataclasses.is_dataclass(kind):
-        return [one.name for one in dataclasses.fields(kind)]
+        return [option.name for option in dataclasses.fields(kind)]
     return list(kind.model_fields)

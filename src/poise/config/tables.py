@@ -58,7 +58,7 @@ class PipelineTable(BaseModel):
 
 
 class EvaluationTable(BaseModel):
-    """``[evaluation]``: how it is told whether they are good.
+    """``[evaluation]``: how models are evaluated.
 
     Attributes:
         protocols: how to part the events; the first one chooses models and options.
@@ -80,7 +80,7 @@ class PolicyTable(BaseModel):
     Attributes:
         hide_seen: whether items that the person already did something with are left out.
         cold_start_boost: how far items without events are boosted, see :class:`~poise.policy.ColdStartBoost`.
-        exploration_rate: for people of whom nothing is known, the share of places that go to items drawn from the
+        exploration_rate: for people without a history, the share of places that go to items drawn from the
             catalogue, see :class:`~poise.policy.ExploreUnknown`.
         steps: further steps, in their order, by the names under which installed packages declare them.
         options: of these, by name.
@@ -150,7 +150,7 @@ class ServeTable(BaseModel):
         max_body_bytes: bytes of a body, at most.
         rate: requests a second that one key, or one address where there are no keys, may make on average; 0 for no
             limit.
-        impression_retention_days: days that is kept what was shown to whom.
+        impression_retention_days: days for which impressions are kept.
         origins: whose pages may call the API from a browser, such as ``https://shop.example``.
         update_interval_minutes: minutes after which the run learns from new events; 0 for never.
     """

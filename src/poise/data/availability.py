@@ -18,10 +18,10 @@ def may_be_shown(items: pl.DataFrame) -> pl.Series:
     Raises:
         DataError: the column holds other words than those for true and false.
     """
-    found = availability(items.columns)
-    if found is None:
+    availability_column = availability(items.columns)
+    if availability_column is None:
         return pl.repeat(True, items.height, eager=True)
-    column, if_true = items[found[0]], found[1]
+    column, if_true = items[availability_column[0]], availability_column[1]
     words = column.cast(pl.String).str.strip_chars().str.to_lowercase()
     unclear = words.is_not_null() & ~words.is_in([*_TRUE, *_FALSE, ""])
     if unclear.any():

@@ -118,7 +118,7 @@ class Dataset:
         )
 
     def known_of(self, users: Indices | Offsets) -> pl.DataFrame | None:
-        """Return what the columns say of users, by index, one row each; None where there are no columns."""
+        """Return the columns of users, by index, one row each; None where there are no columns."""
         return self.users[users - 1] if self.users.width else None
 
     def select(self, keep: Mask) -> Dataset:

@@ -18,7 +18,7 @@ class EventLog:
         item: int32 ``[n_events]``, never 0.
         behaviour: uint8 ``[n_events]``, 1-based codes of the data set's behaviours.
         value: float32 ``[n_events]``; NaN where an event has none.
-        timestamp: int64 ``[n_events]``, milliseconds since 1970 in UTC; all 0 where the log has no clock.
+        timestamp: int64 ``[n_events]``, milliseconds since 1970 in UTC; all 0 where the log has no times.
         offsets: int64 ``[n_users + 2]``; the events of user u are ``offsets[u]:offsets[u + 1]``, none for user 0.
         context: one row an event, the columns that say where and how it happened; without columns if there are none.
         has_time: whether the timestamps are real; if not, only the order of a user's events is known.

@@ -45,14 +45,14 @@ def find_list(line: str, item_ids: Vocabulary, titles: Sequence[str], counts: Of
     """
     lower = pl.Series("title", titles[1:], dtype=pl.String).str.to_lowercase()
     bare = lower.str.replace(r"\s*\(\d{4}\)\s*$", "")
-    known = {*lower, *bare, *(one for one in map(str.strip, line.split(",")) if one in item_ids)}
+    names = {*lower, *bare, *(part for part in map(str.strip, line.split(",")) if part in item_ids)}
     parts = [part for part in line.split(",") if part.strip()]
-    found = []
+    items = []
     while parts:
-        length = next((n for n in range(len(parts), 1, -1) if ",".join(parts[:n]).strip().lower() in known), 1)
-        found.append(_find(",".join(parts[:length]).strip(), item_ids, titles, counts, lower, bare))
+        length = next((n for n in range(len(parts), 1, -1) if ",".join(parts[:n]).strip().lower() in names), 1)
+        items.append(_find(",".join(parts[:length]).strip(), item_ids, titles, counts, lower, bare))
         parts = parts[length:]
-    return found
+    return items
 
 
 def _find(
@@ -69,7 +69,7 @@ def _find(
     if len(partial) == 1:
         return int(partial[0]) + 1
     if len(partial) > 1:
-        first = [titles[at + 1] for at in partial[np.argsort(-popular[partial], kind="stable")][:3]]
+        first = [titles[place + 1] for place in partial[np.argsort(-popular[partial], kind="stable")][:3]]
         raise UnknownIdError(
             f"{word!r} fits {len(partial)} items, among them {', '.join(map(repr, first))}: be more precise"
         )

@@ -14,7 +14,7 @@ class Holdout:
 
     Attributes:
         name: ``valid`` or ``test``.
-        train: the data that may be learnt from; evaluation takes popularity and new items from it.
+        train: the training data; evaluation takes popularity and new items from it.
         queries: one request each, with the history as it was at that moment.
         targets: the items that were then chosen, in order.
         values: float32 ``[total]``, the value of each target's event (a rating, say), NaN where it has none.
@@ -44,13 +44,13 @@ class Holdout:
 
 @dataclass(frozen=True)
 class Split:
-    """A data set parted into what may be learnt from, what choices may be made on, and what figures are reported on.
+    """A data set split into a training part, a part to select options on, and a part to report metrics on.
 
     Attributes:
         name: the protocol, for reports.
         train: the events to learn from.
         valid: to choose a model and its options on.
-        test: to report figures on, once.
+        test: to report metrics on, once.
         train_and_valid: the training and the validation events together, to refit on before serving.
     """
 

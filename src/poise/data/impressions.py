@@ -135,11 +135,11 @@ class ImpressionLog:
 
     def select_events(self, keep: Mask) -> ImpressionLog:
         """Return the log without outcomes but the events for which ``keep``, bool ``[n_events]``, is true."""
-        kept = keep[self.outcome_event]
+        is_kept = keep[self.outcome_event]
         return replace(
             self,
-            outcome_shown=self.outcome_shown[kept],
-            outcome_event=_renumbered(keep)[self.outcome_event[kept]],
+            outcome_shown=self.outcome_shown[is_kept],
+            outcome_event=_renumbered(keep)[self.outcome_event[is_kept]],
         )
 
     def with_items(self, new_index: Indices) -> ImpressionLog:

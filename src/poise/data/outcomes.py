@@ -54,8 +54,8 @@ def _numbered(of_requests: pl.Series, of_events: pl.Series) -> tuple[Offsets, Of
     numbers = of_requests.rename("id").unique().to_frame().with_row_index("number")
 
     def look_up(ids: pl.Series) -> Offsets:
-        found = ids.rename("id").to_frame().join(numbers, on="id", how="left", maintain_order="left")["number"]
-        return found.cast(pl.Int64).fill_null(-1).to_numpy()
+        joined = ids.rename("id").to_frame().join(numbers, on="id", how="left", maintain_order="left")["number"]
+        return joined.cast(pl.Int64).fill_null(-1).to_numpy()
 
     return look_up(of_requests), look_up(of_events)
 
@@ -72,11 +72,11 @@ def _credit(
 ) -> None:
     """Write into ``credited`` the row of the same key that is nearest in time, for the events that are open."""
     event = np.flatnonzero(open_events)
-    asked = pl.DataFrame({"key": keys[event], "time": events.timestamp[event], "event": event}).sort("time")
+    open_rows = pl.DataFrame({"key": keys[event], "time": events.timestamp[event], "event": event}).sort("time")
     rows = pl.DataFrame({"key": row_keys, "row": np.arange(len(row_keys))})
-    rows = rows.join(asked.select("key").unique(), on="key", how="semi", maintain_order="left")
+    rows = rows.join(open_rows.select("key").unique(), on="key", how="semi", maintain_order="left")
     rows = rows.with_columns(time=pl.Series(impressions.time[impressions.request[rows["row"].to_numpy()]]))
-    found = asked.join_asof(
+    nearest = open_rows.join_asof(
         rows,
         on="time",
         by="key",
@@ -84,4 +84,4 @@ def _credit(
         tolerance=window,
         check_sortedness=False,  # polars cannot tell within groups: rows and events are in order of time
     ).drop_nulls("row")
-    credited[found["event"].to_numpy()] = found["row"].to_numpy()
+    credited[nearest["event"].to_numpy()] = nearest["row"].to_numpy()

@@ -19,7 +19,7 @@ from poise.types import Floats, Indices, Mask, Offsets
 
 @dataclass(frozen=True)
 class Queries:
-    """A batch of requests: for each, who asks (if known), what they did before, when and where, what to leave out.
+    """A batch of requests: for each, the user (if known), what they did before, when and where, what to leave out.
 
     Histories are slices of a log, oldest event first: nothing is copied until a model asks for an array.
 
@@ -29,9 +29,9 @@ class Queries:
         stop: int64 ``[n]``, where it ends; equal to ``start`` for a person without a past.
         user: int32 ``[n]``; 0 for somebody unknown.
         item_ids: the vocabulary that the items of the log are indices of.
-        time: int64 ``[n]``, when each request is made, in milliseconds since 1970 in UTC; None if there is no clock.
+        time: int64 ``[n]``, when each request is made, in milliseconds since 1970 in UTC; None if the log has no times.
         context: one row a request: place, device, scenario ...; None if nothing is known.
-        users: one row a request, what is known of who asks, as in the data set's users; None if nothing is known.
+        users: one row a request, what is known of the user, as in the data set's users; None if nothing is known.
         exclude: items that must not be returned, besides the history; None for none.
         candidates: the items that alone may be returned; None for the whole catalogue.
         allowed: for each request a mask, bool ``[n_items + 1]``, of what may be returned, such as what filters leave;
@@ -82,17 +82,17 @@ class Queries:
         for name, rows in (("values", values), ("behaviours", behaviours), ("timestamps", timestamps)):
             if rows is not None and [len(row) for row in rows] != item.lengths.tolist():
                 raise UsageError(f"{name} must hold one entry for each event of the histories")
-        known = item.values > 0
-        user = np.repeat(np.arange(1, len(item) + 1, dtype=np.int32), item.lengths)[known]
+        is_known = item.values > 0
+        user = np.repeat(np.arange(1, len(item) + 1, dtype=np.int32), item.lengths)[is_known]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(item) + 1))]).astype(np.int64)
         flat = {
-            name: None if rows is None else np.concatenate([np.asarray(row) for row in rows] or [np.empty(0)])[known]
+            name: None if rows is None else np.concatenate([np.asarray(row) for row in rows] or [np.empty(0)])[is_known]
             for name, rows in (("value", values), ("behaviour", behaviours), ("timestamp", timestamps))
         }
         n_events = len(user)
         events = EventLog(
             user=user,
-            item=item.values[known],
+            item=item.values[is_known],
             behaviour=_column(flat["behaviour"], np.ones(n_events)).astype(np.uint8),
             value=_column(flat["value"], np.full(n_events, np.nan)).astype(np.float32),
             timestamp=_column(flat["timestamp"], np.zeros(n_events)).astype(np.int64),
@@ -222,25 +222,27 @@ class Queries:
         table = np.concatenate([np.zeros(1, dtype=np.int32), item_ids.index(self.item_ids.series)])
         positions, items = self.histories()
         mapped = table[items.values]
-        kept = mapped > 0
-        counts = np.bincount(items.rows[kept], minlength=len(self))
+        is_kept = mapped > 0
+        counts = np.bincount(items.rows[is_kept], minlength=len(self))
         offsets = np.concatenate([[0, 0], np.cumsum(counts)]).astype(np.int64)
         log = self.events
         events = EventLog(
             user=np.repeat(np.arange(1, len(self) + 1, dtype=np.int32), counts),
-            item=mapped[kept],
-            behaviour=log.behaviour[positions][kept],
-            value=log.value[positions][kept],
-            timestamp=log.timestamp[positions][kept],
+            item=mapped[is_kept],
+            behaviour=log.behaviour[positions][is_kept],
+            value=log.value[positions][is_kept],
+            timestamp=log.timestamp[positions][is_kept],
             offsets=offsets,
-            context=log.context[positions[kept]] if log.context.width else log.context,
+            context=log.context[positions[is_kept]] if log.context.width else log.context,
             has_time=log.has_time,
         )
 
         def translate(rows: Ragged | None) -> Ragged | None:
             if rows is None:
                 return None
-            return Ragged.from_rows([found[found > 0] for found in (table[rows[row]] for row in range(len(rows)))])
+            return Ragged.from_rows(
+                [indices[indices > 0] for indices in (table[rows[row]] for row in range(len(rows)))]
+            )
 
         allowed = None
         if self.allowed is not None:

@@ -1,4 +1,4 @@
-"""How to part a log so that no figure rests on what a model has seen: six protocols, one result."""
+"""How to split a log so that no metric rests on what a model has seen: six protocols, one result."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def global_time(data: Dataset, *, test: float | int = 0.1, valid: float | int = 
         hide_seen: whether items of the history are hidden, and so no targets.
 
     Raises:
-        DataError: the log has no clock, or a part would be empty.
+        DataError: the log has no times, or a part would be empty.
     """
     log = data.events
     if not log.has_time:
@@ -94,7 +94,7 @@ def since(data: Dataset, moment: int, *, hide_seen: bool = True) -> Holdout:
         hide_seen: whether items of the history are hidden, and so no targets.
 
     Raises:
-        DataError: the log has no clock, nothing was done since, or nothing before.
+        DataError: the log has no times, nothing was done since, or nothing before.
     """
     before = data.events.timestamp < moment
     if not data.events.has_time or before.all() or not before.any():
@@ -112,7 +112,7 @@ def _between(data: Dataset, train: Dataset, name: str, first: int, past: int, hi
 def k_fold(data: Dataset, folds: int = 5, *, seed: int = 0, hide_seen: bool = True) -> list[Split]:
     """Deal the events into ``folds`` parts at random; each is the test part once, the next one the validation part.
 
-    It answers how much a figure depends on chance. It is no picture of live use: a history then holds events from after
+    It answers how much a metric depends on chance. It is no picture of live use: a history then holds events from after
     its targets, and with ``folds`` below 3 nothing would be left to train on.
     """
     if folds < 3:
@@ -134,7 +134,7 @@ def k_fold(data: Dataset, folds: int = 5, *, seed: int = 0, hide_seen: bool = Tr
 def cold_users(
     data: Dataset, *, share: float = 0.1, history: int | None = None, seed: int = 0, hide_seen: bool = True
 ) -> Split:
-    """Hold out whole users: can somebody be served whom no model has learnt from?
+    """Hold out whole users: can somebody be served who is not in the training data?
 
     The source of the protocol is "strong generalisation" in Liang, Krishnan, Hoffman and Jebara, *Variational
     Autoencoders for Collaborative Filtering*, 2018.
@@ -143,7 +143,7 @@ def cold_users(
         data: the data to part.
         share: the share of users to test on; as many again for validation.
         history: how many of a user's first events are shown; the target is the event after them. 0 asks for somebody
-            of whom nothing is known. None shows all but the last event.
+            with no history. None shows all but the last event.
         seed: of the draw.
         hide_seen: whether items of the history are hidden.
     """
@@ -168,8 +168,8 @@ def cold_users(
     parts = {}
     for name, group in groups.items():
         start = log.offsets[group]
-        at = log.offsets[group + 1] - 1 if history is None else start + history
-        parts[name] = _slices(data, train, name, group, at, at, at + 1, hide_seen)
+        first_target = log.offsets[group + 1] - 1 if history is None else start + history
+        parts[name] = _slices(data, train, name, group, first_target, first_target, first_target + 1, hide_seen)
     return Split("cold users", train, parts["valid"], parts["test"], both)
 
 
@@ -285,16 +285,16 @@ def _slices(
 def _masked(
     data: Dataset,
     train: Dataset,
-    known: Dataset,
+    history_data: Dataset,
     name: str,
     targets: Mask,
     hide_seen: bool,
     before: Mask | None = None,
 ) -> Holdout:
-    """Make a holdout whose targets are the masked events, and whose histories are slices of the ``known`` part.
+    """Make a holdout whose targets are the masked events, and whose histories are slices of ``history_data``.
 
-    Without ``before`` a user's targets are asked for at once, with their whole known history. With it, each target is a
-    request of its own, whose history ends before it; ``before`` marks the events of ``data`` that are in ``known``.
+    Without ``before`` a user's targets are asked for at once, with their whole history. With it, each target is a
+    request of its own, whose history ends before it; ``before`` marks the events of ``data`` in ``history_data``.
     """
     log = data.events
     positions = np.flatnonzero(targets)
@@ -303,16 +303,16 @@ def _masked(
     if before is None:
         users, first = np.unique(log.user[positions], return_index=True)
         offsets = np.concatenate([first, [len(positions)]]).astype(np.int64)
-        stop = known.events.offsets[users + 1]
+        stop = history_data.events.offsets[users + 1]
         time = None
     else:
         users = log.user[positions]
         offsets = np.arange(len(positions) + 1, dtype=np.int64)
-        stop = np.concatenate([[0], np.cumsum(before)])[positions]  # a position in data is then one in known
+        stop = np.concatenate([[0], np.cumsum(before)])[positions]  # a position in data is then one in history_data
         time = log.timestamp[positions] if log.has_time else None
     queries = Queries(
-        events=known.events,
-        start=known.events.offsets[users],
+        events=history_data.events,
+        start=history_data.events.offsets[users],
         stop=stop.astype(np.int64),
         user=users.astype(np.int32),
         item_ids=data.item_ids,
@@ -343,8 +343,8 @@ def _reachable(
     if not len(left):
         raise DataError(f"no {name} request has an answer that may be given: all were seen before; use hide_seen=False")
     offsets = np.concatenate([[0], np.cumsum(counts[left])]).astype(np.int64)
-    kept = Ragged(targets.values[keep], offsets)
-    return Holdout(name, train, queries.take(left), kept, data.events.value[positions[keep]], unreachable)
+    reachable = Ragged(targets.values[keep], offsets)
+    return Holdout(name, train, queries.take(left), reachable, data.events.value[positions[keep]], unreachable)
 
 
 def _found(cells: Offsets, among: Offsets) -> Mask:
@@ -354,11 +354,11 @@ def _found(cells: Offsets, among: Offsets) -> Mask:
     """
     order = np.argsort(cells, kind="stable")
     ordered = cells[order]
-    at = np.searchsorted(ordered, among)
-    at[at == len(ordered)] = 0
-    found = np.zeros(len(cells), dtype=np.bool_)
-    found[order[at[ordered[at] == among]]] = True
-    return found
+    place = np.searchsorted(ordered, among)
+    place[place == len(ordered)] = 0
+    is_found = np.zeros(len(cells), dtype=np.bool_)
+    is_found[order[place[ordered[place] == among]]] = True
+    return is_found
 
 
 def by_name(protocol: str, data: Dataset, *, hide_seen: bool = True) -> Split:

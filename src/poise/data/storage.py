@@ -33,8 +33,8 @@ def save_dataset(data: Dataset, path: Path | str) -> None:
             _write_table(getattr(data, table), folder / f"{table}.arrow")
         for name in _VOCABULARIES:
             _write_table(getattr(data, name).series.to_frame(), folder / f"{name}.arrow")
-        for at, vectors in enumerate(data.vectors.values()):  # by number: the name of an encoder may hold a slash
-            np.save(folder / f"vectors.{at}.npy", vectors)
+        for number, vectors in enumerate(data.vectors.values()):  # by number: the name of an encoder may hold a slash
+            np.save(folder / f"vectors.{number}.npy", vectors)
         if (impressions := data.impressions) is not None:
             for name, array in impressions.arrays():
                 np.save(folder / f"impressions.{name}.npy", array)
@@ -81,7 +81,9 @@ def open_dataset(path: Path | str) -> Dataset:
 def _open(path: Path, header: dict[str, Any]) -> Dataset:
     arrays = {column: np.load(path / f"{column}.npy", mmap_mode="r") for column in _COLUMNS}
     tables = {name: _read_table(path / f"{name}.arrow") for name in (*_TABLES, *_VOCABULARIES, "context")}
-    vectors = {name: np.load(path / f"vectors.{at}.npy", mmap_mode="r") for at, name in enumerate(header["vectors"])}
+    vectors = {
+        name: np.load(path / f"vectors.{number}.npy", mmap_mode="r") for number, name in enumerate(header["vectors"])
+    }
     if any(len(arrays[column]) != header["n_events"] for column in _COLUMNS if column != "offsets"):
         raise DataError(f"the data set in {path} is damaged: events are missing; delete the folder and make it anew")
     vocabularies: dict[str, Vocabulary] = {}

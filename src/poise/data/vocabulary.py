@@ -14,7 +14,7 @@ _BULK = 2_000  # look-ups at once, from which polars is quicker than a dictionar
 
 
 class Vocabulary:
-    """Outer ids (any string) to dense int32 and back. Index 0 is padding and stands for whatever is unknown.
+    """Outer ids (any string) to dense int32 and back. Index 0 is padding and stands for all that is unknown.
 
     Args:
         ids: the outer ids in index order: the first gets index 1. Unique, none missing.
@@ -65,9 +65,9 @@ class Vocabulary:
         series = series.cast(pl.String)
         if len(series) < _BULK:
             lookup = self._lookup
-            return np.fromiter((lookup.get(one, 0) for one in series), dtype=np.int32, count=len(series))
-        found = series.cast(self._enumeration, strict=False).to_physical().cast(pl.Int32) + 1
-        return found.fill_null(0).to_numpy()
+            return np.fromiter((lookup.get(outer_id, 0) for outer_id in series), dtype=np.int32, count=len(series))
+        indices = series.cast(self._enumeration, strict=False).to_physical().cast(pl.Int32) + 1
+        return indices.fill_null(0).to_numpy()
 
     def ids(self, indices: Indices | Sequence[int]) -> list[str]:
         """Return the outer id of each index; the padding index 0 is left out."""

@@ -18,7 +18,7 @@ LETTERS = {
     "Devanagari": r"\p{Devanagari}",
     "Thai": r"\p{Thai}",
 }
-"""The scripts that are told apart, each with the regular expression of its characters."""
+"""The scripts that are distinguished, each with the regular expression of its characters."""
 
 _SAMPLE = 10_000  # texts that settle the question; more only take time
 _KANA = 0.05  # of the letters: Japanese is written with Chinese characters too, but never without kana
@@ -41,4 +41,4 @@ def script_shares(texts: Iterable[str | None] | pl.Series) -> dict[str, float]:
     if counts["Japanese"] > _KANA * letters:
         counts["Japanese"] += counts.pop("Chinese")
     counts["other"] = letters - sum(counts.values())
-    return {script: count / letters for script, count in sorted(counts.items(), key=lambda one: -one[1]) if count}
+    return {script: count / letters for script, count in sorted(counts.items(), key=lambda count: -count[1]) if count}

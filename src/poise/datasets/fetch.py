@@ -101,9 +101,9 @@ class Fetcher:
 def check(path: Path, sha256: str, what: str) -> None:
     """Raise FetchError if the file has another SHA-256."""
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
-        raise FetchError(f"{what} is not the expected file (SHA-256 {found[:12]}..., expected {sha256[:12]}...)")
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != sha256:
+        raise FetchError(f"{what} is not the expected file (SHA-256 {digest[:12]}..., expected {sha256[:12]}...)")
 
 
 def _reason(error: OSError) -> str:

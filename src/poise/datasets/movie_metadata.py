@@ -42,19 +42,19 @@ def add_metadata(items: pl.DataFrame, database: Path) -> pl.DataFrame:
     for row in rows:
         if row[0] and row[1]:
             by_key[_key(row[0])].append(row)
-    found = [_find(title, year, by_key) for title, year in zip(items["title"], items["year"], strict=True)]
+    film_rows = [_find(title, year, by_key) for title, year in zip(items["title"], items["year"], strict=True)]
     metadata = {
-        name: pl.Series(name, [row and _split(row[at]) for row in found], dtype=pl.List(pl.String))
-        for at, name in enumerate(_LISTS, start=2)
+        name: pl.Series(name, [row and _split(row[position]) for row in film_rows], dtype=pl.List(pl.String))
+        for position, name in enumerate(_LISTS, start=2)
     }
-    runtime = pl.Series("runtime", [row and row[7] for row in found], dtype=pl.Float64)
+    runtime = pl.Series("runtime", [row and row[7] for row in film_rows], dtype=pl.Float64)
     return items.with_columns(*metadata.values(), runtime)
 
 
 def coverage(items: pl.DataFrame) -> tuple[int, int]:
     """Return how many films have metadata, and how many films there are."""
-    known = items.select(pl.any_horizontal(pl.col(*_LISTS, "runtime").is_not_null())).to_series()
-    return int(known.sum()), items.height
+    has_metadata = items.select(pl.any_horizontal(pl.col(*_LISTS, "runtime").is_not_null())).to_series()
+    return int(has_metadata.sum()), items.height
 
 
 def _find(title: str, year: float | None, by_key: dict[str, list[tuple]]) -> tuple | None:  # type: ignore[type-arg]

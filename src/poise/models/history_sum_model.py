@@ -17,7 +17,7 @@ from poise.recommender import OPTIONS, Recommender
 from poise.types import Floats, Indices
 
 DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
-DEFAULT_DECAY = 0.8  # what validation chose between most often, on films and on a shop
+DEFAULT_DECAY = 0.8  # near what validation selects most often, on films and on a shop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class HistorySumModel(Recommender):
         return self
 
     def _choose_decay(self, valid: Holdout | None) -> None:
-        """Keep the decay that ranks best on validation. To be called when the arrays are learnt."""
+        """Keep the decay that ranks best on validation. To be called when the arrays are fitted."""
         if self.decay is not None or valid is None:
             return
         part = sample(valid)

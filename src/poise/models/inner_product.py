@@ -1,4 +1,4 @@
-"""What models share that expect a vector and score each item by its product with it."""
+"""What models share that encode a request as a vector and score each item by its product with it."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class InnerProduct(Recommender):
 
     @abstractmethod
     def encode_queries(self, queries: Queries) -> Tensor:
-        """Return the vector of what each request asks for, ``[n, dim]``."""
+        """Return the query vector of each request, ``[n, dim]``."""
 
-    def _known(self, queries: Queries) -> Mask:
-        """Tell of which requests something is known to go by, bool ``[n]``: by default, a history."""
+    def _is_personalized(self, queries: Queries) -> Mask:
+        """Tell which requests have something to go by, bool ``[n]``: by default, a history."""
         return queries.lengths > 0
 
     def _set_vectors(self, table: Tensor, counts: Offsets, before: Products | None = None) -> None:
@@ -129,19 +129,19 @@ class InnerProduct(Recommender):
         return vectors
 
     def score(self, queries: Queries) -> Floats:
-        """See :meth:`Recommender.score`: products of what is expected and the items.
+        """See :meth:`Recommender.score`: products of query vectors and item vectors.
 
         Where nothing is known to go by, items score by the number of their events. Items of which nothing is known,
-        neither an event nor a meaning, come last.
+        neither an event nor content, come last.
         """
         import torch
 
-        known = self._known(queries)
-        if not known.all():
+        personalized = self._is_personalized(queries)
+        if not personalized.all():
             scores = np.empty((len(queries), len(self.counts)), dtype=np.float32)
-            scores[~known] = np.log1p(self.counts)
-            if known.any():
-                scores[known] = self.score(queries.take(known))
+            scores[~personalized] = np.log1p(self.counts)
+            if personalized.any():
+                scores[personalized] = self.score(queries.take(personalized))
             return scores
         with torch.inference_mode():
             encoded = self._encoded(queries)
@@ -152,12 +152,14 @@ class InnerProduct(Recommender):
 
     def score_candidates(self, queries: Queries, candidates: Ragged) -> Floats:
         """See :meth:`Recommender.score_candidates`."""
-        known = self._known(queries)
-        if not known.all():
+        personalized = self._is_personalized(queries)
+        if not personalized.all():
             scores = np.log1p(self.counts[candidates.values]).astype(np.float32)
-            if known.any():
-                of_known = candidates.take(np.flatnonzero(known))
-                scores[known[candidates.rows]] = self.score_candidates(queries.take(known), of_known)
+            if personalized.any():
+                of_personalized = candidates.take(np.flatnonzero(personalized))
+                scores[personalized[candidates.rows]] = self.score_candidates(
+                    queries.take(personalized), of_personalized
+                )
             return scores
         encoded = self._encoded(queries)
         scores = products_of(encoded.cpu().numpy(), self._moments.vectors, candidates)
@@ -171,15 +173,17 @@ class InnerProduct(Recommender):
     ) -> tuple[Floats, Floats, Floats]:
         """See :meth:`Recommender.score_with_moments`; the items of :attr:`unscored` do not count."""
         count = n_items or queries.n_items
-        known = self._known(queries)
+        personalized = self._is_personalized(queries)
         mean, deviation = (np.zeros(len(queries), dtype=np.float32) for _ in range(2))
-        if not known.all():
+        if not personalized.all():
             counted = np.log1p(self.counts[1 : count + 1][~self._is_unscored[1 : count + 1]])
-            mean[~known], deviation[~known] = (counted.mean(), counted.std()) if len(counted) else (0, 0)
-        if known.any():
+            mean[~personalized], deviation[~personalized] = (counted.mean(), counted.std()) if len(counted) else (0, 0)
+        if personalized.any():
             n_blank = int(self._is_unscored[1 : count + 1].sum())
-            asked = queries if known.all() else queries.take(known)
-            mean[known], deviation[known] = self._moments.of(self._encoded(asked).cpu().numpy(), count, n_blank)
+            personalized_queries = queries if personalized.all() else queries.take(personalized)
+            mean[personalized], deviation[personalized] = self._moments.of(
+                self._encoded(personalized_queries).cpu().numpy(), count, n_blank
+            )
         return self.score_candidates(queries, candidates), mean, deviation
 
     def _least(self, encoded: Tensor) -> Floats:
@@ -190,7 +194,7 @@ class InnerProduct(Recommender):
     def explain(self, queries: Queries, items: Indices) -> list[list[list[Reason]]]:
         """See :meth:`Recommender.explain`: that items are popular, where nothing is known to go by."""
         explained = super().explain(queries, items)
-        for row in np.flatnonzero(~self._known(queries)):
+        for row in np.flatnonzero(~self._is_personalized(queries)):
             explained[row] = [[Reason("popular")] for _ in items[row]]
         return explained
 
@@ -207,7 +211,7 @@ class InnerProduct(Recommender):
         items = np.zeros((len(queries), k), dtype=np.int32)
         values = np.full((len(queries), k), -np.inf, dtype=np.float32)
         depth = self._depth(queries, k)
-        indexed = self._known(queries) & (depth <= DEEPEST)
+        indexed = self._is_personalized(queries) & (depth <= DEEPEST)
         answered = np.zeros(len(queries), dtype=np.bool_)
         if indexed.any():
             some = queries if indexed.all() else queries.take(indexed)
@@ -217,7 +221,7 @@ class InnerProduct(Recommender):
             items[indexed, : slates.items.shape[1]] = slates.items
             values[indexed, : slates.items.shape[1]] = slates.scores
             answered[indexed] = np.count_nonzero(items[indexed], axis=1) == k
-        if not answered.all():  # nothing is known of who asks, or nearly all is hidden
+        if not answered.all():  # nothing is personalized of who asks, or nearly all is hidden
             rest = super().retrieve(queries.take(~answered), k)
             items[~answered], values[~answered] = rest.items, rest.scores
         return Slates(items, values, np.ones_like(values), self.item_ids)

@@ -49,9 +49,9 @@ class ProductMoments:
             total: Doubles = np.zeros(dim)
             square: Doubles = np.zeros((dim, dim))
             for first in range(1, n_items + 1, 65_536):
-                some = self.vectors[first : min(first + 65_536, n_items + 1)].astype(np.float64)
-                total += some.sum(axis=0)
-                square += some.T @ some
+                block = self.vectors[first : min(first + 65_536, n_items + 1)].astype(np.float64)
+                total += block.sum(axis=0)
+                square += block.T @ block
             self._of_size[n_items] = total, square
         total, square = self._of_size[n_items]
         count = max(n_items - n_blank, 1)

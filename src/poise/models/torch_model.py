@@ -61,7 +61,7 @@ class Learning:
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
 class TorchModel(InnerProduct):
-    """A network that learns to expect a vector that is near those of the items that come next.
+    """A network that turns a request into a query vector near those of the items that come next.
 
     A subclass hands what it learns from and by which loss to :meth:`_learn_anew`, and says how a request and a new item
     become vectors, and what ``network`` is, which reads requests and is saved with the vectors of the items.
@@ -71,7 +71,7 @@ class TorchModel(InnerProduct):
         components: how many principal components of each to keep.
         id_dropout: the share of items that each training step shows by their content alone.
         dim: the length of the vectors inside.
-        negatives: items that are drawn for a batch, to be told apart from those that were chosen; where there are no
+        negatives: items that are drawn for a batch, to be distinguished from the targets; where there are no
             more than that, all are taken.
         batch_events: events to predict a batch.
         learning_rate: of AdamW, at its highest.
@@ -206,9 +206,9 @@ class TorchModel(InnerProduct):
 
         variants = leave_one_out(query, self.history_length)
         with torch.inference_mode():
-            expected = self.encode_queries(variants)  # [n_read + 1, dim]
-            expected[torch.from_numpy(~self._known(variants)).to(expected.device)] = 0
-            scores = (expected @ self.table[torch.from_numpy(items).to(self.table.device)].T).cpu().numpy()
+            query_vectors = self.encode_queries(variants)  # [n_read + 1, dim]
+            query_vectors[torch.from_numpy(~self._is_personalized(variants)).to(query_vectors.device)] = 0
+            scores = (query_vectors @ self.table[torch.from_numpy(items).to(self.table.device)].T).cpu().numpy()
         lost = np.zeros((int(query.lengths[0]), len(items)), dtype=np.float32)
         lost[len(lost) + 1 - len(scores) :] = scores[0] - scores[1:]  # [n_read, k]
         return lost
@@ -222,12 +222,12 @@ class TorchModel(InnerProduct):
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         network = {f"network.{name}": value.cpu().numpy() for name, value in self.network.state_dict().items()}
-        return {**super()._arrays(), **network, **self.meaning.to_arrays()}
+        return {**super()._arrays(), **network, **self.content_pca.to_arrays()}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         import torch
 
-        self.meaning = ContentProjection.from_arrays(arrays)
+        self.content_pca = ContentProjection.from_arrays(arrays)
         self._restore_vectors(arrays, torch.device("cpu"))
         self.network = self._network().eval()
         weights = under("network.", arrays)
@@ -254,7 +254,7 @@ def leave_one_out(query: Queries, last: int) -> Queries:
     """
     log = query.events
     read = np.arange(max(int(query.start[0]), int(query.stop[0]) - last), query.stop[0])
-    variants = [read, *(np.delete(read, at) for at in range(len(read)))]
+    variants = [read, *(np.delete(read, position) for position in range(len(read)))]
     histories = Queries.from_histories(
         [log.item[positions] for positions in variants],
         query.item_ids,

@@ -20,7 +20,7 @@ def sample(valid: Holdout, *, seed: int = 0) -> Holdout:
 
 
 def mean_ndcg(model: Recommender, holdout: Holdout) -> float:
-    """Return the mean NDCG@10 of a model whose arrays are learnt, over all requests of ``holdout``."""
+    """Return the mean NDCG@10 of a model whose arrays are fitted, over all requests of ``holdout``."""
     total = 0.0
     size = batch_size(holdout.queries.item_ids.size)
     for first in range(0, len(holdout), size):

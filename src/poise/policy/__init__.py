@@ -1,4 +1,4 @@
-"""What to show, once it is known who likes what: steps with one interface, dials with measured consequences."""
+"""What to show of what is ranked: steps with one interface, dials with measured consequences."""
 
 from __future__ import annotations
 

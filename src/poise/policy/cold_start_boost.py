@@ -1,6 +1,6 @@
-"""Room for items that nobody has touched yet.
+"""Room for items without events.
 
-A model that has learnt from events puts what has events first: the rest competes with meaning alone. But what is new
+A model that has learnt from events puts what has events first: the rest competes by content alone. But what is new
 has to be shown before anybody can choose it. The dial says how far new items are boosted, and what that costs.
 """
 
@@ -113,11 +113,13 @@ class ColdStartBoost(PolicyStep):
         if not self.strength or not is_new.any():
             return reasons
         n, k = slates.items.shape
-        own = ranker.score_candidates(queries, Ragged(slates.items.reshape(-1), np.arange(n + 1) * k)).reshape(n, k)
+        ranker_scores = ranker.score_candidates(
+            queries, Ragged(slates.items.reshape(-1), np.arange(n + 1) * k)
+        ).reshape(n, k)
         for row, place in zip(*np.nonzero(is_new), strict=True):
-            added = float(slates.scores[row, place] - own[row, place])
+            added = float(slates.scores[row, place] - ranker_scores[row, place])
             if added > 0:
-                share = added / (added + max(float(own[row, place]), 0.0))
+                share = added / (added + max(float(ranker_scores[row, place]), 0.0))
                 rest = [replace(reason, share=reason.share * (1 - share)) for reason in reasons[row][place]]
                 reasons[row][place] = sorted([Reason("new", share=share), *rest], key=lambda reason: -reason.share)
         return reasons

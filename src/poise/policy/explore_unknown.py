@@ -22,7 +22,7 @@ DRAWN = "drawn"
 class ExploreUnknown(PolicyStep):
     """Gives the last places of a slate that is not personal to items drawn evenly from all others.
 
-    What is popular stays popular because it is shown. Where nothing is known of who asks there is little to lose, and
+    What is popular stays popular because it is shown. Where nothing is known of the user there is little to lose, and
     what is drawn gets a chance to be liked.
 
     Args:

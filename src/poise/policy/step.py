@@ -31,9 +31,9 @@ class PolicyRequest:
     """What a step knows of the requests besides the candidates.
 
     Attributes:
-        queries: who asks, when and where, and what they rule out.
+        queries: the requests: of whom, when and where, and what they rule out.
         k: how many items a slate has, at most.
-        personalized: bool ``[n]``, whether the scores are each person's own: not where nothing is known of who asks,
+        personalized: bool ``[n]``, whether the scores are each person's own: not where nothing is known of the user,
             nor where what is popular stands in for a model that did not answer.
         rng: the source of chance; None where nothing may be drawn, as when a pipeline is measured.
     """

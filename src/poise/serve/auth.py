@@ -27,12 +27,12 @@ REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
+    """The sender of a request.
 
     Attributes:
         token: the API key that is shown; empty if none is.
         address: where the request comes from.
-        host: the name that this server was asked by.
+        host: the name by which this server was called.
         origin: the site of the page that asks through somebody's browser; None if no page does.
     """
 
@@ -45,7 +45,7 @@ class Caller:
 @dataclass(slots=True)
 class _Bucket:
     left: float
-    at: float
+    updated: float
 
 
 class KeyAuth:
@@ -69,8 +69,8 @@ class KeyAuth:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.store, self.is_open, self.rate, self.origins, self.clock = store, is_open, rate, origins, clock
-        self._known: LRUCache[bytes, tuple[Key, float]] = LRUCache(REMEMBERED)
-        self._own: LRUCache[tuple[str, str | None], bool] = LRUCache(REMEMBERED)  # by host and origin
+        self._keys: LRUCache[bytes, tuple[Key, float]] = LRUCache(REMEMBERED)
+        self._own_sites: LRUCache[tuple[str, str | None], bool] = LRUCache(REMEMBERED)  # by host and origin
         self._looking_up = BoundedExecutor("keys")
         self._salt = secrets.token_bytes(16)
         self._buckets: LRUCache[str, _Bucket] = LRUCache(REMEMBERED)
@@ -79,7 +79,7 @@ class KeyAuth:
         """Return the key of somebody who may do what ``scope`` says.
 
         Raises:
-            UnauthorizedError: there is no key, or nobody knows it.
+            UnauthorizedError: there is no key, or it is not known.
             ForbiddenError: it is not for that.
             OverloadedError: it is used too often.
             StoreError: the key was not seen before, and the store cannot be read.
@@ -95,7 +95,7 @@ class KeyAuth:
         if not token:
             raise UnauthorizedError("give an API key: Authorization: Bearer KEY")
         name = hmac.digest(self._salt, token.encode(), "sha256")
-        cached = self._known.get(name)
+        cached = self._keys.get(name)
         if cached is not None and self.clock.monotonic() - cached[1] < TRUSTED_FOR:
             return cached[0]
         try:
@@ -105,16 +105,16 @@ class KeyAuth:
                 raise StoreError("the key cannot be looked up now: try again") from error
             key = cached[0]  # the store is away, and would not know of a revocation either
         if key is None:
-            self._known.pop(name, None)
+            self._keys.pop(name, None)
             raise UnauthorizedError("the API key is not known, or was revoked")
-        self._known[name] = (key, self.clock.monotonic())
+        self._keys[name] = (key, self.clock.monotonic())
         return key
 
     def _limit(self, who: str) -> None:
         now = self.clock.monotonic()
         bucket = self._buckets.setdefault(who, _Bucket(2 * self.rate, now))
-        bucket.left = min(bucket.left + (now - bucket.at) * self.rate, 2 * self.rate)
-        bucket.at = now
+        bucket.left = min(bucket.left + (now - bucket.updated) * self.rate, 2 * self.rate)
+        bucket.updated = now
         if bucket.left < 1:
             wait = max(1, round((1 - bucket.left) / self.rate))
             raise OverloadedError(f"more than {self.rate:g} requests a second; try again", retry_after=wait)
@@ -123,16 +123,16 @@ class KeyAuth:
     def _anybody(self, caller: Caller) -> Key:
         """Return what stands for a key where none is needed.
 
-        Without keys whoever is on this machine may do everything, but not a page from elsewhere that somebody on this
-        machine looks at: neither under a name that it had pointed here, nor by posting to this address.
+        Without keys every program on this machine may do everything, but not a page from elsewhere that is open in a
+        browser on this machine: neither under a name that it had pointed here, nor by posting to this address.
 
         Raises:
             ForbiddenError: it is such a page.
         """
-        asked = caller.host, caller.origin
-        if asked not in self._own:
-            self._own[asked] = self._is_own(*asked)
-        if not self._own[asked]:
+        site = caller.host, caller.origin
+        if site not in self._own_sites:
+            self._own_sites[site] = self._is_own(*site)
+        if not self._own_sites[site]:
             raise ForbiddenError("without API keys only this machine is answered, by its own name; see 'poise keys'")
         return OPEN
 

@@ -1,4 +1,4 @@
-"""Why a request is not answered as it asks, whatever carries it; ``http`` tells it in terms of HTTP."""
+"""Why a request is not answered, whatever the protocol; ``http`` puts it in terms of HTTP."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from poise.errors import PoiseError
 
 
 class ServeError(PoiseError):
-    """A request that cannot be answered as it asks."""
+    """A request that cannot be answered."""
 
 
 class InvalidRequestError(ServeError):
-    """What is asked is not of the form that is allowed.
+    """The request is not of the form that is allowed.
 
     Args:
         detail: what is wrong with it, and what to do.
@@ -27,7 +27,7 @@ class NotFoundError(ServeError):
 
 
 class UnauthorizedError(ServeError):
-    """There is no key, or nobody knows it."""
+    """There is no key, or it is not known."""
 
 
 class ForbiddenError(ServeError):

@@ -71,7 +71,7 @@ def check_settings(settings: Settings, *, keys: Sequence[int]) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops it."""
     import uvicorn
 
     from poise.serve.http.connections import Connection

@@ -63,7 +63,7 @@ class Tenant:
         shared: bool,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Tenant:
-        """Load a project's run and state. Takes its time: call it in a thread.
+        """Load a project's run and state. It is slow: call it in a thread.
 
         Args:
             project: to serve.
@@ -104,12 +104,12 @@ class Tenant:
                 if not fails:
                     self.project.say(f"the store or the encoder fails: {error}")
                 fails = True
-            except Exception as error:  # whatever came, what comes next is followed
+            except Exception as error:  # one failure does not end the following
                 log_error(error)
             await asyncio.sleep(every)
 
     async def catch_up(self) -> None:
-        """Take in what was just written. It is kept: if it cannot be read now, it is when the store can be."""
+        """Take in what was just written. If the store cannot be read now, it is taken in later."""
         try:
             async with asyncio.timeout(CAUGHT_UP_WITHIN):
                 await self.state.follow()
@@ -137,7 +137,7 @@ class Tenant:
                     await asyncio.sleep(0.1)
 
     async def prepare_search(self, every: float) -> None:
-        """Encode the catalogue for searching by meaning, and again for each run that comes to be served, for ever."""
+        """Encode the catalogue for semantic search, and again for each run that comes to be served, for ever."""
         prepared = None
         if not self.state.counted:
             try:

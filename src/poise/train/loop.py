@@ -123,10 +123,10 @@ def train(
         batches: what to learn from.
         loss: of one batch, a scalar.
         training: how to learn.
-        validate: gives the figure to choose the epoch by, higher is better; the network is then in evaluation mode.
-        options: where to keep checkpoints and curves, and who is told how it goes.
-        name: tells what is learnt from what: in ``options.checkpoint_folder`` the state is kept by it, written once a
-            minute and after each epoch, read if it is there, removed at the end. None keeps nothing.
+        validate: gives the metric to select the epoch by, higher is better; the network is then in evaluation mode.
+        options: where to keep checkpoints and curves, and which callbacks are called.
+        name: identifies the model and its data: the state is kept by it in ``options.checkpoint_folder``, written once
+            a minute and after each epoch, read if it is there, removed at the end. None keeps nothing.
         label: what to call the run on the progress bar.
         optimiser_step: how a batch moves the weights; None for along its gradient.
 
@@ -156,8 +156,8 @@ def train(
         while progress.epoch < last and progress.epoch - progress.best_epoch < training.patience:
             network.train()
             coming = batches.epoch(progress.epoch, progress.step)
-            while some := list(islice(coming, run.optimiser_step.batches)):
-                run.step(some, loss)
+            while step_batches := list(islice(coming, run.optimiser_step.batches)):
+                run.step(step_batches, loss)
                 monitor.step(progress.epoch, progress.step, progress.total)
                 if checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
                     run.save(checkpoint)
@@ -197,12 +197,15 @@ class _Run:
         self.training = training
         self.steps = steps
         self.optimiser_step = optimiser_step
-        self.parameters: list[Tensor] = [one for one in network.parameters() if one.requires_grad]
+        self.parameters: list[Tensor] = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.device = self.parameters[0].device
         # AdamW: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019. Norms and biases are not decayed.
         groups = [
-            {"params": [one for one in self.parameters if one.ndim > 1], "weight_decay": training.weight_decay},
-            {"params": [one for one in self.parameters if one.ndim <= 1], "weight_decay": 0.0},
+            {
+                "params": [parameter for parameter in self.parameters if parameter.ndim > 1],
+                "weight_decay": training.weight_decay,
+            },
+            {"params": [parameter for parameter in self.parameters if parameter.ndim <= 1], "weight_decay": 0.0},
         ]
         self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
         self.dtype = working_type(self.device, training.precision)
@@ -260,12 +263,12 @@ class _Run:
         if not self.training.ema_decay:
             yield
             return
-        own = [parameter.detach().clone() for parameter in self.parameters]
+        weights = [parameter.detach().clone() for parameter in self.parameters]
         torch._foreach_copy_(self.parameters, self.ema)
         try:
             yield
         finally:
-            torch._foreach_copy_(self.parameters, own)
+            torch._foreach_copy_(self.parameters, weights)
 
     def save(self, path: Path) -> None:
         state = {

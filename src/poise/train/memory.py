@@ -1,4 +1,4 @@
-"""Memory that is freed and needed again a moment later."""
+"""Memory of arrays that is freed and soon needed again."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Optimisation:
-    """What a step works on.
+    """What a step changes.
 
     Attributes:
         network: that learns.

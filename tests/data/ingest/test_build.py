@@ -16,7 +16,7 @@ def _reasons(data):
     return {reason: count for reason, count, _ in data.quarantine.summary()}
 
 
-def test_a_log_of_a_shop():
+def test_build_dataset_from_the_log_of_a_shop():
     events = pl.DataFrame(
         {
             "customer": ["b", "a", "a"],
@@ -59,7 +59,7 @@ def test_pandas_frames_and_ids_that_became_floats():
     assert _reasons(data) == {"events: no user_id": 1}
 
 
-def test_each_refused_row_stands_in_quarantine_as_it_was(tmp_path):
+def test_refused_rows_are_in_quarantine_as_they_were_read(tmp_path):
     lines = [
         "user,item,rating,time,source",
         f"a,x,5,{START},web",
@@ -119,7 +119,7 @@ def test_each_refused_row_stands_in_quarantine_as_it_was(tmp_path):
     assert json.loads(saved["record"][4])["rating"] == "many"
 
 
-def test_a_log_without_a_clock_keeps_its_order_and_its_repetitions():
+def test_a_log_without_timestamps_keeps_its_order_and_its_repetitions():
     data = build_dataset(pl.DataFrame({"user": ["b", "a", "b", "b"], "item": ["x", "y", "z", "x"]}))
     assert not data.events.has_time
     assert data.item_ids.ids(data.events.item) == ["y", "x", "z", "x"]
@@ -127,14 +127,14 @@ def test_a_log_without_a_clock_keeps_its_order_and_its_repetitions():
     assert len(data.quarantine) == 0
 
 
-def test_a_canonical_name_that_is_taken():
+def test_a_canonical_column_name_that_is_already_used():
     frame = pl.DataFrame({"user_id": ["x"], "customer": ["a"], "item": ["i"]})
     data = build_dataset(frame, columns={"user_id": "customer"})
     assert data.user_ids.series.to_list() == ["a"]
     assert data.events.context.columns == ["user_id_original"]
 
 
-def test_a_column_that_is_not_what_it_is_called():
+def test_a_column_whose_values_do_not_fit_its_name():
     frame = pl.DataFrame({"user": ["a"], "item": ["i"], "timestamp": ["soon"], "value": ["high"]})
     data = build_dataset(frame, columns={"timestamp": "", "value": ""})
     assert not data.events.has_time
@@ -162,13 +162,13 @@ def test_a_column_that_is_not_what_it_is_called():
         ({"who": ["a"], "item": ["x"]}, {}, "who it was"),
     ],
 )
-def test_data_that_cannot_be_used(events, options, message):
+def test_unusable_data_is_an_error(events, options, message):
     with pytest.raises(DataError, match=message) as caught:
         build_dataset(pl.DataFrame(events), **options)
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_frame():
+def test_input_that_is_not_a_frame_is_refused():
     with pytest.raises(UsageError, match="the events are a list; give a polars or pandas frame"):
         build_dataset([("a", "x")])
 

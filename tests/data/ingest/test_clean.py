@@ -21,7 +21,7 @@ def _reasons(data):
     return {reason: count for reason, count, _ in data.quarantine.summary()}
 
 
-def test_bots_by_the_day_and_by_the_minute():
+def test_bots_are_removed_by_events_per_day_and_per_minute():
     script = _log(["script"] * 60, [str(at) for at in range(60)], [START + 1400 * at for at in range(60)])
     burst = _log(["burst"] * 60, [str(at) for at in range(60)], [START + at * 86_400 // 2 + at % 3 for at in range(60)])
     rapid = _log(
@@ -40,12 +40,12 @@ def test_bots_by_the_day_and_by_the_minute():
     assert build_dataset(log).n_users == 4
 
 
-def test_a_clock_that_counts_days_makes_no_bots():
+def test_timestamps_of_whole_days_make_no_bots():
     days = _log(["a"] * 60, [str(at) for at in range(60)], [1_699_920_000 + at // 20 * 86_400 for at in range(60)])
     assert build_dataset(days, cleaning=Cleaning(max_per_day=30, max_per_minute=8, sustained_minutes=3)).n_events == 60
 
 
-def test_duplicates_differ_in_something_that_counts():
+def test_what_counts_as_a_duplicate():
     log = pl.DataFrame(
         {
             "user": ["a"] * 5,
@@ -60,7 +60,7 @@ def test_duplicates_differ_in_something_that_counts():
     assert build_dataset(log, cleaning=Cleaning(duplicates=False)).n_events == 5
 
 
-def test_limits_of_time_can_be_set_and_lifted():
+def test_time_limits_can_be_set_and_switched_off():
     log = _log(["a"] * 3, list("xyz"), [1, START, START + 10])
     assert build_dataset(log, cleaning=Cleaning(earliest=None)).n_events == 3
     assert build_dataset(log, cleaning=Cleaning(latest=START)).item_ids.series.to_list() == ["y"]
@@ -68,7 +68,7 @@ def test_limits_of_time_can_be_set_and_lifted():
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1, max_size=60), st.integers(2, 4))
-def test_k_core_is_the_largest_set_in_which_all_have_k(pairs, k):
+def test_the_k_core_is_the_largest_set_in_which_all_have_k_events(pairs, k):
     kept = list(pairs)
     while True:  # one event at a time, the slow way
         users, items = Counter(user for user, _ in kept), Counter(item for _, item in kept)
@@ -98,6 +98,6 @@ def test_k_core_is_the_largest_set_in_which_all_have_k(pairs, k):
         ({"earliest": "whenever"}, "is not a time"),
     ],
 )
-def test_options_that_make_no_sense(options, message):
+def test_invalid_cleaning_options_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         Cleaning(**options)

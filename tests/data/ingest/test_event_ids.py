@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from poise.data.ingest.event_ids import event_id, ordinals
 
 
-def test_equal_events_are_numbered_in_their_order():
+def test_ids_of_equal_events_are_numbered_in_order():
     events = pl.DataFrame(
         {
             "user_id": ["a", "a", "b", "a", "a"],
@@ -17,14 +17,14 @@ def test_equal_events_are_numbered_in_their_order():
     assert ordinals(events).to_list() == [0, 0, 0, 1, 1]
 
 
-def test_single_and_double_precision_are_the_same_event():
+def test_event_ids_do_not_depend_on_float_precision():
     events = pl.DataFrame(
         {"user_id": "a", "item_id": "x", "value": [0.1, float(pl.Series([0.1], dtype=pl.Float32)[0])]}
     )
     assert ordinals(events).to_list() == [0, 1]
 
 
-def test_an_id_stays_what_it_is():
+def test_event_ids_are_stable_across_versions():
     """Ids are kept in live logs: other ones would let an import add everything again."""
     assert event_id("anna", "Lampe für 2", "view", None, 1_704_103_200_000, 0) == "ad1d2a32182f586776f25ddf911fa262"
     assert event_id("anna", "lamp", "rate", 4.5, 0, 2) == "cdbbfb96b857028d8a4ae7892d0eb70d"

@@ -33,7 +33,7 @@ def _by_hand(pairs: list[tuple[int, int]], k: int) -> list[tuple[str, str]]:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=40), st.integers(1, 4))
-def test_the_core_holds_what_remains_after_taking_out_again_and_again(pairs: list[tuple[int, int]], k: int) -> None:
+def test_the_k_core_is_the_fixed_point_of_removing_rare_users_and_items(pairs: list[tuple[int, int]], k: int) -> None:
     expected = _by_hand(pairs, k)
     data = _log(pairs)
     if not expected:

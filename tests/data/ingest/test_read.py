@@ -34,11 +34,11 @@ def _write(path, content):
         ("a.inter", "user:token\titem:token\trating:float\n007\t1e5\t4\n8\tb, c\t5\n"),
     ],
 )
-def test_formats_of_text(tmp_path, name, content):
+def test_text_formats_are_detected(tmp_path, name, content):
     assert read_table(_write(tmp_path / name, content)).rows(named=True) == ROWS
 
 
-def test_binary_formats_whatever_their_name(tmp_path):
+def test_binary_formats_are_detected_by_content(tmp_path):
     frame = pl.DataFrame(ROWS)
     frame.write_parquet(tmp_path / "a.parquet")
     frame.write_parquet(tmp_path / "b.csv")
@@ -64,16 +64,16 @@ def test_movielens_files_are_latin_1_and_have_no_header(tmp_path):
         read_table(other, names=["u", "i"])
 
 
-def test_columns_parted_by_blanks(tmp_path):
+def test_columns_separated_by_blanks(tmp_path):
     assert read_table(_write(tmp_path / "a.txt", "user item\n007 x\n8 y\n")).rows() == [("007", "x"), ("8", "y")]
 
 
-def test_sequences_of_a_user_a_line(tmp_path):
+def test_files_with_one_sequence_per_line(tmp_path):
     table = read_table(_write(tmp_path / "s.txt", "1 10 11 12\n2 10 13\n"))
     assert table.rows() == [("1", "10"), ("1", "11"), ("1", "12"), ("2", "10"), ("2", "13")]
 
 
-def test_folders_and_patterns_are_read_in_order_of_names(tmp_path):
+def test_folders_and_patterns_are_read_in_name_order(tmp_path):
     _write(tmp_path / "part-2.csv", "user,item\nc,3\n")
     _write(tmp_path / "part-1.csv", "item,user,extra\n1,a,x\n")
     _write(tmp_path / "_SUCCESS", "")
@@ -113,7 +113,7 @@ def test_broken_lines_are_kept_beside_the_good_ones(tmp_path):
         ("a.jsonl", b"user,item\n1,2\n", "not JSON, though its name says so"),
     ],
 )
-def test_what_is_no_table_is_named_in_one_line(tmp_path, name, content, message):
+def test_a_file_that_is_no_table_is_a_one_line_error(tmp_path, name, content, message):
     with pytest.raises(DataError, match=message) as caught:
         read_table(_write(tmp_path / name, content))
     assert name in str(caught.value)

@@ -24,7 +24,7 @@ from poise.errors import DataError, UsageError
         ("id customer product", "customer product - - -"),
     ],
 )
-def test_guesses_of_common_logs(columns, expected):
+def test_columns_of_common_logs_are_guessed(columns, expected):
     names = ("user_id", "item_id", "behaviour", "value", "timestamp")
     wanted = {name: found for name, found in zip(names, expected.split(), strict=True) if found != "-"}
     assert guess(columns.replace(",", " ").split()) == wanted
@@ -41,7 +41,7 @@ def test_guesses_of_common_logs(columns, expected):
         ("users", "USER_ID AGE GENDER", {"user_id": "USER_ID"}),
     ],
 )
-def test_guesses_of_catalogues_of_gorse_and_personalize(table, columns, expected):
+def test_columns_of_gorse_and_personalize_catalogues_are_guessed(table, columns, expected):
     assert guess(columns.split(), table) == expected
 
 
@@ -55,21 +55,21 @@ def test_guesses_of_catalogues_of_gorse_and_personalize(table, columns, expected
         ("id title", None),
     ],
 )
-def test_which_column_says_that_an_item_may_be_recommended(columns, expected):
+def test_the_availability_column_is_guessed(columns, expected):
     assert availability(columns.split()) == expected
 
 
-def test_items_and_users_may_call_their_key_id():
+def test_the_id_column_of_items_and_users_may_be_called_id():
     assert guess(["id", "name", "brand"], "items") == {"item_id": "id", "title": "name"}
     assert guess(["id", "age"], "users") == {"user_id": "id"}
 
 
-def test_what_is_given_goes_before_guesses():
+def test_given_column_names_override_guesses():
     found = resolve(["user", "customer", "sku", "rating", "time"], "events", {"user_id": "customer", "value": ""})
     assert found == {"user_id": "customer", "item_id": "sku", "timestamp": "time"}
 
 
-def test_errors_name_what_was_sought_and_found():
+def test_errors_name_the_missing_and_the_present_columns():
     with pytest.raises(
         DataError, match=r"no column 'custmer' \(for user_id\). Did you mean 'customer'\? They have: customer, x"
     ):

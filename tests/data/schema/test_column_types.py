@@ -38,7 +38,7 @@ KINDS = {
 }
 
 
-def test_guesses_and_forms():
+def test_column_types_are_guessed_and_values_normalised():
     assert guess(FRAME) == KINDS
     columns, kinds = normalise(FRAME, {})
     assert kinds == KINDS
@@ -49,14 +49,14 @@ def test_guesses_and_forms():
     assert all(columns[name].dtype == types.get(kind, pl.String) for name, kind in KINDS.items())
 
 
-def test_what_is_given_goes_before_guesses():
+def test_given_column_types_override_guesses():
     columns, kinds = normalise(FRAME, {"stock": "category", "genre": "text", "colour": "categories"})
     assert (kinds["stock"], columns["stock"][1]) == ("category", "1")
     assert columns["genre"][1] == "Drama|War"
     assert columns["colour"][0].to_list() == [WORDS[0]]
 
 
-def test_errors():
+def test_invalid_column_types_are_refused():
     with pytest.raises(DataError, match="'colour' of the items is said to be a number, but holds 'night'"):
         normalise(FRAME, {"colour": "number"})
     with pytest.raises(UsageError, match="Did you mean 'colour'"):
@@ -65,13 +65,13 @@ def test_errors():
         normalise(FRAME, {"colour": "label"})
 
 
-def test_vectors_are_left_out_aloud():
+def test_vector_columns_are_left_out_with_a_warning():
     with pytest.warns(UserWarning, match="vectors in place"):
         columns, _ = normalise(pl.DataFrame({"place": [[0.1, 0.2]], "a": ["x"]}), {})
     assert columns.columns == ["a"]
 
 
-def test_records_within_cells_become_text():
+def test_structs_in_cells_become_text():
     columns, kinds = normalise(pl.DataFrame({"maker": [{"name": "é"}], "parts": [[{"n": 1}]]}), {})
     assert columns.rows() == [('{"name": "é"}', ['{"n": 1}'])]
     assert kinds == {"maker": "text", "parts": "categories"}

@@ -24,13 +24,13 @@ from poise.data.schema.json_columns import column, frame, labels, text
         ),
     ],
 )
-def test_values_become_what_the_column_holds_or_null(dtype, values, expected):
+def test_values_are_coerced_to_the_column_type_or_null(dtype, values, expected):
     made = column("x", [None, *values], dtype)
     assert made.dtype == dtype
     assert made.to_list() == [None, *expected]
 
 
-def test_remembered_columns_come_first_and_others_take_the_type_of_their_values():
+def test_stored_columns_come_first_and_others_take_the_type_of_their_values():
     made = frame([{"tags": ["a"], "year": "1999"}, None, {"new": True, "price": 3, "note": "n"}], {"year": "Int32"})
     assert made.schema == {
         "year": pl.Int32,

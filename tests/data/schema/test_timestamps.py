@@ -31,11 +31,11 @@ MILLISECONDS = 1_717_180_205_123
         " 2024-05-31 18:30:05.123 UTC ",
     ],
 )
-def test_notations_of_one_moment(text):
+def test_notations_of_one_timestamp(text):
     assert to_milliseconds(pl.Series([text, "x"])).to_list() == [MILLISECONDS, None]
 
 
-def test_dates_and_what_is_none():
+def test_dates_and_values_that_are_no_timestamp():
     column = pl.Series(
         ["2024-05-31", "2024-5-1", "2024-05-31 07:03", "2024-02-31", "2024-05-31 25:00:00", "", None, "31.5.2024"]
     )
@@ -73,7 +73,7 @@ def test_iso_text_of_any_moment_and_zone(instant, quarters):
     assert to_milliseconds(pl.Series([aware.isoformat()]))[0] == int(aware.timestamp()) * 1000
 
 
-def test_limits():
+def test_the_range_of_timestamps():
     assert moment(None) is None
     assert moment("1990-01-01") == 631_152_000_000
     assert moment(INSTANT) == MILLISECONDS

@@ -8,7 +8,7 @@ from poise.errors import DataError
 from poise.models import Content
 
 
-def test_by_hand(films):
+def test_content_scores_by_hand(films):
     vectors = films.vectors["text"].astype(np.float64)
     known = vectors.any(axis=1)
     centred = np.where(known[:, None], vectors - vectors[known].mean(axis=0), 0)
@@ -19,7 +19,7 @@ def test_by_hand(films):
     np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_what_nobody_has_touched_is_recommended(films):
+def test_items_without_events_are_recommended(films):
     model = Content().fit(films)
     assert not films.item_counts[23]  # i22: untouched, of the even half
     evens = [item + 1 for item in range(0, 22, 2)]
@@ -29,7 +29,7 @@ def test_what_nobody_has_touched_is_recommended(films):
     assert model.score(Queries.from_histories([[24]], films.item_ids)).any() == np.False_
 
 
-def test_vectors_that_are_not_there(films):
+def test_missing_vectors_are_refused(films):
     with pytest.raises(DataError, match="no vectors 'image' .there are: text"):
         Content(vectors="image").fit(films)
     with pytest.raises(DataError, match="text"):

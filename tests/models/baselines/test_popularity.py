@@ -31,7 +31,7 @@ def _asked(data, places):
     return replace(queries, context=pl.DataFrame({"place": places}, schema={"place": pl.String}))
 
 
-def test_counts():
+def test_popularity_counts_events():
     data = index(EVENTS)
     scores = Popularity().fit(data).score(data.queries(["a"]))
     np.testing.assert_allclose(scores[0, 1:], np.log1p([3, 2, 1]), rtol=1e-6)
@@ -48,7 +48,7 @@ def test_half_life_by_hand():
         model.fit(index(EVENTS.drop("timestamp")))
 
 
-def test_scenarios_and_what_to_do_without(tmp_path):
+def test_popularity_by_scenario_and_without_one(tmp_path):
     data = index(EVENTS)
     model = Popularity(scenario="place").fit(data)
     overall = np.log1p([3, 2, 1])
@@ -62,7 +62,7 @@ def test_scenarios_and_what_to_do_without(tmp_path):
         Popularity(scenario="room").fit(data)
 
 
-def test_an_empty_name_is_a_scenario_too(tmp_path):
+def test_an_empty_scenario_name_is_a_scenario(tmp_path):
     data = index(EVENTS.with_columns(place=pl.Series(["", None, None, None, None, None])))
     model = Popularity(scenario="place").fit(data)
     model.save(tmp_path / "model")
@@ -71,7 +71,7 @@ def test_an_empty_name_is_a_scenario_too(tmp_path):
         np.testing.assert_allclose(one.score(asked)[0, 1:], np.log1p([1, 0, 0]), rtol=1e-6)
 
 
-def test_values_are_damped():
+def test_predicted_mean_values_are_damped():
     data = index(EVENTS)
     overall = (1 + 3 + 5 + 5) / 4
     predicted = Popularity().fit(data).predict(data.queries(["a"]), Ragged.from_rows([[1, 2, 3]]))

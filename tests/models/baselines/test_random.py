@@ -5,7 +5,7 @@ import numpy as np
 from poise.models import Random
 
 
-def test_uniform_and_by_seed(films):
+def test_random_scores_are_uniform_and_follow_the_seed(films):
     queries = films.queries()
     scores = Random(seed=1).fit(films).score(queries)
     assert scores.min() >= 0
@@ -15,6 +15,6 @@ def test_uniform_and_by_seed(films):
     assert not np.array_equal(scores, Random(seed=2).fit(films).score(queries))
 
 
-def test_people_get_different_items(films):
+def test_users_get_different_random_items(films):
     slates = Random().fit(films).recommend(films.queries(hide_seen=False), k=5)
     assert len({tuple(slate.items) for slate in slates}) == len(slates)

@@ -57,7 +57,7 @@ def _groups(n, seed=0):
     return histories
 
 
-def test_calibration_by_hand():
+def test_standardised_scores_by_hand():
     scores = np.array([[9, 1, 2, 6], [0, -5, 5, 0]], dtype=np.float32)
     found = standardise_scores(scores)
     for row, given_ in enumerate(([1, 2, 6], [-5, 5, 0])):
@@ -68,7 +68,7 @@ def test_calibration_by_hand():
 
 
 @pytest.mark.parametrize("width", [2, 7, 100, 1_683])
-def test_equal_scores_say_nothing(width):
+def test_equal_scores_are_standardised_to_zero(width):
     """Their mean in single precision is seldom the score itself; what is left over must not be blown up."""
     level = np.random.default_rng(width).normal(scale=100, size=(200, 1))
     assert not standardise_scores(np.repeat(level, width, axis=1).astype(np.float32)).any()
@@ -78,7 +78,7 @@ def test_equal_scores_say_nothing(width):
 
 
 @given(st.floats(0.01, 100.0), st.floats(-100.0, 100.0))
-def test_scale_and_level_do_not_matter(scale, level):
+def test_standardised_scores_do_not_depend_on_scale_and_level(scale, level):
     scores = np.linspace(0, 1, 12, dtype=np.float32)[None] ** 2
     np.testing.assert_allclose(
         standardise_scores((scores * scale + level).astype(np.float32)),
@@ -88,7 +88,7 @@ def test_scale_and_level_do_not_matter(scale, level):
     )
 
 
-def test_the_score_is_the_weighted_sum(films):
+def test_the_blend_score_is_the_weighted_sum(films):
     members = [EASE(l2=5.0), Content()]
     model = Blend(members=members, weights=[3, 1]).fit(films)
     queries = films.queries()
@@ -113,7 +113,7 @@ def test_pools_give_the_ndcg_that_evaluation_gives(films):
         assert found == pytest.approx(mean_ndcg(blend, valid), abs=1e-6)
 
 
-def test_the_weights_that_are_found(log_of):
+def test_selected_weights_favour_the_better_member(log_of):
     """ItemKNN is right, Random knows nothing."""
     data = log_of(_groups(150))
     split = leave_last_out(data)
@@ -129,7 +129,7 @@ def test_the_weights_that_are_found(log_of):
     np.testing.assert_array_equal(weights, choose_weights(members, split.test))
 
 
-def test_found_weights_rank_no_worse_than_equal_ones(films):
+def test_selected_weights_rank_no_worse_than_equal_ones(films):
     split = leave_last_n(films, 2)
     members = [EASE(l2=5.0), Random(), Popularity(), Content()]
     model = Blend(members=members).fit(split.train, split.valid)
@@ -148,7 +148,7 @@ def test_refitting_keeps_weights_and_decays(films):
     assert model.members[0].data_fingerprint == split.train_and_valid.fingerprint
 
 
-def test_a_member_without_weight_is_not_asked(films):
+def test_a_member_of_weight_zero_does_not_score(films):
     idle = Counting()
     model = Blend(members=[EASE(), idle], weights=[1, 0]).fit(films)
     model.recommend(films.queries(), k=3, explain=True)
@@ -156,7 +156,7 @@ def test_a_member_without_weight_is_not_asked(films):
     assert idle.asked == 0
 
 
-def test_a_member_with_nothing_to_say_changes_nothing(films):
+def test_a_member_with_equal_scores_changes_nothing(films):
     ease = EASE(l2=5.0, decay=0.8)
     alone = Blend(members=[ease]).fit(films)
     model = Blend(members=[ease, Counting(0.1)]).fit(films)
@@ -166,7 +166,7 @@ def test_a_member_with_nothing_to_say_changes_nothing(films):
     assert slates.reasons == alone.recommend(queries.take([0]), k=5, explain=True).reasons
 
 
-def test_reasons_are_shared_out(films):
+def test_reasons_are_shared_between_members(films):
     model = Blend(members=[Popularity(), EASE(l2=5.0)]).fit(films)
     queries = Queries.from_histories([[2, 4, 6]], films.item_ids)
     slate = model.recommend(queries, k=21, explain=True)[0]
@@ -178,7 +178,7 @@ def test_reasons_are_shared_out(films):
         assert sum(shares) <= 1 + 1e-6
 
 
-def test_only_members_that_know_similarity_are_asked_for_it(films):
+def test_similarity_comes_from_members_that_have_it(films):
     ease = EASE(l2=5.0)
     both = Blend(members=[Popularity(), ease]).fit(films)
     assert both.similar(["i03"], k=5)[0].items[0] == ease.similar(["i03"], k=5)[0].items[0]
@@ -192,12 +192,12 @@ def test_weights_must_fit_the_members(weights):
         Blend(members=[Random(), Popularity()], weights=weights)
 
 
-def test_a_blend_of_nothing():
+def test_a_blend_without_members_is_refused():
     with pytest.raises(ValueError, match="members"):
         Blend(members=[])
 
 
-def test_members_that_have_learnt_from_this_very_data_do_not_learn_again(films: Dataset) -> None:
+def test_members_fitted_on_the_same_data_are_not_fitted_again(films: Dataset) -> None:
     split = leave_last_out(films)
     learnt = EASE(l2=5.0).fit(split.train, split.valid)
     weights = learnt.weights

@@ -9,7 +9,7 @@ from poise.models import ALS
 
 
 @pytest.mark.parametrize("decay", [1.0, 0.6])
-def test_folding_in_minimises_what_is_stated(films, decay):
+def test_folding_in_minimises_the_stated_objective(films, decay):
     """Hu, Koren and Volinsky 2008: Σ c (p - x·y)² + l2 ||x||², minimised by a general method."""
     model = ALS(factors=4, iterations=5, confidence=7.0, l2=3.0, decay=decay).fit(films)
     history = [3, 5, 3, 9, 14]
@@ -28,7 +28,7 @@ def test_folding_in_minimises_what_is_stated(films, decay):
     np.testing.assert_allclose(scores, vectors @ best, rtol=1e-3, atol=1e-5)
 
 
-def test_folding_in_is_what_implicit_does(films):
+def test_folding_in_agrees_with_implicit(films):
     from implicit.cpu.als import AlternatingLeastSquares
     from threadpoolctl import threadpool_limits
 

@@ -19,7 +19,7 @@ def _closed_form(x, l2):
 
 
 @pytest.mark.parametrize("l2", [0.5, 20.0, 500.0])
-def test_the_closed_form(films, l2):
+def test_ease_weights_are_the_closed_form(films, l2):
     x = np.zeros((films.user_ids.size, films.item_ids.size))
     x[films.events.user, films.events.item] = 1
     weights = _closed_form(x[:, 1:], l2)
@@ -28,7 +28,7 @@ def test_the_closed_form(films, l2):
     np.testing.assert_allclose(model.score(films.queries(["u00"]))[0, 1:], x[1, 1:] @ weights, rtol=1e-3, atol=1e-5)
 
 
-def test_a_catalogue_larger_than_a_block(log_of):
+def test_ease_of_a_catalogue_larger_than_a_block(log_of):
     rng = np.random.default_rng(0)
     histories = [rng.choice(1_300, size=12, replace=False) + 1 for _ in range(300)]
     data = log_of([row.tolist() for row in histories], 1_300)
@@ -45,7 +45,7 @@ def test_recency_weighs_the_history(films):
     np.testing.assert_allclose(together, 0.25 * single[0] + 0.5 * single[1] + single[2], rtol=1e-5, atol=1e-6)
 
 
-def test_what_cannot_be_solved_is_said(log_of):
+def test_a_singular_matrix_is_an_error(log_of):
     with pytest.raises(PoiseError, match="l2"):
         EASE(l2=1e-12).fit(log_of([[1, 2, 3], [1, 2, 3], [1, 2, 3]]))
 
@@ -62,7 +62,7 @@ def test_small_weights_are_left_out(films):
         np.testing.assert_array_equal(held[held != 0], row[held != 0])
 
 
-def test_many_requests_are_summed_in_parts(films, monkeypatch):
+def test_many_requests_are_scored_in_parts(films, monkeypatch):
     model = EASE(l2=5.0).fit(films)
     at_once = model.score(films.queries())
     monkeypatch.setattr("poise.models.linear.item_item_model._AT_ONCE", 50)

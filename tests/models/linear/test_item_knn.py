@@ -24,7 +24,7 @@ def test_cosine_and_shrinkage(films):
     np.testing.assert_allclose(_single(model, films), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_by_hand(log_of):
+def test_item_knn_scores_by_hand(log_of):
     """Items 1 and 2 have two people in common, of three and two: 2 / sqrt(6), and 2 / (2 + 3) of it."""
     data = log_of([[1, 2], [1, 2], [1, 3]])
     scores = _single(ItemKNN(shrink=3.0, decay=1.0).fit(data), data)
@@ -49,14 +49,14 @@ def test_the_nearest_neighbours_are_kept(log_of):
     assert [int(one[1:]) - 1 for one in found.items] == index[2, 1:].tolist()
 
 
-def test_equals_at_the_border_are_all_kept(log_of):
+def test_equal_neighbours_at_the_cut_off_are_all_kept(log_of):
     data = log_of([[1, 2], [1, 3], [1, 4], [1, 5]])
     model = ItemKNN(neighbours=2).fit(data)
     assert len(set(_single(model, data)[1:, 0].tolist())) == 1  # an order by index would keep two of the four
 
 
 @pytest.mark.parametrize("neighbours", [1, 3])
-def test_more_items_than_a_block(log_of, monkeypatch, neighbours, films):
+def test_item_knn_of_a_catalogue_larger_than_a_block(log_of, monkeypatch, neighbours, films):
     whole = ItemKNN(neighbours=neighbours).fit(films)
     monkeypatch.setattr("poise.models.linear.item_knn._BLOCK", 4)
     np.testing.assert_array_equal(_single(ItemKNN(neighbours=neighbours).fit(films), films), _single(whole, films))

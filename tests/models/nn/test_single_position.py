@@ -24,7 +24,7 @@ from poise.train.batches.sequences import EventTensors
     ],
     ids=["Recurrent", "Transformer, ligr", "Transformer, classic", "Bidirectional"],
 )
-def test_one_place_of_each_row(body: Any) -> None:
+def test_a_single_position_agrees_with_all_positions(body: Any) -> None:
     torch.manual_seed(0)
     network = SequenceNetwork(16, 1, "none", body()).eval()
     lengths = torch.tensor([10, 4, 1])

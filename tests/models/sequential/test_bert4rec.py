@@ -13,7 +13,7 @@ from poise.train.batches.sequences import MASKED, EventTensors
 
 
 @pytest.mark.parametrize("block", ["ligr", "classic"])
-def test_events_see_both_ways_but_no_padding(block: Block) -> None:
+def test_bert4rec_attends_both_ways_and_not_to_padding(block: Block) -> None:
     torch.manual_seed(0)
     body = BidirectionalTransformer(16, 2, 2, 6, 0.2, block).eval()
     x = torch.randn(2, 6, 16)
@@ -30,7 +30,7 @@ def test_events_see_both_ways_but_no_padding(block: Block) -> None:
     assert not torch.allclose(read[1, 0], again[1, 0], atol=1e-3)
 
 
-def test_what_comes_next_is_a_guess_at_a_masked_event(films: Dataset) -> None:
+def test_bert4rec_predicts_a_masked_event_after_the_history(films: Dataset) -> None:
     model = BERT4Rec(dim=8, heads=2, max_length=4, epochs=1, negatives=8).fit(films)
     queries = films.queries(["u03"])
     items, behaviours, times = (

@@ -20,7 +20,7 @@ def _normal(x: Floats, eps: float) -> Floats:
     return np.asarray((x - x.mean()) / np.sqrt(x.var() + eps))
 
 
-def test_attention_is_what_the_paper_says() -> None:
+def test_pointwise_attention_agrees_with_the_paper() -> None:
     torch.manual_seed(0)
     dim, heads, length = 8, 2, 5
     layer = PointwiseAttention(dim, heads, 6, 0.0, timed=True).double().eval()
@@ -54,7 +54,7 @@ def test_attention_is_what_the_paper_says() -> None:
         np.testing.assert_allclose(found[now], expected, atol=1e-9)
 
 
-def test_intervals_are_told_apart_by_octaves() -> None:
+def test_time_gaps_are_bucketed_by_octaves() -> None:
     second = 1_000
     times = torch.tensor([[1, 2, 4, 9]]) * second
     moments = torch.tensor([[0, 2 * second, 4 * second, 10**15]])
@@ -62,7 +62,7 @@ def test_intervals_are_told_apart_by_octaves() -> None:
 
 
 @pytest.mark.parametrize("time_features", ["none", "history", "request"])
-def test_padding_counts_for_nothing(time_features: str) -> None:
+def test_padding_does_not_change_hstu(time_features: str) -> None:
     torch.manual_seed(0)
     body = PointwiseTransducer(16, 2, 2, 10, 0.0, time_features).eval()  # type: ignore[arg-type]
     x = torch.randn(2, 6, 16)

@@ -83,7 +83,7 @@ def fused() -> SASRec:
     ],
     ids=str,
 )
-def test_it_learns_what_comes_next(options: dict[str, Any]) -> None:
+def test_sasrec_learns_the_next_item(options: dict[str, Any]) -> None:
     parts = split.leave_last_out(_circle())
     model = SASRec(**{**SMALL, **options}).fit(parts.train, parts.valid)
     slow = options.get("loss") in ("bce", "gbce")
@@ -91,10 +91,10 @@ def test_it_learns_what_comes_next(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("items", ["fused", "text"])
-def test_it_learns_with_meaning(items: str) -> None:
+def test_sasrec_learns_with_content(items: str) -> None:
     parts = split.leave_last_out(_with_places(_circle()))
     model = SASRec(**SMALL, items=items).fit(parts.train, parts.valid)
-    assert model.meaning.width
+    assert model.content_pca.width
     assert not model.notes
     assert _hit_rate(model, parts) > 0.9
 
@@ -132,7 +132,7 @@ def _without(data: Dataset, item: int) -> Dataset:
     return data.select(~np.isin(data.events.user, met))
 
 
-def test_an_item_that_nobody_touched_is_ranked_by_its_meaning() -> None:
+def test_an_item_without_events_is_ranked_by_its_content() -> None:
     data = _with_places(_circle(items=N_ITEMS - 1, users=200))
     vectors = data.vectors["text"].copy()
     new, like = N_ITEMS, 8
@@ -146,7 +146,7 @@ def test_an_item_that_nobody_touched_is_ranked_by_its_meaning() -> None:
     assert new not in elsewhere[:8]
 
 
-def test_an_item_of_which_nothing_is_known_comes_last() -> None:
+def test_an_item_without_events_and_content_comes_last() -> None:
     data = _circle()
     train_data = _without(data, 12)
     model = SASRec(**SMALL).fit(train_data)
@@ -156,7 +156,7 @@ def test_an_item_of_which_nothing_is_known_comes_last() -> None:
     assert np.isfinite(scores).all()
 
 
-def test_new_items_can_be_ranked_the_moment_they_are_added() -> None:
+def test_extend_catalogue_ranks_new_items_at_once() -> None:
     whole = _with_places(_circle(users=200, length=6))
     n_old = 15
     early = index(
@@ -180,7 +180,7 @@ def test_new_items_can_be_ranked_the_moment_they_are_added() -> None:
         model.extend_catalogue(_circle())
 
 
-def test_text_without_vectors_is_refused() -> None:
+def test_items_text_without_vectors_is_refused() -> None:
     with pytest.raises(DataError, match=r"has no vectors 'text'; encode the catalogue"):
         SASRec(**SMALL, items="text").fit(_circle())
 
@@ -202,7 +202,7 @@ def test_refit_keeps_the_number_of_epochs() -> None:
     assert _hit_rate(model, parts) > 0.9
 
 
-def test_a_fit_that_was_killed_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_fit_resumes_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     parts = split.leave_last_out(_with_places(_circle()))
     options = {**SMALL, "epochs": 1}
@@ -232,7 +232,7 @@ def test_a_fit_that_was_killed_goes_on_where_it_stood(tmp_path: Path, monkeypatc
     assert not list(tmp_path.glob("*.pt"))
 
 
-def test_the_subspace_is_centred_and_standardised_on_what_was_learnt() -> None:
+def test_pca_whitening_is_centred_and_standardised_on_training_items() -> None:
     rng = np.random.default_rng(0)
     vectors = (rng.normal(size=(300, 6)) @ rng.normal(size=(6, 6)) + 3).astype(np.float32)
     vectors[0] = vectors[7] = 0

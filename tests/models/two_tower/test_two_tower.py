@@ -63,7 +63,7 @@ def _groups(model: TwoTower, queries: Queries, k: int = 5) -> Any:
     return (model.recommend(queries, k).items - 1) % 3
 
 
-def test_somebody_without_a_past_gets_the_items_of_their_town(towns: TwoTower) -> None:
+def test_user_columns_rank_for_users_without_a_history(towns: TwoTower) -> None:
     new = _towns().queries(["u120", "u121", "u122"])
     assert not new.lengths.any()
     np.testing.assert_array_equal(_groups(towns, new), [[0] * 5, [1] * 5, [2] * 5])
@@ -71,7 +71,7 @@ def test_somebody_without_a_past_gets_the_items_of_their_town(towns: TwoTower) -
     np.testing.assert_array_equal(_groups(towns, stranger), [[1] * 5])
 
 
-def test_of_whom_nothing_is_known_the_most_popular_come_first(towns: TwoTower) -> None:
+def test_without_history_and_features_popular_items_come_first(towns: TwoTower) -> None:
     nobody = Queries.from_histories([[], []], towns.item_ids)
     for asked in (nobody, replace(nobody, users=pl.DataFrame({"town": [None, None]}, schema={"town": pl.String}))):
         np.testing.assert_array_equal(towns.score(asked), np.log1p([towns.counts] * 2).astype(np.float32))
@@ -94,7 +94,7 @@ def test_the_history_counts(towns: TwoTower) -> None:
     np.testing.assert_array_equal(_groups(towns, asked), [[0] * 5, [1] * 5, [2] * 5])
 
 
-def test_what_was_never_met_does_no_harm(towns: TwoTower) -> None:
+def test_unseen_labels_do_no_harm(towns: TwoTower) -> None:
     asked = replace(
         _towns().queries(["u120", "u003"]),
         users=pl.DataFrame({"town": ["atlantis", None], "age": [3, 4]}),
@@ -105,7 +105,7 @@ def test_what_was_never_met_does_no_harm(towns: TwoTower) -> None:
 
 
 @pytest.mark.parametrize("loss", ["sampled_softmax", "in_batch"])
-def test_it_learns_from_histories_alone(loss: str) -> None:
+def test_two_tower_learns_from_histories_alone(loss: str) -> None:
     parts = split.leave_last_out(_towns(columns=False), hide_seen=False)
     model = TwoTower(**SMALL, loss=loss).fit(parts.train, parts.valid)  # type: ignore[arg-type]
     assert 1 <= model.selected.epochs <= 2
@@ -114,7 +114,7 @@ def test_it_learns_from_histories_alone(loss: str) -> None:
     np.testing.assert_array_equal(model.score(nobody)[0], np.log1p(model.counts).astype(np.float32))
 
 
-def test_new_items_are_ranked_by_their_columns_at_once(towns: TwoTower) -> None:
+def test_extend_catalogue_ranks_new_items_by_their_columns(towns: TwoTower) -> None:
     grown = _towns(n_items=N_ITEMS + 3)
     model = towns.extend_catalogue(grown)
     queries = Queries.from_histories([[1, 4], [2, 5]], grown.item_ids)
@@ -127,21 +127,21 @@ def test_new_items_are_ranked_by_their_columns_at_once(towns: TwoTower) -> None:
     assert towns.item_ids.size == N_ITEMS + 1
 
 
-def test_meaning_is_read_and_must_be_there(films: Dataset) -> None:
+def test_content_vectors_are_read_and_required(films: Dataset) -> None:
     model = TwoTower(**{**SMALL, "epochs": 1}, components=4).fit(films)
     assert model.table[23].any()  # nobody has touched it, but it has a text
     with pytest.raises(DataError, match="has no vectors 'text'"):
         model.extend_catalogue(replace(films, vectors={}))
 
 
-def test_an_item_of_which_nothing_is_known_comes_last() -> None:
+def test_an_item_without_events_and_features_comes_last() -> None:
     data = _towns(n_items=N_ITEMS + 1, columns=False)
     model = TwoTower(**{**SMALL, "epochs": 1}).fit(data)
     scores = model.score(Queries.from_histories([[1, 4]], data.item_ids))[0, 1:]
     assert scores[-1] == scores.min()
 
 
-def test_an_event_is_credited_with_what_the_score_loses_without_it(towns: TwoTower) -> None:
+def test_attributions_are_the_loss_of_score_without_an_event(towns: TwoTower) -> None:
     history = [3, 17, 4, 8, 1, 9, 2, 6, 5, 11, 12, 7]  # two more than it looks back on
     items = np.array([13, 1, 20], dtype=np.int32)
     found = towns.attributions(Queries.from_histories([history], towns.item_ids), items)
@@ -164,7 +164,7 @@ def test_saved_and_loaded_it_scores_the_same_to_the_bit(towns: TwoTower, tmp_pat
     )
 
 
-def test_columns_by_name() -> None:
+def test_selected_columns_by_name() -> None:
     data = _towns()
     model = TwoTower(**{**SMALL, "epochs": 1}, user_columns=[], item_columns=["colour"]).fit(data)
     assert not model.user_features.width
@@ -173,7 +173,7 @@ def test_columns_by_name() -> None:
         TwoTower(**SMALL, context_columns=["place"]).fit(data)
 
 
-def test_the_tower_of_requests_by_hand() -> None:
+def test_the_request_tower_by_hand() -> None:
     torch.manual_seed(0)
     tower = RequestTower(3, 0, 0, 4, 0.5).eval()
     items = torch.randn(5, 4)
@@ -186,7 +186,7 @@ def test_the_tower_of_requests_by_hand() -> None:
         torch.testing.assert_close(found[row], history + tower.layers(history))
 
 
-def test_columns_are_summed_by_weight() -> None:
+def test_column_features_are_summed_by_weight() -> None:
     torch.manual_seed(0)
     tower = ItemTower(0, 3, 4, 0.5).eval()
     features = sparse.csr_array(np.array([[1, 0, -2], [0, 0, 0]], dtype=np.float32))

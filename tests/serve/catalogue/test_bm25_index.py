@@ -35,11 +35,11 @@ def index(texts):
 
 
 @pytest.mark.parametrize("query", ["sea", "the old sea", "moon man", "nothing", "", "SEA!"])
-def test_scores_are_those_of_the_formula(query):
+def test_bm25_scores_agree_with_the_formula(query):
     assert index(TEXTS).scores(query, len(TEXTS)) == pytest.approx(bm25(TEXTS, query))
 
 
-def test_scripts_without_spaces_are_found_by_neighbouring_signs():
+def test_scripts_without_spaces_are_indexed_by_character_pairs():
     found = index(["東京の夜景", "京都の寺", "Tokyo 東京"])
     assert words("東京の夜") == ["東", "京", "の", "夜", "東京", "京の", "の夜"]
     scores = found.scores("東京", 3)
@@ -50,7 +50,7 @@ def test_scripts_without_spaces_are_found_by_neighbouring_signs():
 
 @settings(deadline=None, derandomize=True)
 @given(changes=st.lists(st.tuples(st.integers(0, 4), st.text("abc ", max_size=8)), max_size=40))
-def test_what_changes_is_as_if_it_had_always_been_so(changes):
+def test_a_changed_item_scores_as_in_a_fresh_index(changes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_SPARE", 3)
         texts, found = list(TEXTS), index(TEXTS)
@@ -61,7 +61,7 @@ def test_what_changes_is_as_if_it_had_always_been_so(changes):
         assert found.scores("a b sea old", 5) == pytest.approx(index(texts).scores("a b sea old", 5))
 
 
-def test_it_does_not_grow_with_changes():
+def test_the_index_does_not_grow_with_changes():
     draw, found = random.Random(0), BM25Index()
     for at in range(20_000):
         found.put(at % 50, " ".join(draw.choices("abcdefgh", k=6)))

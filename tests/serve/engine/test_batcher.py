@@ -34,7 +34,7 @@ def batcher(work: Work, *, most: int = 32, queue: int = 100, budget: float = 5.0
     return Batcher(work, most=most, queue=queue, budget=budget, threads=1)
 
 
-def test_those_who_ask_again_at_once_are_scored_together() -> None:
+def test_clients_that_ask_again_at_once_share_a_batch() -> None:
     work = Work(0.02)
 
     async def main() -> None:
@@ -53,7 +53,7 @@ def test_those_who_ask_again_at_once_are_scored_together() -> None:
     assert sorted(work.sizes)[len(work.sizes) // 2] == 8  # and not four and four in turn
 
 
-def test_who_does_not_come_back_is_not_waited_for_long() -> None:
+def test_the_wait_for_a_batch_shrinks_when_clients_do_not_return() -> None:
     work = Work(0.001)
 
     async def main() -> None:
@@ -67,7 +67,7 @@ def test_who_does_not_come_back_is_not_waited_for_long() -> None:
     assert work.sizes == [10, 1]
 
 
-def test_what_goes_wrong_reaches_all_of_the_batch_and_no_other() -> None:
+def test_an_exception_reaches_all_requests_of_its_batch_and_no_other() -> None:
     work = Work(0.001)
 
     async def main() -> None:
@@ -80,7 +80,7 @@ def test_what_goes_wrong_reaches_all_of_the_batch_and_no_other() -> None:
     asyncio.run(main())
 
 
-def test_too_many_and_too_slow() -> None:
+def test_a_full_queue_and_a_slow_batch_are_refused() -> None:
     work = Work(0.3)
 
     async def main() -> None:
@@ -126,7 +126,7 @@ def test_an_event_loop_that_closes_while_a_batch_is_at_work_leaves_no_traceback(
     assert _waiting[0].cancelled()
 
 
-def test_close_waits_for_the_batch_at_work_and_tells_those_who_wait() -> None:
+def test_close_waits_for_the_running_batch_and_refuses_waiting_requests() -> None:
     work = Work(0.1)
 
     async def main() -> None:
@@ -147,7 +147,7 @@ def test_close_waits_for_the_batch_at_work_and_tells_those_who_wait() -> None:
     assert work.sizes == [1]
 
 
-def test_close_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_has_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CLOSED_WITHIN", 0.05)
     gate = threading.Event()
 

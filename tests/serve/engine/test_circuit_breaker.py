@@ -32,7 +32,7 @@ def fail(breaker: CircuitBreaker, times: int, stage: str = "ranker") -> None:
         breaker.note_failure(stage)
 
 
-def test_it_opens_after_failures_in_a_row(breaker: CircuitBreaker) -> None:
+def test_the_circuit_opens_after_failures_in_a_row(breaker: CircuitBreaker) -> None:
     assert not breaker.is_open("ranker")
     fail(breaker, FAILURES - 1)
     assert not breaker.is_open("ranker")
@@ -40,14 +40,14 @@ def test_it_opens_after_failures_in_a_row(breaker: CircuitBreaker) -> None:
     assert breaker.is_open("ranker")
 
 
-def test_a_success_between_failures_closes_it(breaker: CircuitBreaker) -> None:
+def test_a_success_closes_the_circuit(breaker: CircuitBreaker) -> None:
     fail(breaker, FAILURES - 1)
     breaker.note_success("ranker")
     fail(breaker, FAILURES - 1)
     assert not breaker.is_open("ranker")
 
 
-def test_it_is_tried_again_after_a_while(breaker: CircuitBreaker, clock: FakeClock) -> None:
+def test_the_circuit_closes_after_the_recovery_time(breaker: CircuitBreaker, clock: FakeClock) -> None:
     fail(breaker, FAILURES)
     clock.seconds += RECOVERY_SECONDS - 0.1
     assert breaker.is_open("ranker")
@@ -55,7 +55,7 @@ def test_it_is_tried_again_after_a_while(breaker: CircuitBreaker, clock: FakeClo
     assert not breaker.is_open("ranker")
 
 
-def test_one_failure_after_the_rest_opens_it_again(breaker: CircuitBreaker, clock: FakeClock) -> None:
+def test_one_failure_after_recovery_opens_the_circuit_again(breaker: CircuitBreaker, clock: FakeClock) -> None:
     fail(breaker, FAILURES)
     clock.seconds += RECOVERY_SECONDS
     fail(breaker, 1)

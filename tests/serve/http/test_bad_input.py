@@ -64,7 +64,7 @@ def _sees_events(server):
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.body], ids=lambda one: one.name)
-def test_bodies(server, operation, body):
+def test_bad_bodies_get_a_problem_document(server, operation, body):
     path = operation.path.format(item_id="i01", user_id="u01")
     answer = server.client.request(operation.method, path, content=body)
     if answer.status_code == 200:  # lines that were refused, or what an open type allows
@@ -102,7 +102,7 @@ FIELDS = sorted({name for one in OPERATIONS if one.body for name in one.body.__s
     operation=st.sampled_from([one for one in OPERATIONS if one.body]),
     body=st.dictionaries(st.sampled_from([*FIELDS, "events", "items", "users"]), JSON, max_size=6) | JSON,
 )
-def test_any_json(server, operation, body):
+def test_any_json_body_is_answered(server, operation, body):
     path = operation.path.format(item_id="i01", user_id="u01")
     try:
         content = json.dumps(body).encode()
@@ -116,7 +116,7 @@ def test_any_json(server, operation, body):
 
 @QUICKLY
 @given(body=st.binary(max_size=200))
-def test_any_bytes(server, body):
+def test_any_bytes_as_body_are_answered(server, body):
     for path in ("/v1/events", "/v1/import/items", "/v1/recommendations"):
         assert server.client.post(path, content=body).status_code in (200, 400, 422)
 
@@ -132,7 +132,7 @@ CONTENT = st.dictionaries(
 
 @QUICKLY
 @given(content=CONTENT, available=st.booleans())
-def test_any_content_is_kept_and_leaves_the_catalogue_whole(server, content, available):
+def test_any_item_content_is_stored_and_leaves_the_catalogue_working(server, content, available):
     item_id = f"odd{next(NUMBERS) % 5}"
     body = {"item_id": item_id, "content": content, "available": available}
     assert server.client.post("/v1/items", json=body).json()["accepted"] == 1
@@ -151,7 +151,7 @@ def test_any_content_is_kept_and_leaves_the_catalogue_whole(server, content, ava
 
 @QUICKLY
 @given(values=st.lists(LABEL, min_size=1, max_size=5), column=st.sampled_from(["title", "genres", "country", "price"]))
-def test_any_values_of_a_filter(server, values, column):
+def test_any_filter_values_are_answered(server, values, column):
     inside = server.shown(history=["i02"], filters=[{"column": column, "in": values}], k=200)
     outside = server.shown(history=["i02"], filters=[{"column": column, "not_in": values}], k=200)
     everything = server.shown(history=["i02"], k=200)
@@ -160,7 +160,7 @@ def test_any_values_of_a_filter(server, values, column):
 
 @QUICKLY
 @given(text=TEXT.filter(bool))
-def test_what_looks_like_a_command_is_an_id(server, text):
+def test_sql_and_markup_in_ids_are_only_ids(server, text):
     text = text if text.isprintable() else "x'; DELETE FROM poise_events; --"
     server.add(text, "i02")
     path = quote(text, safe="")
@@ -174,7 +174,7 @@ def test_what_looks_like_a_command_is_an_id(server, text):
 @given(
     query=st.dictionaries(st.sampled_from(["k", "q", "limit", "after", "key", "x"]), st.text(max_size=10), max_size=3)
 )
-def test_any_query(server, query):
+def test_any_query_string_is_answered(server, query):
     try:
         params = {name: value.encode() for name, value in query.items()}
     except UnicodeEncodeError:
@@ -212,7 +212,7 @@ def test_any_query(server, query):
         b"",
     ],
 )
-def test_odd_lines(server, line):
+def test_malformed_request_lines(server, line):
     with socket.create_connection(server.url.removeprefix("http://").split(":"), timeout=20) as connection:
         connection.sendall(line + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         told = b""
@@ -242,7 +242,7 @@ def test_odd_lines(server, line):
         b"Cookie: \xff=\xfe; =;;",
     ],
 )
-def test_odd_headers(server, headers):
+def test_malformed_headers(server, headers):
     with socket.create_connection(server.url.removeprefix("http://").split(":"), timeout=20) as connection:
         host = b"" if headers.startswith(b"Host") else b"Host: localhost\r\n"
         head = b"POST /v1/events HTTP/1.1\r\n" + host + b"Connection: close\r\n" + headers
@@ -255,7 +255,7 @@ def test_odd_headers(server, headers):
     assert all(not line.startswith(b"HTTP/1.1 5") for line in lines), told[:300]
 
 
-def test_paths_and_methods_that_are_not(server):
+def test_unknown_paths_and_methods(server):
     for method, path, status in (("GET", "/v2/items", 404), ("GET", "/v1/items/", 404), ("PUT", "/v1/items", 405)):
         answer = server.client.request(method, path)
         assert answer.status_code == status

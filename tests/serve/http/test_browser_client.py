@@ -5,7 +5,7 @@ from pathlib import Path
 CLIENT = Path(__file__).parents[3] / "clients" / "browser" / "poise.js"
 
 
-def test_the_server_hands_out_the_client_for_browsers(server):
+def test_the_server_serves_the_browser_client(server):
     answer = server.client.get("/poise.js")
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.text == CLIENT.read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ def history(server, user):
     return [] if answer.status_code == 404 else [done["item_id"] for done in reversed(answer.json()["history"])]
 
 
-def test_one_event(server, user):
+def test_post_one_event(server, user):
     event = {
         "user_id": user,
         "item_id": "i02",
@@ -45,7 +45,7 @@ def test_one_event(server, user):
     assert kept.context == {"device": "tv", "hour": 20, "weekend": True}
 
 
-def test_an_event_of_now_needs_neither_time_nor_behaviour(server, user):
+def test_timestamp_and_behaviour_have_defaults(server, user):
     server.add(user, "i02")
     (done,) = server.client.get(f"/v1/users/{user}/profile").json()["history"]
     assert done["behaviour"] == "view"
@@ -61,20 +61,20 @@ def test_an_event_of_now_needs_neither_time_nor_behaviour(server, user):
         ("2025-11-24T17:00:00.000+01:00", NOW),
     ],
 )
-def test_times_are_milliseconds_or_text(server, user, given, moment):
+def test_timestamps_are_milliseconds_or_text(server, user, given, moment):
     server.add(user, "i02", timestamp=given)
     assert server.tenant.store.history(user)[0].time == moment
 
 
 @pytest.mark.parametrize("given", [1_764_000_000, "1969-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", 5e12, "today"])
-def test_times_that_cannot_be_meant_are_refused(server, user, given):
+def test_implausible_timestamps_are_refused(server, user, given):
     answer = post(server, {"user_id": user, "item_id": "i02", "timestamp": given})
     assert answer.status_code == 422
     assert "timestamp" in answer.json()["detail"]
     assert not history(server, user)
 
 
-def test_of_a_batch_the_good_ones_are_kept_and_the_bad_ones_named(server, user):
+def test_a_batch_stores_good_events_and_names_bad_ones(server, user):
     batch = [
         {"user_id": user, "item_id": "i01"},
         {"user_id": user},
@@ -100,7 +100,7 @@ def test_of_a_batch_the_good_ones_are_kept_and_the_bad_ones_named(server, user):
 @pytest.mark.parametrize(
     "event", [{"user_id": "a"}, {"user_id": "a", "item_id": "b", "timestamp": "1969-01-01T00:00:00Z"}]
 )
-def test_a_batch_of_bad_events_alone_is_an_answer_and_a_bad_event_is_an_error(server, event):
+def test_a_batch_of_bad_events_is_200_and_a_single_bad_event_is_422(server, event):
     assert post(server, event).status_code == 422
     for batch in ([event], [event, event]):
         answer = post(server, {"events": batch})
@@ -109,11 +109,11 @@ def test_a_batch_of_bad_events_alone_is_an_answer_and_a_bad_event_is_an_error(se
         assert [one["index"] for one in answer.json()["refused"]] == list(range(len(batch)))
 
 
-def test_an_empty_batch_is_nothing(server):
+def test_an_empty_batch_adds_nothing(server):
     assert post(server, {"events": []}).json() == {"accepted": 0, "refused": [], "duplicates": 0}
 
 
-def test_events_that_are_known_are_not_entered_again(server, user):
+def test_events_with_a_known_id_are_duplicates(server, user):
     event = {"user_id": user, "item_id": "i07", "event_id": f"{user}-1"}
     assert post(server, event).json()["accepted"] == 1
     assert post(server, event).json() == {"accepted": 0, "refused": [], "duplicates": 1}
@@ -123,7 +123,7 @@ def test_events_that_are_known_are_not_entered_again(server, user):
     assert sorted(history(server, user)) == ["i07", "i07", "i08"]
 
 
-def test_the_same_batch_sent_by_many_at_once_is_entered_once(server, user):
+def test_the_same_batch_sent_concurrently_is_stored_once(server, user):
     batch = {"events": [{"user_id": user, "item_id": f"i{at:02}", "event_id": f"{user}-{at}"} for at in range(30)]}
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(post(server, batch).json())) for _ in range(8)]
@@ -136,7 +136,7 @@ def test_the_same_batch_sent_by_many_at_once_is_entered_once(server, user):
     assert len(history(server, user)) == 30
 
 
-def test_ten_thousand_at_once_and_no_more(server, user):
+def test_a_batch_has_at_most_ten_thousand_events(server, user):
     events = [
         {"user_id": f"{user}-{at % 50}", "item_id": f"i{at % 40:02}", "timestamp": NOW + at} for at in range(10_001)
     ]
@@ -147,7 +147,7 @@ def test_ten_thousand_at_once_and_no_more(server, user):
     assert post(server, {"events": events[:-1]}).json()["accepted"] == 10_000
 
 
-def test_import_takes_lines_and_says_which_were_bad(server, user):
+def test_import_takes_lines_and_names_bad_ones(server, user):
     lines = [json.dumps({"user_id": user, "item_id": f"i{at:02}", "timestamp": NOW + at}) for at in range(20)]
     lines[3] = "{"
     lines[5] = ""
@@ -159,7 +159,7 @@ def test_import_takes_lines_and_says_which_were_bad(server, user):
     assert history(server, user) == [f"i{at:02}" for at in range(20) if at not in (3, 5, 9)]
 
 
-def test_import_streams_more_than_a_body_may_have(copy_shop, start):
+def test_import_streams_more_than_max_body_bytes(copy_shop, start):
     server = start(copy_shop("budget = 10\nmax_body_bytes = 2000"))
     line = json.dumps({"user_id": "streamed", "item_id": "i01"}).encode() + b"\n"
 
@@ -175,7 +175,7 @@ def test_import_streams_more_than_a_body_may_have(copy_shop, start):
     assert "line 2" in answer.json()["detail"]
 
 
-def test_of_many_bad_lines_the_first_thousand_are_told(server):
+def test_import_lists_the_first_thousand_bad_lines(server):
     answer = post(server, b"{\n" * 3_000, "/v1/import/events")
     assert [one["index"] for one in answer.json()["refused"]] == list(range(1_000))
 
@@ -191,7 +191,7 @@ def fleet(request, copy_shop, start):
     return [start(folder, store=store, workers=workers) for _ in range(workers)]
 
 
-def test_the_next_request_after_an_event_sees_it(fleet, user):
+def test_the_next_request_takes_an_event_into_account(fleet, user):
     draw = random.Random(0)
     done = []
     for at in range(50):
@@ -220,7 +220,7 @@ def test_an_event_with_a_request_id_is_its_feedback(fleet, user):
     ]
 
 
-def test_an_item_that_came_to_one_worker_is_shown_by_the_other(fleet):
+def test_an_item_put_to_one_worker_is_shown_by_the_other(fleet):
     item_id = f"new{next(NUMBERS)}"
     answer = fleet[0].client.post("/v1/items", json={"item_id": item_id, "content": {"title": "Sea story, the last"}})
     assert answer.json()["accepted"] == 1
@@ -229,7 +229,7 @@ def test_an_item_that_came_to_one_worker_is_shown_by_the_other(fleet):
     assert item_id not in fleet[0].shown(history=["i02"], k=60)
 
 
-def test_popularity_goes_up_with_every_event(fleet, user):
+def test_popularity_rises_with_every_event(fleet, user):
     def score():
         found = fleet[-1].client.get("/v1/popular?k=40").json()["items"]
         return {one["item_id"]: one["score"] for one in found}.get("i39", 0.0)
@@ -240,7 +240,7 @@ def test_popularity_goes_up_with_every_event(fleet, user):
     assert score() > before
 
 
-def test_events_are_counted(server, user):
+def test_events_are_counted_in_the_metrics(server, user):
     before = server.metric("poise_events_total", outcome="accepted")
     server.add(user, "i01", event_id=user)
     post(server, {"events": [{"user_id": user, "item_id": "i01", "event_id": user}, {}]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def test_stages_and_times_are_measured(server):
+def test_metrics_of_stages_and_times(server):
     names = {"ranker": {"user_id": "u00"}, "popular": {"user_id": "visitor"}}
     for stage, who in names.items():
         before = server.metric("poise_slates_total", stage=stage)

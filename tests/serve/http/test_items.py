@@ -39,7 +39,7 @@ def get(server, kind, one_id):
     return server.client.get(f"/v1/{kind}/{one_id}")
 
 
-def test_what_is_put_in_is_there(server, kind, new_id):
+def test_put_get_and_replace(server, kind, new_id):
     assert get(server, kind, new_id).status_code == 404
     assert put(server, kind, entry(kind, new_id, **CONTENT)) == {"accepted": 1, "refused": [], "duplicates": 0}
     found = get(server, kind, new_id)
@@ -49,7 +49,7 @@ def test_what_is_put_in_is_there(server, kind, new_id):
     assert get(server, kind, new_id).json()["content"] == {"title": "Another"}
 
 
-def test_many_at_once_of_which_bad_ones_are_named(server, kind, new_id):
+def test_put_many_names_bad_ones(server, kind, new_id):
     entries = [entry(kind, f"{new_id}-{at}", price=at) for at in range(5)]
     entries[1]["surprise"] = 1
     entries[3]["content"] = {"price": {"deep": 1}}
@@ -60,7 +60,7 @@ def test_many_at_once_of_which_bad_ones_are_named(server, kind, new_id):
     assert get(server, kind, f"{new_id}-4").json()["content"] == {"price": 4}
 
 
-def test_import(server, kind, new_id):
+def test_import_lines_of_items_and_users(server, kind, new_id):
     lines = [json.dumps(entry(kind, f"{new_id}-{at}", price=at)) for at in range(5)]
     lines[2] = "[]"
     answer = server.client.post(f"/v1/import/{kind}", content="\r\n".join(lines))
@@ -69,7 +69,7 @@ def test_import(server, kind, new_id):
     assert get(server, kind, f"{new_id}-4").json()["content"] == {"price": 4}
 
 
-def test_patch_merges_and_null_takes_out(server, kind, new_id):
+def test_patch_merges_and_null_removes(server, kind, new_id):
     path = f"/v1/{kind}/{new_id}"
     assert server.client.patch(path, json={"content": {"price": 1}}).status_code == 404
     put(server, kind, entry(kind, new_id, title="A tale", price=5))
@@ -84,7 +84,7 @@ def test_patch_merges_and_null_takes_out(server, kind, new_id):
 @pytest.mark.parametrize(
     "one_id", ["a/b", "a/similar", "a%2Fb", "ä ö?&#+", "..", "x" * 256, "'; DROP TABLE poise_items; --"]
 )
-def test_an_id_is_any_text(server, kind, one_id):
+def test_any_text_is_an_id(server, kind, one_id):
     from urllib.parse import quote
 
     path = f"/v1/{kind}/{quote(one_id, safe='')}".replace("..", "%2E%2E")
@@ -97,14 +97,14 @@ def test_an_id_is_any_text(server, kind, one_id):
 
 
 @pytest.mark.parametrize("one_id", ["", "a\n", "a\x00b", "a\x1fb", "/\x1f", "x" * 257])
-def test_what_no_id_is(server, kind, one_id):
+def test_invalid_ids_are_refused(server, kind, one_id):
     answer = server.client.post(f"/v1/{kind}", json=entry(kind, one_id))
     assert answer.status_code == 422
     if one_id:
         assert get(server, kind, quote(one_id, safe="")).status_code == 422
 
 
-def test_pages(server, kind):
+def test_paging_through_items_and_users(server, kind):
     ids = [f"page-{at:02}" for at in range(7)]
     put(server, kind, *[entry(kind, one_id) for one_id in reversed(ids)])
     found, after = [], "page-"
@@ -154,14 +154,14 @@ def test_a_new_item_can_be_recommended_and_found_at_once(server, new_id):
     assert server.recommend(user_id="sailor")["stage"] == "ranker"
 
 
-def test_what_an_item_says_is_replaced_in_search(server, new_id):
+def test_search_finds_the_changed_text_of_an_item(server, new_id):
     put(server, "items", entry("items", new_id, title="Zanzibar"))
     put(server, "items", entry("items", new_id, title="Quetzal"))
     assert server.client.get("/v1/search?q=quetzal").json()["items"][0]["item_id"] == new_id
     assert all(one["title"] != "Zanzibar" for one in server.client.get("/v1/search?q=zanzibar&k=200").json()["items"])
 
 
-def test_what_an_item_of_the_run_says_is_replaced_in_search_by_meaning(server):
+def test_semantic_search_finds_the_changed_text_of_an_item_of_the_run(server):
     def found(query):
         return [
             one["item_id"] for one in server.client.get("/v1/search", params={"q": query, "k": 200}).json()["items"]
@@ -176,7 +176,7 @@ def test_what_an_item_of_the_run_says_is_replaced_in_search_by_meaning(server):
     assert "i04" not in found("ocean")
 
 
-def test_a_deleted_item_is_out_of_everything_at_once(server, new_id):
+def test_a_deleted_item_disappears_at_once(server, new_id):
     put(server, "items", entry("items", new_id, title="Sea story of yesterday", genres=["sea"]))
     for at in range(50):
         server.add(f"reader{at % 3}", new_id)
@@ -201,7 +201,7 @@ def test_a_deleted_item_is_out_of_everything_at_once(server, new_id):
     assert new_id in server.shown(history=["i02"], k=200)
 
 
-def test_similar(server):
+def test_similar_items(server):
     found = server.client.get("/v1/items/i02/similar?k=5").json()["items"]
     assert len(found) == 5
     assert {one["item_id"] for one in found} <= {f"i{item:02}" for item in range(0, 40, 2)} - {"i02"}

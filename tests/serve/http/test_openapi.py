@@ -62,11 +62,11 @@ def session(token):
         yield session
 
 
-def test_the_document_is_valid(schema):
+def test_the_openapi_document_is_valid(schema):
     schema.validate()
 
 
-def test_it_names_every_operation(schema):
+def test_the_openapi_document_names_every_operation(schema):
     document = schema.raw_schema
     named = {
         (method.upper(), path): one
@@ -83,7 +83,7 @@ def test_it_names_every_operation(schema):
 
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.body], ids=lambda one: one.name)
-def test_its_examples_work(schema, session, operation):
+def test_the_examples_of_the_openapi_document_work(schema, session, operation):
     document = schema.raw_schema
     (content,) = document["paths"][operation.path][operation.method.lower()]["requestBody"]["content"].values()
     example = content["example"]
@@ -105,7 +105,7 @@ def test_its_examples_work(schema, session, operation):
     ],
     ids=lambda one: {GenerationMode.POSITIVE: "as it says", GenerationMode.NEGATIVE: "otherwise"}.get(one, one),
 )
-def test_every_operation(schema, session, mode, name):
+def test_every_operation_conforms_to_the_openapi_document(schema, session, mode, name):
     operation = schema.find_operation_by_id(name)
     says_so = mode is GenerationMode.POSITIVE
     in_parts = name in {one.name for one in OPERATIONS if one.lines or one.many}
@@ -124,7 +124,7 @@ def test_every_operation(schema, session, mode, name):
     check()
 
 
-def test_no_answer_without_a_key(schema):
+def test_no_operation_answers_without_a_key(schema):
     with httpx.Client(base_url=schema.get_base_url(), verify=False) as client:
         for path, operations in schema.raw_schema["paths"].items():
             for method, told in operations.items():

@@ -48,7 +48,7 @@ def test_each_error_has_a_status_and_headers(error: Exception, status: int, head
     assert "errors" not in body
 
 
-def test_nothing_is_told_of_what_nobody_foresaw() -> None:
+def test_unforeseen_errors_reveal_nothing() -> None:
     for error in (RuntimeError("a secret"), DataError("a secret")):
         answer = problem_of(error)
         assert answer.status_code == 500
@@ -77,14 +77,14 @@ def test_every_error_of_the_server_has_a_status() -> None:
         ({"filters": [{"column": "country", "min": 1}]}, "#/filters/0"),
     ],
 )
-def test_the_field_that_is_wrong_is_named(server: Any, body: dict[str, Any], pointer: str) -> None:
+def test_the_wrong_field_is_named_by_a_json_pointer(server: Any, body: dict[str, Any], pointer: str) -> None:
     answer = server.client.post("/v1/recommendations", json=body)
     assert answer.status_code == 422
     told = answer.json()
     assert told["errors"] == [{"pointer": pointer, "detail": told["detail"]}]
 
 
-def test_a_single_entry_is_named_like_a_field(server: Any) -> None:
+def test_a_wrong_field_of_a_single_entry_is_named(server: Any) -> None:
     told = server.client.post("/v1/events", json={"user_id": "ann", "item_id": 5}).json()
     assert told["errors"][0]["pointer"] == "#/item_id"
     told = server.client.post("/v1/events", json={"user_id": "ann"}).json()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def test_profile(server):
+def test_the_profile_of_a_user(server):
     user = "visitor"
     assert server.client.get(f"/v1/users/{user}/profile").status_code == 404
     for item in ("i00", "i06", "i12", "i01"):

@@ -31,7 +31,7 @@ def ask(server, **asked):
     return server.client.post("/v1/recommendations", content=json.dumps(asked))
 
 
-def test_somebody_who_is_known(server):
+def test_recommendations_for_a_known_user(server):
     slate = server.recommend(user_id="u00", k=5)
     assert slate["stage"] == "ranker"
     assert slate["run"] == Project(server.settings.folders[0]).runs[-1]
@@ -47,14 +47,14 @@ def test_somebody_who_is_known(server):
     assert len(server.recommend(user_id="u00")["items"]) == 10
 
 
-def test_the_same_person_by_history_is_shown_the_same(server):
+def test_a_history_in_the_request_gives_the_slate_of_that_user(server):
     events = server.tenant.store.history("u07")
     history = [{"item_id": one.item_id, "behaviour": one.behaviour, "timestamp": one.time} for one in events]
     assert server.shown(history=history, k=30) == server.shown(user_id="u07", k=30)
     assert set(server.shown(history=["i01", "i03"], k=5)) <= set(MOON)
 
 
-def test_it_answers_as_the_run_does(server):
+def test_the_server_answers_as_the_run_does(server):
     """The engine and the library, by another way, agree."""
     run = Project(server.settings.folders[0]).run()
     items = [run.pipeline.item_ids.index(["i05", "i09", "i11"]).tolist()]
@@ -63,7 +63,7 @@ def test_it_answers_as_the_run_does(server):
     assert server.shown(history=["i05", "i09", "i11"], k=10) == list(expected)
 
 
-def test_what_was_seen_is_shown_again_where_the_project_wants_that(copy_shop, start):
+def test_seen_items_are_shown_with_hide_seen_off(copy_shop, start):
     folder = copy_shop()
     toml = folder / "poise.toml"
     toml.write_text(toml.read_text().replace("[policy]", "[policy]\nhide_seen = false"))
@@ -74,13 +74,13 @@ def test_what_was_seen_is_shown_again_where_the_project_wants_that(copy_shop, st
     assert "i02" not in server.shown(user_id="fan", k=200, exclude=["i02"])
 
 
-def test_unknown_items_in_a_history_are_passed_over(server):
+def test_unknown_items_in_a_history_are_ignored(server):
     assert server.shown(history=["i05", "who", "i09"]) == server.shown(history=["i05", "i09"])
     assert server.recommend(history=["who"])["stage"] == "popular"
     assert server.recommend(history=[])["stage"] == "popular"
 
 
-def test_somebody_unknown_is_shown_what_is_popular_and_some_by_chance(server, user):
+def test_an_unknown_user_is_shown_popular_and_drawn_items(server, user):
     popular = [one["item_id"] for one in server.client.get("/v1/popular?k=40").json()["items"]]
     slate = server.recommend(user_id=user, k=10, explain=True)
     assert slate["stage"] == "popular"
@@ -90,7 +90,7 @@ def test_somebody_unknown_is_shown_what_is_popular_and_some_by_chance(server, us
     assert kinds == [["popular"]] * 8 + [["random"]] * 2
 
 
-def test_what_is_drawn_comes_as_often_as_its_probability_says(server, user, monkeypatch):
+def test_drawn_items_come_as_often_as_their_probability(server, user, monkeypatch):
     monkeypatch.setattr(server.tenant.engine, "_rng", np.random.default_rng(0))
     rounds = 400
     counts, chances = Counter(), set()
@@ -105,13 +105,13 @@ def test_what_is_drawn_comes_as_often_as_its_probability_says(server, user, monk
     assert chi_squared < 45  # 31 degrees of freedom: beyond in one of twenty draws
 
 
-def test_nobody_at_all_may_ask(server):
+def test_a_request_without_user_and_history(server):
     slate = server.recommend(k=3)
     assert slate["stage"] == "popular"
     assert len(slate["items"]) == 3
 
 
-def test_more_than_there_are(server):
+def test_k_above_the_number_of_items(server):
     assert sorted(server.shown(history=["i02"], k=200)) == sorted(set(ITEMS) - {"i02"})
 
 
@@ -168,7 +168,7 @@ def test_filters(server, content, filters, fits, who):
         ({"candidates": []}, "$.candidates"),
     ],
 )
-def test_what_is_wrong_is_named(server, wrong, words):
+def test_invalid_requests_name_the_error(server, wrong, words):
     answer = ask(server, **wrong)
     assert answer.status_code == 422
     assert words in answer.json()["detail"]
@@ -192,7 +192,7 @@ def test_pages_never_repeat_an_item_while_events_arrive(server, who):
     assert [one["item_id"] for one in told["items"]] == seen
 
 
-def test_a_page_whose_answer_was_lost_is_the_same_again(server, user):
+def test_a_page_requested_again_is_the_same(server, user):
     server.add(user, "i02")
     first = server.recommend(user_id=user, k=5)
     asked = {"user_id": user, "k": 5, "offset": 5, "request_id": first["request_id"]}
@@ -209,14 +209,14 @@ def test_a_page_whose_answer_was_lost_is_the_same_again(server, user):
     assert not {one["item_id"] for one in [*first["items"], *second["items"]]} & set(third)
 
 
-def test_a_page_of_a_request_that_is_not_known(server):
+def test_a_page_of_an_unknown_request(server):
     assert ask(server, user_id="u00", offset=10, request_id="0" * 24).status_code == 404
     request_id = server.recommend(user_id="u00")["request_id"]
     assert ask(server, user_id="u01", offset=10, request_id=request_id).status_code == 404
     assert ask(server, offset=10, request_id=request_id).status_code == 404
 
 
-def test_reasons_name_what_was_done(server, user):
+def test_reasons_name_the_behaviour(server, user):
     server.add(user, "i02", behaviour="like")
     server.add(user, "i04", behaviour="view")
     first = server.recommend(user_id=user, k=3, explain=True)["items"][0]
@@ -226,14 +226,14 @@ def test_reasons_name_what_was_done(server, user):
     assert 0 < reason["share"] <= 1
 
 
-def test_a_scenario_is_kept_with_the_request(server):
+def test_the_scenario_is_stored_with_the_impression(server):
     request_id = server.recommend(user_id="u00", scenario="home", context={"device": "tv"})["request_id"]
     server.client.get(f"/v1/requests/{request_id}")
     (page,) = server.tenant.store.impressions(request_id)
     assert page.scenario == "home"
 
 
-def test_an_answer_is_kept_with_all_that_learning_from_it_needs(server):
+def test_an_impression_has_all_that_learning_from_it_needs(server):
     asked = {"user_id": "u00", "k": 5, "scenario": "home", "context": {"device": "tv"}}
     filters = [{"column": "price", "max": 30}]
     allowed = {f"i{item:02}" for item in range(26)}
@@ -249,7 +249,7 @@ def test_an_answer_is_kept_with_all_that_learning_from_it_needs(server):
     assert (page.arm, page.features) == (None, None)
 
 
-def test_another_run(server):
+def test_recommendations_of_another_run(server):
     older, newest = Project(server.settings.folders[0]).runs
     slate = server.recommend(user_id="u00", run=older, k=5)
     assert (slate["run"], slate["model"]) == (older, "ItemKNN")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def test_requests(server):
+def test_a_request_with_its_feedback(server):
     slate = server.recommend(user_id="visitor", k=4)
     told = server.client.get(f"/v1/requests/{slate['request_id']}").json()
     assert (told["user_id"], told["run"], told["stage"]) == ("visitor", slate["run"], "popular")

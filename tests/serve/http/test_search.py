@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def test_search_by_words_and_by_meaning(server):
+def test_search_by_words_and_by_vectors(server):
     def search(query, k=40):
         return [one["title"] for one in server.client.get("/v1/search", params={"q": query, "k": k}).json()["items"]]
 

@@ -63,7 +63,7 @@ def towns(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_new_user_is_served_by_what_is_known_of_them(start: Callable[..., Any], towns: Path) -> None:
+def test_a_new_user_is_served_by_their_columns(start: Callable[..., Any], towns: Path) -> None:
     server = start(towns)
 
     def shown() -> set[int]:

@@ -66,7 +66,7 @@ def slates_of(page: str) -> list[list[str]]:
     ]
 
 
-def test_somebody_to_pick_and_the_catalogue(visitor):
+def test_the_page_offers_users_and_the_catalogue(visitor):
     page = visitor.get()
     assert "Sea story" in page
     assert "Moon story" in page
@@ -78,7 +78,7 @@ def test_somebody_to_pick_and_the_catalogue(visitor):
     assert re.search(r'name="user" value="guest-[0-9a-f]{8}"', page), "a click at once begins as somebody new"
 
 
-def test_who_came_last_is_offered_first(server, visitor):
+def test_the_latest_user_is_offered_first(server, visitor):
     server.add("came second to last", "i00")
     server.add("came last", "i00")
     offered = re.findall(r'<a href="[^"]*user=[^"]*">([^<]+)</a>', visitor.get())
@@ -86,7 +86,7 @@ def test_who_came_last_is_offered_first(server, visitor):
     assert 3 < len(offered) <= 9
 
 
-def test_a_browser_may_run_nothing_and_tell_nobody(visitor):
+def test_headers_forbid_scripts_and_foreign_requests(visitor):
     for path in ("/", "/?user=u00", "/?user=%00", "/page/style.css"):
         answer = visitor.client.get(path)
         policy = answer.headers["content-security-policy"]
@@ -106,7 +106,7 @@ def test_a_browser_may_run_nothing_and_tell_nobody(visitor):
     assert "prefers-color-scheme: dark" in visitor.get(style)
 
 
-def test_it_can_be_asked_about_without_the_page(visitor):
+def test_head_of_the_page(visitor):
     answer = visitor.client.head("/")
     assert answer.status_code == 200
     assert answer.text == ""
@@ -133,14 +133,14 @@ def test_history_and_slates_with_reasons(server, visitor):
     assert re.search(r"popular · [\d.]+ ms", said)
 
 
-def test_somebody_new(visitor):
+def test_a_new_user_on_the_page(visitor):
     page = visitor.get(user="guest-of-today")
     assert "Nothing is known yet" in page
     assert re.search(r"popular · [\d.]+ ms", text_of(page))
     assert "Popular with others" in page
 
 
-def test_markup_stays_text(server, visitor):
+def test_markup_in_data_is_escaped(server, visitor):
     put = server.client.post("/v1/items", json={"item_id": HOSTILE, "content": {"title": HOSTILE, "genres": [HOSTILE]}})
     assert put.json()["accepted"] == 1
     server.add(HOSTILE, HOSTILE)
@@ -156,7 +156,7 @@ def test_markup_stays_text(server, visitor):
     server.client.delete(f"/v1/users/{quote(HOSTILE, safe='')}")
 
 
-def test_a_click_is_an_event_and_an_answer_to_the_request(server, visitor):
+def test_a_click_is_an_event_with_the_request_id(server, visitor):
     page = visitor.get(user="clicker")
     request_id = re.search(r'name="request" value="(\w+)"', page)[1]
     since = re.findall(r'name="since" value="(\w+)"', page)[0]
@@ -180,7 +180,7 @@ def test_a_click_is_an_event_and_an_answer_to_the_request(server, visitor):
     assert re.search(r"liked · just now", text_of(liked.text))
 
 
-def test_what_is_new_in_the_slate_is_marked(server, visitor):
+def test_changes_of_the_slate_are_marked(server, visitor):
     server.add("marked", "i01")
     before = visitor.get(user="marked")
     since = re.findall(r'name="since" value="(\w+)"', before)[0]
@@ -210,7 +210,7 @@ def test_what_is_new_in_the_slate_is_marked(server, visitor):
         ({"q": "x" * 30_000}, {}, 413),
     ],
 )
-def test_forms_of_others_and_nonsense_are_refused(server, visitor, fields, headers, status):
+def test_forged_and_invalid_forms_are_refused(server, visitor, fields, headers, status):
     visitor.get()
     answer = visitor.post("/page/event", headers, **{"user": "victim", "view": "i00", **fields})
     assert answer.status_code == status
@@ -219,14 +219,14 @@ def test_forms_of_others_and_nonsense_are_refused(server, visitor, fields, heade
     assert server.tenant.store.history("x" * 300) == []
 
 
-def test_without_cookies_no_form_is_taken(server):
+def test_forms_without_cookies_are_refused(server):
     answer = httpx.post(f"{server.url}/page/event", data={"token": "", "user": "victim", "view": "i00"})
     assert answer.status_code == 403
     answer = httpx.post(f"{server.url}/page/event", content=b"\xff\xfe", headers={"Cookie": "poise_form=a"})
     assert answer.status_code == 400
 
 
-def test_search_and_more(server, visitor):
+def test_search_and_more_pages_of_the_catalogue(server, visitor):
     found = visitor.get(q="ocean")
     assert "Found for “ocean”" in found
     titles = re.findall(r'<span class="unseen">View </span>([^<]+)</button>', found)
@@ -254,7 +254,7 @@ def locked(start, copy_shop):
     return start(folder, is_open=False), keys
 
 
-def test_it_asks_for_a_key_once(locked):
+def test_the_page_asks_for_a_key_once(locked):
     server, keys = locked
     visitor = Visitor(server.url)
     page = visitor.get(status=401)
@@ -279,7 +279,7 @@ def test_it_asks_for_a_key_once(locked):
     visitor.get(status=401)
 
 
-def test_a_key_that_travels_safely_stays_so(locked):
+def test_the_key_cookie_is_secure_behind_https(locked):
     server, keys = locked
     visitor = Visitor(server.url)
     visitor.get(status=401)
@@ -292,7 +292,7 @@ def test_a_key_that_travels_safely_stays_so(locked):
     assert "Secure" in answer.headers["set-cookie"]
 
 
-def test_a_key_shows_what_it_is_for(locked):
+def test_the_page_shows_what_the_scopes_of_a_key_allow(locked):
     server, keys = locked
 
     def with_key(scopes: str) -> Visitor:
@@ -346,7 +346,7 @@ def test_each_key_shows_its_own_project(start, tmp_path, copy_shop):
     ]
 
 
-def test_one_run_beside_what_is_popular(start, copy_shop):
+def test_one_run_beside_popular_items(start, copy_shop):
     folder = copy_shop()
     older, newest = Project(folder).runs
     shutil.rmtree(folder / "runs" / older)
@@ -385,7 +385,7 @@ def test_two_runs_side_by_side(start, copy_shop):
     assert f'value="{older}" selected' in visitor.get(**{"user": "u00", "with": "no-such-run"})
 
 
-def test_while_it_starts_and_when_it_cannot():
+def test_the_page_while_the_server_starts_and_when_it_fails():
     go_on = threading.Event()
 
     def never():
@@ -426,7 +426,7 @@ def pictured(tmp_path: Path) -> Callable[[str | None], tuple[Catalogue, Path]]:
         (folder / "covers" / "link.png").unlink(missing_ok=True)
         (folder / "covers" / "link.png").symlink_to(tmp_path / "outside.png")
         items = [Item("a/ü &", {} if place is None else {"cover": place})]
-        return Catalogue.known(Vocabulary(["a/ü &"]), {"cover": "image"}, None).changed(items, []), folder
+        return Catalogue.of_ids(Vocabulary(["a/ü &"]), {"cover": "image"}, None).changed(items, []), folder
 
     return make
 
@@ -457,7 +457,7 @@ def test_pictures(pictured):
         "a" * 5000,
     ],
 )
-def test_what_is_no_picture_of_the_project_is_not_given_away(pictured, place):
+def test_files_that_are_no_picture_of_the_project_are_not_served(pictured, place):
     catalogue, folder = pictured(place)
     assert read_picture(catalogue, 1, folder) is None
 
@@ -482,7 +482,7 @@ def test_pictures_over_http(start, copy_shop):
     visitor.get("/page/picture", 404)
 
 
-def test_words():
+def test_words_of_the_page():
     now = 1_760_000_000_000
     for age, said in (
         (0, "just now"),
@@ -503,7 +503,7 @@ def test_words():
     assert done("purchase", 2, nan) == "bought 2"
 
 
-def test_all_of_a_visit_is_in_its_address():
+def test_a_visit_is_encoded_in_its_address():
     visit = Visit("a&b=c", "one two", "popular", ("r1", "r2"), 3)
     address = visit.address("slates")
     assert address.endswith("#slates")

@@ -76,7 +76,7 @@ def history(page: Any) -> list[str]:
     return [" ".join(one.split()) for one in page.locator(".history li").all_inner_texts()]
 
 
-def test_an_invented_user_clicks_and_the_slate_changes(server, open_page):
+def test_a_click_of_a_new_user_changes_the_slate(server, open_page):
     page = open_page()
     page.get_by_role("link", name="begin as somebody new").click()
     user = page.get_by_role("heading", level=1).inner_text().removeprefix("User ")
@@ -115,7 +115,7 @@ def test_an_invented_user_clicks_and_the_slate_changes(server, open_page):
     assert len(history(page)) == 2, "going back and reloading enters nothing twice"
 
 
-def test_a_click_at_once_begins_as_somebody_new(open_page):
+def test_a_click_without_a_user_makes_a_guest(open_page):
     page = open_page()
     page.locator("#catalogue button.title").first.click()
     page.get_by_role("status").wait_for()
@@ -123,7 +123,7 @@ def test_a_click_at_once_begins_as_somebody_new(open_page):
     assert len(history(page)) == 1
 
 
-def test_a_known_user_and_another_model(open_page):
+def test_a_known_user_with_another_run_beside(open_page):
     page = open_page()
     page.locator(".people a").last.click()
     page.wait_for_url("**/?user=u**")
@@ -141,7 +141,7 @@ def test_a_known_user_and_another_model(open_page):
     assert page.get_by_label("Compare with").input_value() == "popular", "the choice stays"
 
 
-def test_with_the_keyboard_alone(open_page):
+def test_the_page_works_by_keyboard(open_page):
     page = open_page("/?user=keyboard")
 
     def focused() -> str:
@@ -175,7 +175,7 @@ def test_with_the_keyboard_alone(open_page):
     assert len(history(page)) == 2
 
 
-def test_everything_has_a_name(open_page):
+def test_every_control_has_an_accessible_name(open_page):
     page = open_page("/?user=u00")
     nameless = page.evaluate(
         """[...document.querySelectorAll("a, button, input:not([type=hidden]), select, summary")]
@@ -195,7 +195,7 @@ def test_everything_has_a_name(open_page):
     ("scheme", "addresses"),
     [("light", ["/", "/?user=guest-1&q=sea", f"/?user={'x' * 200}"]), ("dark", ["/?user=u00"])],
 )
-def test_it_fits_every_width(open_page, scheme, addresses):
+def test_the_page_fits_every_width(open_page, scheme, addresses):
     for address in addresses:
         page = open_page(address, color_scheme=scheme)
         for width in WIDTHS:
@@ -209,7 +209,7 @@ def test_it_fits_every_width(open_page, scheme, addresses):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_can_be_read(open_page, scheme):
+def test_text_has_enough_contrast(open_page, scheme):
     """Text stands out from the paper by at least the 4.5 to 1 of WCAG 2.2, AA."""
     page = open_page("/?user=u00", color_scheme=scheme)
     faint = page.evaluate(

@@ -27,7 +27,7 @@ class Log:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_each_version_is_taken_once_and_whoever_waits_has_it(seed):
+def test_each_version_is_taken_once_before_follow_returns(seed):
     draw = random.Random(seed)
     log, taken = Log(), []
 
@@ -58,7 +58,7 @@ def test_each_version_is_taken_once_and_whoever_waits_has_it(seed):
     assert versions[-1] == log.newest
 
 
-def test_after_a_failure_it_goes_on():
+def test_the_change_feed_continues_after_a_failure():
     log = Log()
 
     async def take(changes):
@@ -77,7 +77,7 @@ def test_after_a_failure_it_goes_on():
     asyncio.run(live())
 
 
-def test_who_gives_up_waiting_stops_nobody():
+def test_a_cancelled_follow_does_not_stop_others():
     log, going = Log(), asyncio.Event()
 
     async def take(changes):

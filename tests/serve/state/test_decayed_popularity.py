@@ -40,7 +40,7 @@ def test_an_event_counts_half_after_each_half_life():
     ),
     half_life=st.sampled_from([0.1, 1.0, 7.0, 300.0]),
 )
-def test_in_whatever_order_they_come(events, half_life):
+def test_popularity_does_not_depend_on_the_order_of_events(events, half_life):
     """The same as to weigh each event by its age now; up to ages of thousands of half-lives."""
     trends = DecayedPopularity(half_life)
     for item, behaviour, age, count in events:
@@ -56,7 +56,7 @@ def test_in_whatever_order_they_come(events, half_life):
     assert trends.scores(IDS)[1:] == pytest.approx(share, abs=1e-9)
 
 
-def test_a_server_that_runs_for_years_still_forgets():
+def test_weights_stay_finite_over_years():
     day = NOW
     trends = DecayedPopularity(0.1, Clock(lambda: day / 1000, time.monotonic))
     for item in "abcabc":
@@ -68,14 +68,14 @@ def test_a_server_that_runs_for_years_still_forgets():
     assert places(trends)[0] == "c"
 
 
-def test_whoever_has_the_date_wrong_does_not_outweigh_all_others():
+def test_events_dated_in_the_future_do_not_outweigh_others():
     trends = DecayedPopularity(7.0)
     trends.add([("a", "view", NOW + 1_000 * DAY, 1), ("b", "view", NOW, 2)])
     assert places(trends) == ["b", "a"]
 
 
 @pytest.mark.parametrize("ids", [["a", "b", "c", "d", "e"], ["d", "c", "a"]])
-def test_another_catalogue_has_the_same_counts(ids):
+def test_counts_follow_into_another_catalogue(ids):
     other = Vocabulary(ids)
     events = [("a", "view", NOW, 3), ("d", "view", NOW, 5), ("c", "view", NOW - DAY, 1)]
     kept, new = DecayedPopularity(7.0), DecayedPopularity(7.0)

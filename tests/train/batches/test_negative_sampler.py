@@ -11,7 +11,7 @@ COUNTS = torch.tensor([0, 5, 0, 1, 4])
 @pytest.mark.parametrize(
     ("negative_sampling", "chances"), [("uniform", [0, 1 / 3, 0, 1 / 3, 1 / 3]), ("popularity", [0, 0.5, 0, 0.1, 0.4])]
 )
-def test_items_are_drawn_as_often_as_is_said(negative_sampling: str, chances: list[float]) -> None:
+def test_negatives_are_drawn_with_their_stated_probability(negative_sampling: str, chances: list[float]) -> None:
     torch.manual_seed(0)
     sampler = NegativeSampler(COUNTS, negative_sampling)  # type: ignore[arg-type]
     drawn = torch.cat([sampler.sample(2) for _ in range(50_000)])
@@ -21,7 +21,7 @@ def test_items_are_drawn_as_often_as_is_said(negative_sampling: str, chances: li
     assert sampler.log_expected(torch.arange(5), 2).exp().tolist() == pytest.approx([2 * one for one in chances])
 
 
-def test_where_all_are_asked_for_each_is_taken_once() -> None:
+def test_sampling_all_items_takes_each_once() -> None:
     sampler = NegativeSampler(COUNTS, "popularity")
     assert sampler.sample(3).tolist() == sampler.sample(99).tolist() == [1, 3, 4]
     assert sampler.log_expected(torch.arange(5), 3).exp().tolist() == [0, 1, 0, 1, 1]

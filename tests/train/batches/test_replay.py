@@ -29,7 +29,7 @@ def _log(seed):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 40), st.integers(1, 6))
-def test_what_is_new_its_context_and_as_much_of_others(seed, share, context):
+def test_new_events_their_context_and_as_many_replayed(seed, share, context):
     log = _log(seed)
     until = int(np.sort(log.timestamp)[-1 - share])
     chosen = new_and_replayed(log, until, context, seed=seed)
@@ -56,7 +56,7 @@ def test_what_is_new_its_context_and_as_much_of_others(seed, share, context):
         assert sum(replayed) >= shown or len(replayed) == others
 
 
-def test_without_a_clock_all_is_new(log_of):
+def test_without_timestamps_all_events_are_new(log_of):
     log = log_of([[1, 2], [2, 3, 1]]).events
     assert new_and_replayed(log, 0, 1).all()  # each has a new event and one before it
     assert new_and_replayed(replace(log, has_time=False), 0, 1).all()

@@ -28,7 +28,7 @@ def _batches(lengths: list[int], **options: object) -> SequenceBatches:
 LENGTHS = [1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 2, 2, 3, 9]
 
 
-def test_each_event_but_the_first_is_a_target_once_with_what_came_before_it() -> None:
+def test_each_event_but_the_first_is_a_target_once_after_its_history() -> None:
     batches = _batches(LENGTHS)
     log = _log(LENGTHS)
     before = dict(zip(log.item[1:].tolist(), log.item[:-1].tolist(), strict=True))
@@ -67,7 +67,7 @@ def test_batches_of_similar_length_waste_little() -> None:
 
 
 @pytest.mark.parametrize("first", [0, 3, 7])
-def test_an_epoch_taken_up_in_the_middle_goes_on_as_it_would_have(first: int) -> None:
+def test_an_epoch_resumed_in_the_middle_is_the_same(first: int) -> None:
     batches = _batches(LENGTHS * 4, augmentation=Augmentation(crop=0.5, shuffle=0.5, mask_prob=0.2), least_steps=13)
     whole = list(batches.epoch(2))
     rest = list(batches.epoch(2, first))
@@ -87,18 +87,18 @@ def test_epochs_and_seeds_differ() -> None:
     assert order(1, 0) != order(2, 0)
 
 
-def test_a_long_history_is_cut_elsewhere_in_each_epoch() -> None:
+def test_a_long_history_is_cut_differently_in_each_epoch() -> None:
     batches = _batches([12])  # 11 targets, in three pieces of at most 5
     shown = [batch.targets > 0 for number in range(200) for batch in batches.epoch(number)]
     assert {tuple(sorted(real.sum(axis=1).tolist())) for real in shown} == {(1, 5, 5), (2, 4, 5), (3, 3, 5)}
 
 
-def test_nobody_with_two_events_is_said() -> None:
+def test_a_log_without_two_events_of_a_user_is_refused() -> None:
     with pytest.raises(DataError, match="nobody has two events"):
         _batches([1, 1, 1])
 
 
-def test_crop_takes_a_part_in_one_piece() -> None:
+def test_crop_takes_a_contiguous_part() -> None:
     rng = np.random.default_rng(0)
     start = np.zeros(2_000, dtype=np.int64)
     stop = np.full(2_000, 6, dtype=np.int64)
@@ -129,7 +129,7 @@ def test_rows_are_padded_at_the_end() -> None:
     assert rows(np.array([0, 2, 1]), np.array([3, 2, 2])).tolist() == [[0, 1, 2], [-1, -1, -1], [1, -1, -1]]
 
 
-def test_what_is_read_knows_when_it_happened_and_when_the_next_thing_was_asked_for() -> None:
+def test_sequences_have_event_times_and_request_times() -> None:
     users = ["a"] * 3 + ["b"] * 2
     log = index(
         pl.DataFrame(
@@ -147,13 +147,13 @@ def test_what_is_read_knows_when_it_happened_and_when_the_next_thing_was_asked_f
     first = int(batch.sequences.times[:, 0].argmin())
     read = batch.sequences
     assert read.times[first].tolist() == [1_000, 2_000]  # the clock is never put out of order
-    assert read.asked[first].tolist() == [2_000, 4_000]
+    assert read.request_times[first].tolist() == [2_000, 4_000]
     assert read.times[1 - first].tolist() == [5_000, 0]
     kinds = dict(zip(log.item.tolist(), log.behaviour.tolist(), strict=True))
     assert [kinds.get(item, 0) for item in read.items.flatten().tolist()] == read.behaviours.flatten().tolist()
 
 
-def test_what_is_to_be_guessed_is_masked_and_the_rest_stays() -> None:
+def test_masked_events_are_targets_and_the_rest_stays() -> None:
     log = _log(LENGTHS * 30)
     batches = _batches(LENGTHS * 30, guess=0.3, max_length=6)
     masked = newest_alone = places = 0

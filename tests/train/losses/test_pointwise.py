@@ -38,7 +38,7 @@ def test_sampled_softmax_of_all_items_is_the_full_softmax() -> None:
     torch.testing.assert_close(sampled, pointwise.full_softmax(logits, targets))
 
 
-def test_the_correction_makes_the_sum_over_the_sample_unbiased() -> None:
+def test_the_logq_correction_makes_the_sampled_sum_unbiased() -> None:
     torch.manual_seed(0)
     logits = torch.randn(40, dtype=torch.float64)
     chance = torch.softmax(torch.randn(40, dtype=torch.float64), 0)
@@ -53,7 +53,7 @@ def test_the_correction_makes_the_sum_over_the_sample_unbiased() -> None:
     torch.testing.assert_close(corrected, (1 + negative.exp().sum(1)).log().mean())
 
 
-def test_a_hit_does_not_count() -> None:
+def test_accidental_hits_do_not_count() -> None:
     positive, negative = torch.tensor([1.0]), torch.tensor([[1.0, 0.5]])
     accidental_hits = torch.tensor([[True, False]])
     expected = math.log(math.exp(1) + math.exp(0.5)) - 1
@@ -61,7 +61,7 @@ def test_a_hit_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("corrected", [False, True])
-def test_shared_softmax_is_the_plain_one_with_its_gradients(corrected: bool) -> None:
+def test_shared_softmax_and_its_gradients_agree_with_sampled_softmax(corrected: bool) -> None:
     queries, chosen, drawn = _scores(50, 200, 16)
     targets, items = torch.randint(0, 30, (50,)), torch.randint(0, 30, (200,))
     accidental_hits = targets[:, None] == items
@@ -86,7 +86,7 @@ def test_shared_softmax_is_the_plain_one_with_its_gradients(corrected: bool) -> 
 
 
 @pytest.mark.parametrize("n", [1, 128, 300])
-def test_the_catalogue_softmax_is_the_full_one_with_its_gradients(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_catalogue_softmax_and_its_gradients_agree_with_full_softmax(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("poise.train.losses.catalogue_softmax._AT_ONCE", 1)  # as few rows at a time as there may be
     torch.manual_seed(0)
     queries, every, targets = torch.randn(n, 16), torch.randn(41, 16), torch.randint(1, 41, (n,))
@@ -112,7 +112,7 @@ def test_in_batch_softmax_by_hand() -> None:
     torch.testing.assert_close(pointwise.in_batch_softmax(queries, items, torch.tensor([5, 5, 7]), chance), expected)
 
 
-def test_binary_losses_against_torch() -> None:
+def test_bce_agrees_with_torch() -> None:
     torch.manual_seed(0)
     positive, negative = torch.randn(8), torch.randn(8, 4)
     logits = torch.cat([positive[:, None], negative], 1)
@@ -124,7 +124,7 @@ def test_binary_losses_against_torch() -> None:
     torch.testing.assert_close(plain, expected)
 
 
-def test_generalised_binary_by_hand() -> None:
+def test_gbce_by_hand() -> None:
     # With t = 1 the chance of the positive is raised to the power of the sampling rate.
     positive, negative = torch.tensor([0.3]), torch.tensor([[-0.2, 0.4]])
     expected = -0.25 * torch.sigmoid(positive).log() - (1 - torch.sigmoid(negative)).log().sum()
@@ -132,7 +132,7 @@ def test_generalised_binary_by_hand() -> None:
     torch.testing.assert_close(found, expected.squeeze())
 
 
-def test_pairwise_by_hand() -> None:
+def test_bpr_by_hand() -> None:
     positive, negative = torch.tensor([1.0]), torch.tensor([[0.0, 2.0]])
     expected = -(math.log(1 / (1 + math.exp(-1))) + math.log(1 / (1 + math.exp(1)))) / 2
     assert pointwise.bpr(positive, negative).item() == pytest.approx(expected, rel=1e-6)

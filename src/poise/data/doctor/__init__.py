@@ -38,7 +38,7 @@ def examine(data: Dataset, *, now: float | None = None) -> Examination:
     behaviours = np.bincount(log.behaviour, minlength=data.behaviour_ids.size)[1:]
     counted = zip(data.behaviour_ids.series.to_list(), behaviours.tolist(), strict=True)
     pairs = n_distinct(pl.LazyFrame({"user": log.user, "item": log.item}))
-    found = Examination(
+    examination = Examination(
         name=data.name,
         n_events=data.n_events,
         n_users=data.n_users,
@@ -46,7 +46,7 @@ def examine(data: Dataset, *, now: float | None = None) -> Examination:
         density=pairs / (data.n_users * data.n_items),
         largest_user_share=int(per_user.max()) / data.n_events,
         columns=examine_columns(data),
-        behaviours=dict(sorted(counted, key=lambda one: -one[1])),
+        behaviours=dict(sorted(counted, key=lambda count: -count[1])),
         activity=examine_activity(per_user),
         popularity=examine_popularity(data.item_counts[1:]),
         clock=examine_clock(data, time.time() if now is None else now),
@@ -58,4 +58,4 @@ def examine(data: Dataset, *, now: float | None = None) -> Examination:
         if data.quarantine is None
         else [(str(reason), int(count), str(example)) for reason, count, example in data.quarantine.summary()],
     )
-    return replace(found, verdicts=judge(found))
+    return replace(examination, verdicts=judge(examination))

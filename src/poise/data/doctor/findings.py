@@ -99,8 +99,8 @@ class Order:
     """Whether a user's events stand in a trustworthy order, and how often they come again.
 
     Attributes:
-        ties: share of consecutive events of a user with equal time; None without a clock.
-        duplicates: share of events that repeat user, item, behaviour and time of another; None without a clock.
+        ties: share of consecutive events of a user with equal time; None without times.
+        duplicates: share of events that repeat user, item, behaviour and time of another; None without times.
         repeats: share of events in which a user does again what the user did with the item before.
         one_moment_users: share of the users with three or more events who have all of them at one moment; None without
             a clock.

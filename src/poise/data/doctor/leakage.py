@@ -91,12 +91,12 @@ def _settling(data: Dataset) -> Iterator[Suspect]:
                 break
 
 
-def _rank_correlation(one: Doubles, other: Doubles) -> float:
+def _rank_correlation(left: Doubles, right: Doubles) -> float:
     """Return Spearman's rank correlation where both are known; 0 where it says nothing."""
-    both = np.isfinite(one) & np.isfinite(other)
+    both = np.isfinite(left) & np.isfinite(right)
     if np.count_nonzero(both) < _FEWEST_ITEMS:
         return 0.0
-    first, second = (pl.Series(values[both]).rank().to_numpy() for values in (one, other))
+    first, second = (pl.Series(values[both]).rank().to_numpy() for values in (left, right))
     if not first.std() or not second.std():
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])

@@ -37,10 +37,10 @@ def examine_columns(data: Dataset) -> list[Column]:
     if log.has_time:
         times = pl.Series(log.timestamp).cast(pl.Datetime("ms")).set(pl.Series(log.timestamp == 0), None)
         columns.append(_column("events", "timestamp", "time (UTC)", times))
-    columns += [_column("events", one.name, _kind_of(one.dtype), one) for one in log.context.iter_columns()]
+    columns += [_column("events", column.name, _kind_of(column.dtype), column) for column in log.context.iter_columns()]
     for table, frame, kinds in (("items", data.items, data.item_kinds), ("users", data.users, data.user_kinds)):
-        for one in frame.iter_columns():
-            columns.append(_column(table, one.name, kinds.get(one.name) or _kind_of(one.dtype), one))
+        for column in frame.iter_columns():
+            columns.append(_column(table, column.name, kinds.get(column.name) or _kind_of(column.dtype), column))
     return columns
 
 
@@ -140,7 +140,7 @@ def examine_values(value: Floats) -> Values | None:
         median=float(np.median(given)),
         mean=float(given.mean()),
         most=float(distinct[-1]),
-        frequent=[(float(distinct[at]), int(counts[at]) / len(given)) for at in most_frequent],
+        frequent=[(float(distinct[place]), int(counts[place]) / len(given)) for place in most_frequent],
         oddities=_oddities(given, len(distinct)),
     )
 
@@ -183,15 +183,15 @@ def _column(table: str, name: str, kind: str, values: pl.Series) -> Column:
         missing = int((values.list.len().fill_null(0) == 0).sum())
     else:
         missing = labels.null_count()
-    known = labels.drop_nulls()
-    first = known[0] if len(known) else ""
+    filled = labels.drop_nulls()
+    first = filled[0] if len(filled) else ""
     example = f"{first:g}" if isinstance(first, float) else " ".join(str(first).split())
     return Column(
         table=table,
         name=name,
         kind=kind,
         missing=missing / max(1, len(values)),
-        distinct=known.n_unique(),
+        distinct=filled.n_unique(),
         example=example if len(example) <= _EXAMPLE_LENGTH else example[: _EXAMPLE_LENGTH - 1] + "…",
     )
 

@@ -17,27 +17,26 @@ _LONGEST_SHOWN = 50  # events of a user; who has more is well known
 
 
 def report(examination: Examination, data: Dataset) -> Page:
-    """Return a page about what was found, with plots.
+    """Return a page about the findings, with plots.
 
     Args:
         examination: what :func:`poise.data.doctor.examine` said of ``data``.
         data: the data set, for the plots.
     """
-    found = examination
     page = Page(
-        f"Data check: {found.name}",
-        f"{found.n_events:,} events · {found.n_users:,} users · {found.n_items:,} items",
+        f"Data check: {examination.name}",
+        f"{examination.n_events:,} events · {examination.n_users:,} users · {examination.n_items:,} items",
     )
     page.heading("In short")
-    page.html("\n".join(_verdict(verdict) for verdict in found.verdicts))
-    _columns(page, found)
-    _activity(page, found, data)
-    _popularity(page, found, data)
-    _time(page, found, data)
-    _values(page, found, data)
-    _text(page, found)
-    _leakage(page, found)
-    _refused(page, found)
+    page.html("\n".join(_verdict(verdict) for verdict in examination.verdicts))
+    _columns(page, examination)
+    _activity(page, examination, data)
+    _popularity(page, examination, data)
+    _time(page, examination, data)
+    _values(page, examination, data)
+    _text(page, examination)
+    _leakage(page, examination)
+    _refused(page, examination)
     return page
 
 
@@ -48,17 +47,20 @@ def _verdict(verdict: Verdict) -> str:
     )
 
 
-def _columns(page: Page, found: Examination) -> None:
+def _columns(page: Page, examination: Examination) -> None:
     page.heading("Columns")
     page.table(
         ["column", "of", "holds", "missing", "different values", "for example"],
-        [[one.name, one.table, one.kind, percent(one.missing), one.distinct, one.example] for one in found.columns],
+        [
+            [column.name, column.table, column.kind, percent(column.missing), column.distinct, column.example]
+            for column in examination.columns
+        ],
         caption="What was read",
     )
 
 
-def _activity(page: Page, found: Examination, data: Dataset) -> None:
-    activity = found.activity
+def _activity(page: Page, examination: Examination, data: Dataset) -> None:
+    activity = examination.activity
     page.heading("Users")
     page.text(
         f"A user with any event has {activity.median:,.0f} in the median and {activity.mean:,.1f} on average; one in "
@@ -88,11 +90,11 @@ def _activity(page: Page, found: Examination, data: Dataset) -> None:
     )
 
 
-def _popularity(page: Page, found: Examination, data: Dataset) -> None:
-    popularity = found.popularity
+def _popularity(page: Page, examination: Examination, data: Dataset) -> None:
+    popularity = examination.popularity
     page.heading("Items")
     page.text(
-        f"{percent(found.density)} of all pairs of a user and an item have an event. An item that has any has "
+        f"{percent(examination.density)} of all pairs of a user and an item have an event. An item that has any has "
         f"{popularity.median:,.0f} events in the median, the most popular {popularity.most:,}. The top 1% of the items "
         f"hold {percent(popularity.top_1_percent)} of the events, the top 10% {percent(popularity.top_10_percent)} "
         f"(Gini coefficient {popularity.gini:.2f}: 0 if all were equally popular, 1 if one had everything). "
@@ -101,17 +103,17 @@ def _popularity(page: Page, found: Examination, data: Dataset) -> None:
     descending = np.sort(data.item_counts[1:])[::-1]
     rank = np.arange(1, len(descending) + 1)
     seen = descending > 0
-    at = np.unique(np.geomspace(1, int(seen.sum()), 200).astype(np.int64)) - 1  # evenly spaced to the eye
+    ranks = np.unique(np.geomspace(1, int(seen.sum()), 200).astype(np.int64)) - 1  # evenly spaced to the eye
     page.figure(
-        plots.line(rank[at], descending[at], log=True, xlabel="item, by popularity", ylabel="events"),
+        plots.line(rank[ranks], descending[ranks], log=True, xlabel="item, by popularity", ylabel="events"),
         "How popular items are, from the most popular. Both scales are logarithmic.",
         f"Events per item by rank, from {popularity.most:,} downwards",
     )
-    at = np.unique(np.linspace(0, len(descending) - 1, 200).astype(np.int64))
+    ranks = np.unique(np.linspace(0, len(descending) - 1, 200).astype(np.int64))
     page.figure(
         plots.line(
-            np.append(0, rank[at] / len(descending)) * 100,
-            np.append(0, np.cumsum(descending)[at] / found.n_events),
+            np.append(0, rank[ranks] / len(descending)) * 100,
+            np.append(0, np.cumsum(descending)[ranks] / examination.n_events),
             fill=True,
             percent=True,
             xlabel="most popular items, % of the catalogue",
@@ -124,16 +126,16 @@ def _popularity(page: Page, found: Examination, data: Dataset) -> None:
     page.table(
         ["item", "events", "share"],
         [
-            [data.titles[item], int(data.item_counts[item]), percent(data.item_counts[item] / found.n_events)]
+            [data.titles[item], int(data.item_counts[item]), percent(data.item_counts[item] / examination.n_events)]
             for item in top
         ],
         caption="The most popular items",
     )
 
 
-def _time(page: Page, found: Examination, data: Dataset) -> None:
+def _time(page: Page, examination: Examination, data: Dataset) -> None:
     page.heading("Time and order")
-    order, clock = found.order, found.clock
+    order, clock = examination.order, examination.clock
     if clock is None or order.ties is None or order.duplicates is None:
         page.text(
             "No event has a time; only the order of a user's events is known. In "
@@ -183,14 +185,14 @@ def _time(page: Page, found: Examination, data: Dataset) -> None:
         )
 
 
-def _values(page: Page, found: Examination, data: Dataset) -> None:
+def _values(page: Page, examination: Examination, data: Dataset) -> None:
     page.heading("Behaviours and values")
     page.table(
         ["behaviour", "events", "share"],
-        [[name, count, percent(count / found.n_events)] for name, count in found.behaviours.items()],
+        [[name, count, percent(count / examination.n_events)] for name, count in examination.behaviours.items()],
         caption="What people did",
     )
-    values = found.values
+    values = examination.values
     if values is None:
         page.text("Events have no values, such as ratings, amounts or seconds.")
         return
@@ -207,8 +209,8 @@ def _values(page: Page, found: Examination, data: Dataset) -> None:
     )
 
 
-def _text(page: Page, found: Examination) -> None:
-    text = found.text
+def _text(page: Page, examination: Examination) -> None:
+    text = examination.text
     if text is None:
         return
     page.heading("Text")
@@ -221,26 +223,28 @@ def _text(page: Page, found: Examination) -> None:
     )
 
 
-def _leakage(page: Page, found: Examination) -> None:
+def _leakage(page: Page, examination: Examination) -> None:
     page.heading("Leakage")
-    if not found.suspects:
+    if not examination.suspects:
         page.text("No column looks as if it gave the answer away.", tone="good")
         return
     page.text(
         "A column that knows what people did later makes a model look good in tests and useless in production. These "
         "look like it; leave them out unless you know where they come from."
     )
-    page.table(["column", "of", "why"], [[one.column, one.table, one.reason] for one in found.suspects])
+    page.table(
+        ["column", "of", "why"], [[suspect.column, suspect.table, suspect.reason] for suspect in examination.suspects]
+    )
 
 
-def _refused(page: Page, found: Examination) -> None:
-    if found.refused is None:
+def _refused(page: Page, examination: Examination) -> None:
+    if examination.refused is None:
         return
     page.heading("Refused rows")
-    if not found.refused:
+    if not examination.refused:
         page.text("Every row that was read was taken.", tone="good")
         return
-    page.table(["reason", "rows", "for example"], found.refused, caption="Rows that were not taken, and why")
+    page.table(["reason", "rows", "for example"], examination.refused, caption="Rows that were not taken, and why")
 
 
 def _over_time(times: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:

@@ -27,19 +27,19 @@ _RATING_LEVELS = 101  # as many levels as a scale from 0 to 10 in tenths has; mo
 _RATING_EVENTS = 1_000
 
 
-def judge(found: Examination) -> list[Verdict]:
+def judge(examination: Examination) -> list[Verdict]:
     """Return what the findings allow and forbid, problems first."""
     tones = ("bad", "warning", "good")
-    verdicts = [verdict for rule in (*_RULES, *warnings.RULES) if (verdict := rule(found)) is not None]
+    verdicts = [verdict for rule in (*_RULES, *warnings.RULES) if (verdict := rule(examination)) is not None]
     return sorted(verdicts, key=lambda verdict: tones.index(verdict.tone))
 
 
-def _collaborative(found: Examination) -> Verdict:
-    popularity = found.popularity
+def _collaborative(examination: Examination) -> Verdict:
+    popularity = examination.popularity
     solid = 1 - popularity.under_5
     reason = (
-        f"There are {found.n_events:,} events; an item that has any has {popularity.median:,.0f} in the median, and "
-        f"{percent(solid)} of the {found.n_items:,} items have at least {_COLLABORATIVE_PER_ITEM}."
+        f"There are {examination.n_events:,} events; an item that has any has {popularity.median:,.0f} in the median, "
+        f"and {percent(solid)} of the {examination.n_items:,} items have at least {_COLLABORATIVE_PER_ITEM}."
     )
     if popularity.median < _COLLABORATIVE_PER_ITEM:
         return Verdict(
@@ -49,7 +49,7 @@ def _collaborative(found: Examination) -> Verdict:
             reason,
             "Rely on content for the long tail: blend a content model with EASE or ItemKNN.",
         )
-    if found.n_events < _COLLABORATIVE_EVENTS:
+    if examination.n_events < _COLLABORATIVE_EVENTS:
         return Verdict(
             "collaborative",
             "warning",
@@ -66,12 +66,12 @@ def _collaborative(found: Examination) -> Verdict:
     )
 
 
-def _sequences(found: Examination) -> Verdict:
-    history, ties = found.activity.median, found.order.ties
-    reason = f"The median history has {history:,.0f} events; there are {found.n_events:,} events in all"
+def _sequences(examination: Examination) -> Verdict:
+    history, ties = examination.activity.median, examination.order.ties
+    reason = f"The median history has {history:,.0f} events; there are {examination.n_events:,} events in all"
     if ties is not None and ties > warnings.MANY_TIES:
         reason += f", but {percent(ties)} of a user's neighbouring events carry the same time"
-    if history < _SEQUENCE_HISTORY or found.n_events < _SEQUENCE_EVENTS:
+    if history < _SEQUENCE_HISTORY or examination.n_events < _SEQUENCE_EVENTS:
         return Verdict(
             "sequences",
             "warning",
@@ -91,8 +91,8 @@ def _sequences(found: Examination) -> Verdict:
     return Verdict("sequences", "good", "Enough for sequence models", reason + ".", "Try them beside EASE.")
 
 
-def _time_split(found: Examination) -> Verdict | None:
-    clock = found.clock
+def _time_split(examination: Examination) -> Verdict | None:
+    clock = examination.clock
     if clock is None:
         return None
     reason = (
@@ -126,8 +126,8 @@ def _time_split(found: Examination) -> Verdict | None:
     )
 
 
-def _leave_last_out(found: Examination) -> Verdict:
-    users = found.activity.at_least_3
+def _leave_last_out(examination: Examination) -> Verdict:
+    users = examination.activity.at_least_3
     margin = 1.96 * sqrt(0.1 * 0.9 / max(users, 1))
     reason = (
         f"{users:,} users have {_SHORT_HISTORY} events or more: one to test on, one to validate on, one to learn from."
@@ -157,12 +157,12 @@ def _leave_last_out(found: Examination) -> Verdict:
     )
 
 
-def _personal(found: Examination) -> Verdict:
-    active = found.n_users - found.activity.without_events
-    share = found.activity.at_least_3 / active
+def _personal(examination: Examination) -> Verdict:
+    active = examination.n_users - examination.activity.without_events
+    share = examination.activity.at_least_3 / active
     reason = (
         f"{percent(share)} of the {active:,} users with events have {_SHORT_HISTORY} or more, "
-        f"{percent(found.activity.under_5)} have fewer than 5."
+        f"{percent(examination.activity.under_5)} have fewer than 5."
     )
     if share < _FEW_PERSONAL:
         return Verdict(
@@ -181,8 +181,8 @@ def _personal(found: Examination) -> Verdict:
     )
 
 
-def _content(found: Examination) -> Verdict:
-    text, unseen = found.text, found.popularity.without_events
+def _content(examination: Examination) -> Verdict:
+    text, unseen = examination.text, examination.popularity.without_events
     if text is None:
         return Verdict(
             "content",
@@ -229,8 +229,8 @@ def _content(found: Examination) -> Verdict:
     )
 
 
-def _language(found: Examination) -> Verdict | None:
-    scripts = found.text.scripts if found.text else {}
+def _language(examination: Examination) -> Verdict | None:
+    scripts = examination.text.scripts if examination.text else {}
     foreign = {script: share for script, share in scripts.items() if script != "Latin"}
     if sum(foreign.values()) < _FOREIGN:
         return None
@@ -244,11 +244,11 @@ def _language(found: Examination) -> Verdict | None:
     )
 
 
-def _ratings(found: Examination) -> Verdict | None:
-    values = found.values
+def _ratings(examination: Examination) -> Verdict | None:
+    values = examination.values
     if values is None or values.distinct < 2:
         return None
-    valued = round(found.n_events * (1 - values.missing))
+    valued = round(examination.n_events * (1 - values.missing))
     reason = (
         f"{valued:,} events have a value, from {values.least:g} to {values.most:g}, {values.distinct:,} different ones."
     )

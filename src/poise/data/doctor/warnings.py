@@ -21,21 +21,21 @@ _HEAVY_HEAD = 0.5  # share of the events on a hundredth of the items
 _REFUSED = 0.05
 
 
-def _leakage(found: Examination) -> Verdict | None:
-    if not found.suspects:
+def _leakage(examination: Examination) -> Verdict | None:
+    if not examination.suspects:
         return None
-    named = ", ".join(f"{suspect.table}.{suspect.column}" for suspect in found.suspects)
+    named = ", ".join(f"{suspect.table}.{suspect.column}" for suspect in examination.suspects)
     return Verdict(
         "leakage",
         "bad",
         "Columns may give the answer away",
-        f"{named}: {'see below why' if len(found.suspects) > 1 else found.suspects[0].reason}.",
+        f"{named}: {'see below why' if len(examination.suspects) > 1 else examination.suspects[0].reason}.",
         "Leave them out, or compute them from events before the moment of the recommendation only.",
     )
 
 
-def _order(found: Examination) -> Verdict | None:
-    order = found.order
+def _order(examination: Examination) -> Verdict | None:
+    order = examination.order
     if order.ties is None:
         return Verdict(
             "order",
@@ -45,7 +45,7 @@ def _order(found: Examination) -> Verdict | None:
             "Make sure that each user's rows stand oldest first. A split by time, trends and seasons are out of reach.",
         )
     if order.ties > MANY_TIES:
-        coarse = found.clock is not None and found.clock.resolution == "day"
+        coarse = examination.clock is not None and examination.clock.resolution == "day"
         cause = "times are whole days" if coarse else "they were probably entered in one go, or loaded in bulk"
         return Verdict(
             "order",
@@ -64,8 +64,8 @@ def _order(found: Examination) -> Verdict | None:
     )
 
 
-def _one_moment(found: Examination) -> Verdict | None:
-    share = found.order.one_moment_users
+def _one_moment(examination: Examination) -> Verdict | None:
+    share = examination.order.one_moment_users
     if share is None or share < _ONE_MOMENT:
         return None
     return Verdict(
@@ -77,8 +77,8 @@ def _one_moment(found: Examination) -> Verdict | None:
     )
 
 
-def _clock_oddities(found: Examination) -> Verdict | None:
-    clock = found.clock
+def _clock_oddities(examination: Examination) -> Verdict | None:
+    clock = examination.clock
     if clock is None:
         return None
     odd = []
@@ -102,8 +102,8 @@ def _clock_oddities(found: Examination) -> Verdict | None:
     )
 
 
-def _duplicates(found: Examination) -> Verdict | None:
-    duplicates = found.order.duplicates
+def _duplicates(examination: Examination) -> Verdict | None:
+    duplicates = examination.order.duplicates
     if duplicates is None or duplicates < _DUPLICATES:
         return None
     return Verdict(
@@ -115,64 +115,65 @@ def _duplicates(found: Examination) -> Verdict | None:
     )
 
 
-def _repeats(found: Examination) -> Verdict | None:
-    if found.order.repeats < _REPEATS:
+def _repeats(examination: Examination) -> Verdict | None:
+    if examination.order.repeats < _REPEATS:
         return None
     return Verdict(
         "repeats",
         "warning",
         "People come back to the same things",
-        f"In {percent(found.order.repeats)} of the events a user does again what they did with the item before.",
+        f"In {percent(examination.order.repeats)} of the events a user does again what they did with the item before.",
         "Decide whether to recommend what somebody already had (hide_seen = false), as for groceries or music.",
     )
 
 
-def _odd_values(found: Examination) -> Verdict | None:
-    if found.values is None or not found.values.oddities:
+def _odd_values(examination: Examination) -> Verdict | None:
+    if examination.values is None or not examination.values.oddities:
         return None
     return Verdict(
         "odd_values",
         "warning",
         "Some values look wrong",
-        " ".join(found.values.oddities),
+        " ".join(examination.values.oddities),
         "Look at the values below and clean the column.",
     )
 
 
-def _one_user(found: Examination) -> Verdict | None:
-    if found.largest_user_share < _ONE_USER or found.n_users < _FEW_USERS:
+def _one_user(examination: Examination) -> Verdict | None:
+    if examination.largest_user_share < _ONE_USER or examination.n_users < _FEW_USERS:
         return None
     return Verdict(
         "one_user",
         "warning",
         "One user outweighs the others",
-        f"A single user has {found.activity.most:,} events, {percent(found.largest_user_share)} of all.",
+        f"A single user has {examination.activity.most:,} events, {percent(examination.largest_user_share)} of all.",
         "Is it a bot, a test account or the id for “nobody”? Remove it if so.",
     )
 
 
-def _head(found: Examination) -> Verdict | None:
-    if found.popularity.top_1_percent < _HEAVY_HEAD:
+def _head(examination: Examination) -> Verdict | None:
+    if examination.popularity.top_1_percent < _HEAVY_HEAD:
         return None
     return Verdict(
         "head",
         "warning",
         "A few items have most of the events",
-        f"{percent(found.popularity.top_1_percent)} of the events fall on the most popular hundredth of the items.",
+        f"{percent(examination.popularity.top_1_percent)} of the events fall on the most popular hundredth of the "
+        "items.",
         "Popularity will look strong in accuracy: look at coverage and at the long tail as well.",
     )
 
 
-def _refused(found: Examination) -> Verdict | None:
-    refused = sum(count for _, count, _ in found.refused or ())
-    share = refused / (refused + found.n_events)
+def _refused(examination: Examination) -> Verdict | None:
+    refused = sum(count for _, count, _ in examination.refused or ())
+    share = refused / (refused + examination.n_events)
     if share < _REFUSED:
         return None
     return Verdict(
         "refused",
         "warning",
         "Many rows were refused",
-        f"{refused:,} rows were not taken, against {found.n_events:,} events that were.",
+        f"{refused:,} rows were not taken, against {examination.n_events:,} events that were.",
         "See below why, and mend the export or the settings for cleaning.",
     )
 

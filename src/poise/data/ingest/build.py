@@ -130,8 +130,8 @@ def load_files(
 def _stage(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Staging:
     if not raw.height:
         raise DataError(f"the {table} have no rows")
-    found = [column for column in raw.columns if column != UNREADABLE]
-    staging = Staging(table, raw, naming.resolve(found, table, given), quarantine)
+    columns = [column for column in raw.columns if column != UNREADABLE]
+    staging = Staging(table, raw, naming.resolve(columns, table, given), quarantine)
     if UNREADABLE in staging:
         staging.refuse(pl.col(UNREADABLE).is_not_null(), f"{table}: a line that cannot be read")
         staging.frame = staging.frame.drop(UNREADABLE)
@@ -225,15 +225,15 @@ def take_catalogue(
     if not staging.frame.height:
         raise DataError(f"the {table} have no row with an id")
     frame = kinds_of.flatten(staging.frame)
-    columns, found = kinds_of.normalise(frame.drop(ROW, key), kinds or {}, table)
+    columns, column_kinds = kinds_of.normalise(frame.drop(ROW, key), kinds or {}, table)
     for column in columns.get_columns():
-        if found[column.name] == "number":
+        if column_kinds[column.name] == "number":
             emptied = column.is_null() & kinds_of.filled(frame[column.name])
             if emptied.any():
                 rows = frame.filter(emptied)[ROW]
                 reason = f"{table}: text where a number is due ({column.name}); the cell was emptied, the row kept"
                 quarantine.refuse(table, staging.raw[rows], rows + 1, reason)
-    return pl.DataFrame([frame[key], *columns.get_columns()]), found
+    return pl.DataFrame([frame[key], *columns.get_columns()]), column_kinds
 
 
 def _strangers(log: Staging, items: pl.DataFrame) -> str:

@@ -18,14 +18,14 @@ from poise.errors import UsageError
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What an event must be like to be kept. Whatever is refused goes to quarantine with its reason.
+    """Rules for events. Those that are refused go to quarantine with the reason.
 
-    The limits on rates tell scripts from people, and leave people who are merely busy alone. MovieLens shows films by
+    The limits on rates tell scripts from people, and leave people who are only busy alone. MovieLens shows films by
     the page to be rated in bulk, and still nobody there rates more than 33 in a minute or 1,442 in a day.
 
     Attributes:
         duplicates: refuse an event that repeats an earlier one in user, item, behaviour, time and value. Applies only
-            to logs with a clock: without one, doing a thing twice looks the same.
+            to logs with times: without them, doing a thing twice looks the same.
         min_value: refuse events with a smaller value, such as bad ratings; events without a value are kept.
         earliest: refuse events before this time; None for no limit.
         latest: refuse events after this time; ``tomorrow`` is a day after now; None for no limit.
@@ -88,7 +88,7 @@ class Cleaning:
             events, a_day.collect()["user_id"], f"bot: a user with more than {self.max_per_day:,} events in a day"
         )
         if not (events.frame["timestamp"] % MINUTE != 0).any():
-            return  # the clock counts minutes or days: a day's events would look like one minute's
+            return  # times are whole minutes or days: a day's events would look like one minute's
         minutes = (
             log.group_by("user_id", pl.col("timestamp") // MINUTE).len().filter(pl.col("len") > self.max_per_minute)
         )

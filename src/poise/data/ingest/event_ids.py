@@ -31,7 +31,7 @@ def event_id(user_id: str, item_id: str, behaviour: str, value: float | None, ti
         item_id: with what.
         behaviour: what they did.
         value: how much, in single precision, as a data set has it; None if nothing was said.
-        time: milliseconds since 1970; 0 without a clock.
+        time: milliseconds since 1970; 0 where the log has no times.
         ordinal: how many equal events came before.
     """
     content = json.dumps([user_id, item_id, behaviour, value, time, ordinal], ensure_ascii=False)

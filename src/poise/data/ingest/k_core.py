@@ -28,8 +28,8 @@ def outside_core(sides: Sequence[npt.NDArray[np.integer]], k: int) -> npt.NDArra
     while changed:
         changed = False
         for code, side in enumerate(sides, start=1):
-            kept = cause == 0
-            few = kept & (np.bincount(side[kept], minlength=side.max(initial=-1) + 1) < k)[side]
+            is_inside = cause == 0
+            few = is_inside & (np.bincount(side[is_inside], minlength=side.max(initial=-1) + 1) < k)[side]
             cause[few] = code
             changed |= bool(few.any())
     return cause
@@ -45,8 +45,8 @@ def k_core(data: Dataset, k: int) -> Dataset:
         DataError: nothing is left.
     """
     log = data.events
-    kept = data.select(outside_core([log.user, log.item], k) == 0)
-    inside, impressions = kept.events, kept.impressions
+    core = data.select(outside_core([log.user, log.item], k) == 0)
+    inside, impressions = core.events, core.impressions
     if not len(inside):
         raise DataError(f"no event of {data.name!r} is in the {k}-core: take a smaller k")
     user_ids, users, new_user = _keep(data.user_ids, data.users, inside.user)

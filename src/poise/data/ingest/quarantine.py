@@ -38,8 +38,8 @@ class Quarantine:
         """
         clashing = {name: f"{name}_original" for name in OWN if name in rows.columns}
         rows = rows.rename(clashing)
-        own = rows.select(source=pl.lit(source), row=numbers.cast(pl.UInt64), reason=pl.lit(reason))
-        self._parts[source].append(pl.concat([own, rows], how="horizontal"))
+        origin = rows.select(source=pl.lit(source), row=numbers.cast(pl.UInt64), reason=pl.lit(reason))
+        self._parts[source].append(pl.concat([origin, rows], how="horizontal"))
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -51,14 +51,14 @@ class Quarantine:
 
     def summary(self) -> list[Refusal]:
         """Return how many rows each reason cost, the costliest first, with an example of each."""
-        found: dict[str, Refusal] = {}
+        refusals: dict[str, Refusal] = {}
         for parts in self._parts.values():
             for part in parts:
                 reason, row = part["reason"][0], part.row(0, named=True)
-                known = found.get(reason)
-                example = known.example if known else _example(row)
-                found[reason] = Refusal(reason, part.height + (known.rows if known else 0), example)
-        return sorted(found.values(), key=lambda one: -one.rows)
+                refusal = refusals.get(reason)
+                example = refusal.example if refusal else _example(row)
+                refusals[reason] = Refusal(reason, part.height + (refusal.rows if refusal else 0), example)
+        return sorted(refusals.values(), key=lambda refusal: -refusal.rows)
 
     def save(self, path: Path | str) -> None:
         """Write all the refused rows to one Parquet file.

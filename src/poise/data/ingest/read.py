@@ -1,4 +1,4 @@
-"""Files to a frame: the format is told by the content, and where that is not enough by the name."""
+"""Files to a frame: the format follows from the content, and where that is not enough from the name."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ def _files(path: Path | str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if file.is_file() and file.name[0] not in "._"]
-        if not found:
+        files = [file for file in sorted(path.rglob("*")) if file.is_file() and file.name[0] not in "._"]
+        if not files:
             raise DataError(f"the folder {path} holds no files")
-        return found
+        return files
     if any(sign in str(path) for sign in "*?["):
-        found = [Path(file) for file in sorted(glob.glob(str(path), recursive=True)) if Path(file).is_file()]
-        if not found:
+        files = [Path(file) for file in sorted(glob.glob(str(path), recursive=True)) if Path(file).is_file()]
+        if not files:
             raise DataError(f"no file fits the pattern {path}")
-        return found
+        return files
     from poise.errors import suggest
 
     siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []

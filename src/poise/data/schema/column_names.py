@@ -53,7 +53,7 @@ CANONICAL: Mapping[Table, tuple[str, ...]] = {
     "items": ("item_id", "title"),
     "users": ("user_id",),
 }
-"""What the columns that have a meaning are called here."""
+"""The canonical names of the columns that Poise reads."""
 _REQUIRED: Mapping[Table, tuple[str, ...]] = {
     "events": ("user_id", "item_id"),
     "items": ("item_id",),
@@ -72,7 +72,7 @@ def guess(columns: Sequence[str], table: Table = "events") -> dict[str, str]:
         table: what the table holds: ``events``, ``items`` or ``users``.
 
     Returns:
-        canonical name to the name found, for those that can be told: of events ``user_id``, ``item_id``, ``behaviour``,
+        canonical name to the name found, for those that are clear: of events ``user_id``, ``item_id``, ``behaviour``,
         ``value`` and ``timestamp``, of items ``item_id`` and ``title``, of users ``user_id``.
     """
     return _guess(columns, table, {})
@@ -106,11 +106,11 @@ def resolve(columns: Sequence[str], table: Table, given: Mapping[str, str] | Non
     if len(set(used)) < len(used):
         twice = next(name for name in used if used.count(name) > 1)
         raise UsageError(f"the column {twice!r} of the {table} was given two meanings; give it one")
-    found = _guess(columns, table, given)
+    names = _guess(columns, table, given)
     for canonical in _REQUIRED[table]:
-        if canonical not in found:
+        if canonical not in names:
             raise DataError(_missing(canonical, columns, table))
-    return found
+    return names
 
 
 def availability(columns: Sequence[str]) -> tuple[str, bool] | None:
@@ -123,9 +123,9 @@ def availability(columns: Sequence[str]) -> tuple[str, bool] | None:
         its name, and whether it is true for items that may; None if there is no such column.
     """
     for names, if_true in ((_AVAILABLE, True), (_HIDDEN, False)):
-        found = next((name for name in columns if _plain(name) in names), None)
-        if found is not None:
-            return found, if_true
+        column = next((name for name in columns if _plain(name) in names), None)
+        if column is not None:
+            return column, if_true
     return None
 
 
@@ -136,9 +136,9 @@ def is_rating(name: str) -> bool:
 
 def _guess(columns: Sequence[str], table: Table, given: Mapping[str, str]) -> dict[str, str]:
     by_plain = {_plain(name): name for name in reversed(columns) if name not in given.values()}
-    found = dict(given)
+    names = dict(given)
     for canonical in CANONICAL[table]:
-        if canonical in found:
+        if canonical in names:
             continue
         candidates = _COMMON[canonical]
         if canonical == "user_id" and table == "users":
@@ -147,8 +147,8 @@ def _guess(columns: Sequence[str], table: Table, given: Mapping[str, str]) -> di
             candidates = candidates[:-1]  # "id" in a log is the number of the event
         name = next((by_plain.pop(candidate) for candidate in candidates if candidate in by_plain), None)
         if name is not None:
-            found[canonical] = name
-    return {canonical: name for canonical, name in found.items() if name}
+            names[canonical] = name
+    return {canonical: name for canonical, name in names.items() if name}
 
 
 def _missing(canonical: str, columns: Sequence[str], table: Table) -> str:

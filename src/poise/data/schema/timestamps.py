@@ -23,7 +23,7 @@ _NAMED_ZONE = r"([+-]\d{4}) [A-Z]{2,5}$"  # Go writes 2024-05-31 18:30:00 +0200 
 
 
 def to_milliseconds(column: pl.Series) -> pl.Series:
-    """Return the moments of ``column`` as int64 milliseconds since 1970 in UTC; null where it cannot be told.
+    """Return the moments of ``column`` as int64 milliseconds since 1970 in UTC; null where it is not clear.
 
     Numbers are seconds, milliseconds, microseconds or nanoseconds by their magnitude, each for itself: no moment since
     1974 fits two of them. Text is a number, a date, or a date and a time; without a zone it is UTC.

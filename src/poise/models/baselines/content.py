@@ -19,7 +19,7 @@ from poise.types import Floats, Indices
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
 class Content(HistoryProductModel):
-    """The items nearest to what a history means, by an encoder's vectors: it serves items that nobody has touched.
+    """The items whose content is nearest to a history, by an encoder's vectors: items without events are served too.
 
     A person is the recency-weighted sum of the vectors of what they did, and an item scores by its cosine with it. The
     mean of the catalogue is taken out of all vectors first: it says what the items have in common (that they are
@@ -36,20 +36,20 @@ class Content(HistoryProductModel):
     vectors: str = "text"
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
-        found = np.asarray(data.vectors[self.vectors], dtype=np.float32)
-        self.mean: Floats | None = _mean(found)
-        self._set_directions(_directions(found, self.mean))
+        vectors = np.asarray(data.vectors[self.vectors], dtype=np.float32)
+        self.mean: Floats | None = _mean(vectors)
+        self._set_directions(_directions(vectors, self.mean))
         self._choose_decay(valid)
 
     def _grow(self, data: Dataset) -> None:
         added = self._count_added(data)
         if self.vectors not in data.vectors:
             raise DataError(f"{data.name!r} has no vectors {self.vectors!r}, which this model reads: add them first")
-        known = data.item_ids.size - added
-        found = data.vectors[self.vectors]
+        n_old = data.item_ids.size - added
+        vectors = data.vectors[self.vectors]
         if self.mean is None:  # the version of Poise that fitted it did not keep it
-            self.mean = _mean(np.asarray(found[:known], dtype=np.float32))
-        new = _directions(np.asarray(found[known:], dtype=np.float32), self.mean)
+            self.mean = _mean(np.asarray(vectors[:n_old], dtype=np.float32))
+        new = _directions(np.asarray(vectors[n_old:], dtype=np.float32), self.mean)
         self._set_directions(np.concatenate([self.item_vectors, new]), self._products)
 
     def _set_directions(self, directions: Floats, before: Products | None = None) -> None:
@@ -76,7 +76,7 @@ class Content(HistoryProductModel):
             return self._products.of(torch.from_numpy(self.request_vectors(queries))).numpy()
 
     def request_vectors(self, queries: Queries) -> Floats:
-        """Return the direction of what each history means, float32 ``[n, dim]``."""
+        """Return the direction of each history's content, float32 ``[n, dim]``."""
         return unit(weighted_sums(queries.matrix(self.recency), self.item_vectors))
 
     def attributions(self, query: Queries, items: Indices) -> Floats:
@@ -100,7 +100,7 @@ class Content(HistoryProductModel):
 
 
 def _mean(vectors: Floats) -> Floats:
-    """Return what the items have in common, float32 ``[dim]``; a zero row has no meaning and does not count."""
+    """Return what the items have in common, float32 ``[dim]``; a zero row has no content and does not count."""
     return np.asarray(vectors[np.any(vectors, axis=1)].mean(axis=0))
 
 

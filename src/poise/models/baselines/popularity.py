@@ -61,7 +61,7 @@ class Popularity(Recommender):
         if self.scenario is not None:
             named = log.context[self.scenario].cast(str)
             self.scenarios = named.drop_nulls().unique().sort().to_list()
-            codes = {name: at for at, name in enumerate(self.scenarios, 1)}
+            codes = {name: code for code, name in enumerate(self.scenarios, 1)}
             groups = np.array([codes.get(name, 0) for name in named])
         width = data.item_ids.size
         cells = np.bincount(groups * width + log.item, weight, minlength=(len(self.scenarios) + 1) * width)
@@ -80,12 +80,12 @@ class Popularity(Recommender):
         self.means = np.pad(self.means, (0, added), constant_values=self.means[0])  # that of padding is the overall one
 
     def unsupported_reason(self, data: Dataset) -> str | None:
-        """See :meth:`Recommender.unsupported_reason`: no clock, or no such context column."""
+        """See :meth:`Recommender.unsupported_reason`: no timestamps, or no such context column."""
         if self.half_life is not None and not data.events.has_time:
             return f"half_life needs timestamps, and {data.name!r} has none"
         if self.scenario is not None and self.scenario not in data.events.context.columns:
-            known = ", ".join(data.events.context.columns) or "none"
-            return f"events have no context column {self.scenario!r}; there are: {known}"
+            columns = ", ".join(data.events.context.columns) or "none"
+            return f"events have no context column {self.scenario!r}; there are: {columns}"
         return None
 
     def score(self, queries: Queries) -> Floats:
@@ -115,8 +115,8 @@ class Popularity(Recommender):
     def _moments_over(self, n_items: int) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of the first items' scores, float32 ``[n_scenarios + 1]`` each."""
         if n_items not in self._moments:
-            known = self.scores[:, 1 : n_items + 1]
-            self._moments[n_items] = known.mean(axis=1), known.std(axis=1)
+            scores = self.scores[:, 1 : n_items + 1]
+            self._moments[n_items] = scores.mean(axis=1), scores.std(axis=1)
         return self._moments[n_items]
 
     def predict(self, queries: Queries, items: Ragged) -> Floats | None:

@@ -41,7 +41,7 @@ class WeightSelection(Selection):
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
 class Blend(Recommender):
-    """A weighted sum of several models' calibrated scores, with weights that validation chose.
+    """A weighted sum of several models' standardised scores, with weights that validation selected.
 
     Scores of different models cannot be added as they are: some are probabilities, some counts, some have a long tail.
     Each model's scores are brought to one scale a request: less their mean over the catalogue and divided by their
@@ -59,7 +59,8 @@ class Blend(Recommender):
     selected = WeightSelection()
 
     def __post_init__(self) -> None:
-        self.known: int | None = None  # items by which scores are standardised; all, until the catalogue grows
+        # The scores of so many items, from the first on, set the scale: of all, until the catalogue grows.
+        self.n_reference_items: int | None = None
         if self.weights is None:
             return
         usable = min(self.weights, default=0) >= 0 and 0 < sum(self.weights) < np.inf
@@ -82,21 +83,21 @@ class Blend(Recommender):
             member.fit_once(data, valid, options)
         if self.weights is None and valid is not None and len(self.members) > 1:
             self.selected = WeightSelection(choose_weights(self.members, sample(valid)).tolist())
-        self.known = None
+        self.n_reference_items = None
 
     def _refit(self, data: Dataset, options: FitOptions) -> None:
         for member in self.members:
             member.refit(data, options)
-        self.known = None
+        self.n_reference_items = None
 
     def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for member in self.members:
             member.update(data, valid, options)
-        self.known = None
+        self.n_reference_items = None
 
     def _grow(self, data: Dataset) -> None:
         self.members = [member.extend_catalogue(data) for member in self.members]
-        self.known = self.known or len(self.item_ids)
+        self.n_reference_items = self.n_reference_items or len(self.item_ids)
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
@@ -107,17 +108,17 @@ class Blend(Recommender):
         together = max(1, _TOGETHER // max(total.numel(), 1))
         used = self._used()
         for start in range(0, len(used), together):
-            some = used[start : start + together]
-            scores = [member.score(first if member.non_personalized else queries) for member, _ in some]
-            if any(len(member.unscored) for member, _ in some):
+            members = used[start : start + together]
+            scores = [member.score(first if member.non_personalized else queries) for member, _ in members]
+            if any(len(member.unscored) for member, _ in members):
                 scaled = [
-                    standardise_scores(of_member, self.known, member.unscored)
-                    for of_member, (member, _) in zip(scores, some, strict=True)
+                    standardise_scores(of_member, self.n_reference_items, member.unscored)
+                    for of_member, (member, _) in zip(scores, members, strict=True)
                 ]
             else:
-                end_to_end = standardise_scores(np.concatenate(scores), self.known)
+                end_to_end = standardise_scores(np.concatenate(scores), self.n_reference_items)
                 scaled = np.split(end_to_end, np.cumsum([len(of_member) for of_member in scores])[:-1])
-            for (_, share), of_member in zip(some, scaled, strict=True):
+            for (_, share), of_member in zip(members, scaled, strict=True):
                 total.add_(torch.from_numpy(of_member), alpha=share)
         return total.numpy()
 
@@ -143,7 +144,7 @@ class Blend(Recommender):
 
     def _scaled(self, member: Recommender, queries: Queries, candidates: Ragged) -> Floats:
         """Return the standardised scores that a member gives to candidates, float32 ``[total]``."""
-        scores, mean, deviation = member.score_with_moments(queries, candidates, self.known)
+        scores, mean, deviation = member.score_with_moments(queries, candidates, self.n_reference_items)
         return standardise_candidates(scores, candidates.rows, mean, deviation)
 
     def _used(self) -> list[tuple[Recommender, float]]:
@@ -171,12 +172,14 @@ class Blend(Recommender):
         """See :meth:`Recommender.explain`: what each event adds through all members, by the part that each brings."""
         n, k = items.shape
         shown = Ragged(items.reshape(-1), np.arange(n + 1) * k)
-        brought = [
+        contributions = [
             (member, np.maximum(share * self._scaled(member, queries, shown), 0).reshape(n, k))
             for member, share in self._used()
         ]
         return [
-            _explain_row(queries.take([row]), items[row], [(member, of_member[row]) for member, of_member in brought])
+            _explain_row(
+                queries.take([row]), items[row], [(member, of_member[row]) for member, of_member in contributions]
+            )
             for row in range(n)
         ]
 
@@ -186,15 +189,16 @@ class Blend(Recommender):
         for member, share in self._used():
             of_member = member.similarity(items)
             if of_member is not None:  # popularity, say, knows nothing of similarity
-                scaled = standardise_scores(of_member, self.known) * np.float32(share)
+                scaled = standardise_scores(of_member, self.n_reference_items) * np.float32(share)
                 total = scaled if total is None else total + scaled
         return total
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {} if self.known is None else {"known": np.array([self.known])}
+        return {} if self.n_reference_items is None else {"n_reference_items": np.array([self.n_reference_items])}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self.known = int(arrays["known"][0]) if "known" in arrays else None
+        saved = arrays.get("n_reference_items")
+        self.n_reference_items = None if saved is None else int(saved[0])
 
 
 def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, Floats]]) -> list[list[Reason]]:
@@ -203,26 +207,31 @@ def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, 
     by_event = np.zeros((len(history), len(items)), dtype=np.float32)
     others: list[dict[ReasonKind, float]] = [{} for _ in items]
     total = np.zeros(len(items), dtype=np.float32)
-    for member, brought in parts:
-        total += brought
+    for member, contribution in parts:
+        total += contribution
         added = member.attributions(query, items) if len(history) else None
         if added is not None:
             positive = np.maximum(added, 0)
             sums = positive.sum(axis=0)
-            by_event += brought * np.divide(positive, sums, out=np.zeros_like(positive), where=sums > 0)
+            by_event += contribution * np.divide(positive, sums, out=np.zeros_like(positive), where=sums > 0)
             continue
-        for at, reasons in enumerate(member.explain(query, items[None])[0]):
+        for place, reasons in enumerate(member.explain(query, items[None])[0]):
             for reason in reasons:
-                part = float(brought[at]) * reason.share
+                part = float(contribution[place]) * reason.share
                 if reason.items:  # of a blend within the blend
                     named = np.isin(history, reason.items)
-                    by_event[named, at] += part / named.sum()
+                    by_event[named, place] += part / named.sum()
                 else:
-                    others[at][reason.kind] = others[at].get(reason.kind, 0.0) + part
+                    others[place][reason.kind] = others[place].get(reason.kind, 0.0) + part
     explained = []
-    for at in range(len(items)):
-        scale = float(by_event[:, at].sum() / total[at]) if total[at] > 0 else 0.0
-        found = [replace(one, share=one.share * scale) for one in weightiest(history, by_event[:, at])]
-        found += [Reason(kind, share=part / float(total[at])) for kind, part in others[at].items() if part > 0]
-        explained.append(sorted((one for one in found if one.share >= _LEAST_SHARE), key=lambda one: -one.share))
+    for place in range(len(items)):
+        scale = float(by_event[:, place].sum() / total[place]) if total[place] > 0 else 0.0
+        item_reasons = [
+            replace(reason, share=reason.share * scale) for reason in weightiest(history, by_event[:, place])
+        ]
+        item_reasons += [
+            Reason(kind, share=part / float(total[place])) for kind, part in others[place].items() if part > 0
+        ]
+        telling = [reason for reason in item_reasons if reason.share >= _LEAST_SHARE]
+        explained.append(sorted(telling, key=lambda reason: -reason.share))
     return explained

@@ -28,7 +28,7 @@ _TARGETS = 5  # of one request
 
 @dataclass(frozen=True)
 class Pools:
-    """The calibrated scores of the items that could reach the top.
+    """The standardised scores of the items that could reach the top.
 
     Attributes:
         scores: float32 ``[n_members, n, pool]``; -1e6 for all members where a pool is smaller: finite, so
@@ -60,9 +60,9 @@ def choose_weights(members: Sequence[Recommender], valid: Holdout, *, seed: int 
     pools = gather_pools(members, valid)
     rng = np.random.default_rng(seed)
     draws = [np.bincount(rng.integers(pools.n, size=pools.n), minlength=pools.n) for _ in range(_RESAMPLES)]
-    found = np.mean([_ascend(pools, draw[pools.request], len(members)) for draw in draws], axis=0)
-    found[found < 0.02] = 0  # a model that hardly counts is not worth its time in every request
-    return np.asarray(found / found.sum())
+    weights = np.mean([_ascend(pools, draw[pools.request], len(members)) for draw in draws], axis=0)
+    weights[weights < 0.02] = 0  # a model that hardly counts is not worth its time in every request
+    return np.asarray(weights / weights.sum())
 
 
 def gather_pools(members: Sequence[Recommender], valid: Holdout) -> Pools:
@@ -80,8 +80,8 @@ def gather_pools(members: Sequence[Recommender], valid: Holdout) -> Pools:
         best = [top_k(of_member + hidden.scores, min(_POOL, scores.shape[2]))[0] for of_member in scores]
         for row in range(len(batch)):
             wanted = batch.targets[row][:_TARGETS]
-            kept = np.unique(np.concatenate([*(items[row] for items in best), wanted]))
-            pools.append(scores[:, row, kept[kept > 0]])
+            pooled = np.unique(np.concatenate([*(items[row] for items in best), wanted]))
+            pools.append(scores[:, row, pooled[pooled > 0]])
             targets.append(scores[:, row, wanted])
     width = max(pool.shape[1] for pool in pools)
     padded = np.full((len(members), len(pools), width), -1e6, dtype=np.float32)

@@ -79,19 +79,19 @@ class ALS(HistoryProductModel):
         systems = np.empty((len(queries), *self._gram.shape), dtype=np.float32)  # [n, factors, factors]
         for row in range(len(queries)):
             of_row = slice(weights.indptr[row], weights.indptr[row + 1])
-            chosen = self.item_vectors[weights.indices[of_row]]  # [n_history, factors]
+            history_vectors = self.item_vectors[weights.indices[of_row]]  # [n_history, factors]
             more = self.confidence * weights.data[of_row]
-            systems[row] = self._gram + (chosen * more[:, None]).T @ chosen
+            systems[row] = self._gram + (history_vectors * more[:, None]).T @ history_vectors
         counted = sparse.csr_array((1 + self.confidence * weights.data, weights.indices, weights.indptr), weights.shape)
         return np.linalg.solve(systems, (counted @ self.item_vectors)[:, :, None])[:, :, 0]
 
     def attributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.attributions`."""
         history = query.history(0)
-        chosen = self.item_vectors[history]  # [n_history, factors]
+        history_vectors = self.item_vectors[history]  # [n_history, factors]
         weight = self._history_weights(query)
-        system = self._gram + (chosen * (self.confidence * weight)[:, None]).T @ chosen
-        between = chosen @ np.linalg.solve(system, self.item_vectors[items].T)  # [n_history, k]
+        system = self._gram + (history_vectors * (self.confidence * weight)[:, None]).T @ history_vectors
+        between = history_vectors @ np.linalg.solve(system, self.item_vectors[items].T)  # [n_history, k]
         counts = history_weights(
             history, 1.0
         )  # 1 for each event that counts, also where its weight has come to nothing

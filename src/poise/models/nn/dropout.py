@@ -23,5 +23,5 @@ class Dropout(nn.Module):
         if not self.training or not self.dropped:
             return x
         words = torch.randint(-(2**63), 2**63 - 1, (x.numel() // 8 + 1,), device=x.device)
-        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.dropped
-        return x * (kept * (256 / (256 - self.dropped)))
+        is_kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.dropped
+        return x * (is_kept * (256 / (256 - self.dropped)))

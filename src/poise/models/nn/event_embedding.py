@@ -13,8 +13,8 @@ from poise.train.batches.sequences import EventTensors
 TimeFeatures = Literal["none", "history", "request"]
 
 DEVIATION = 0.02  # of the first vectors, as of items
-GAPS = 24  # lengths of intervals that are told apart: each twice the one before, from a second to half a year
-_UNTOLD = 0.1  # the share of sequences that are learnt without the time of asking, since some requests have none
+GAPS = 24  # lengths of intervals that are distinguished: each twice the one before, from a second to half a year
+_UNDATED_SHARE = 0.1  # of sequences that are learnt without request times, since some requests have none
 
 
 class EventEmbedding(nn.Module):
@@ -25,9 +25,9 @@ class EventEmbedding(nn.Module):
 
     Args:
         dim: the length of a vector.
-        behaviours: how many behaviours there are; with one only there is nothing to tell.
-        time_features: ``none``; ``history``, when the events happened; ``request``, also when it is asked what comes
-            next.
+        behaviours: how many behaviours there are; a single one has no vector.
+        time_features: ``none``; ``history``, when the events happened; ``request``, also when the request is
+            made.
     """
 
     def __init__(self, dim: int, behaviours: int, time_features: TimeFeatures) -> None:
@@ -44,10 +44,11 @@ class EventEmbedding(nn.Module):
             before = torch.cat([events.times[:, :1], events.times[:, :-1]], dim=1)
             x = x + self.moments[0](events.times, events.times - before)
         if self.time_features == "request":
-            asked = events.asked
+            request_times = events.request_times
             if self.training:
-                asked = asked * (torch.rand(len(asked), 1, device=asked.device) >= _UNTOLD)
-            x = x + self.moments[1](asked, asked - events.times)
+                is_dated = torch.rand(len(request_times), 1, device=request_times.device) >= _UNDATED_SHARE
+                request_times = request_times * is_dated
+            x = x + self.moments[1](request_times, request_times - events.times)
         return x
 
 
@@ -65,12 +66,14 @@ class Moment(nn.Module):
             moment: int64 ``[...]``, milliseconds since 1970; 0 where it is not known.
             gap: int64 ``[...]``, milliseconds since the other moment; a negative one counts as none.
         """
-        known = (moment > 0).long()
+        is_known = (moment > 0).long()
         octave = torch.log2(1 + gap.clamp(min=0) / SECOND).long().clamp(max=GAPS - 1)
         hour = moment // HOUR % 24
         day = (moment // DAY + 3) % 7  # the first of January 1970 was a Thursday
-        found: Tensor = self.gap(known * (1 + octave)) + self.hour(known * (1 + hour)) + self.day(known * (1 + day))
-        return found
+        embedding: Tensor = (
+            self.gap(is_known * (1 + octave)) + self.hour(is_known * (1 + hour)) + self.day(is_known * (1 + day))
+        )
+        return embedding
 
 
 def _table(size: int, dim: int) -> nn.Embedding:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 DEVIATION = 0.02  # of the first learnt vectors; larger ones learn worse
-MEANING_DEVIATION = 0.16  # of the first mapped ones, which are worth more from the start
+CONTENT_DEVIATION = 0.16  # of the first projected ones, which are worth more from the start
 
 
 class ItemEmbedding(nn.Module):
@@ -33,7 +33,7 @@ class ItemEmbedding(nn.Module):
         self.content_projection: nn.Linear | None = None
         if content is not None:
             self.content_projection = nn.Linear(content.shape[1], dim, bias=False)
-            nn.init.normal_(self.content_projection.weight, std=MEANING_DEVIATION / content.shape[1] ** 0.5)
+            nn.init.normal_(self.content_projection.weight, std=CONTENT_DEVIATION / content.shape[1] ** 0.5)
 
     @property
     def device(self) -> torch.device:

@@ -8,7 +8,7 @@ from poise.train.batches.sequences import EventTensors
 
 
 class SequenceNetwork(nn.Module):
-    """Turns the vectors of the items of events into what is expected at each place.
+    """Turns the vectors of the events' items into a query vector at each place.
 
     Args:
         dim: the length of a vector.
@@ -25,7 +25,7 @@ class SequenceNetwork(nn.Module):
         self.placed = isinstance(body, SinglePositionModule)
 
     def forward(self, items: Tensor, events: EventTensors, place: Tensor | None = None) -> Tensor:
-        """Return what is expected, ``[batch, time, dim]``, or ``[batch, 1, dim]`` where one place of each is asked for.
+        """Return query vectors, ``[batch, time, dim]``, or ``[batch, 1, dim]`` where one place of each is asked for.
 
         Args:
             items: the vectors of the events' items, ``[batch, time, dim]``.

@@ -1,4 +1,4 @@
-"""One place of each row of events, where nothing else is asked for: as when only what follows the newest one counts."""
+"""One place of each row of events, where nothing else is needed: a request needs only the newest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def select_position(x: Tensor, place: Tensor | None) -> Tensor:
 
 
 class SinglePositionModule(nn.Module):
-    """What reads events and does less where one place of each row alone is asked for.
+    """A module that reads events and does less where only one place of each row is needed.
 
     Its ``forward`` takes vectors of events, the events and a place of each row, as of :func:`select_position`.
     """

@@ -38,7 +38,7 @@ class Attention(nn.Module):
         batch, time, dim = x.shape
         if asking is None:
             query, key, value = self._heads(self.project(x), 3)
-        else:  # to whom nobody looks need not ask
+        else:  # only these events need a query
             weight, bias = self.project.weight, self.project.bias
             (query,) = self._heads(functional.linear(asking, weight[:dim], bias[:dim]), 1)
             key, value = self._heads(functional.linear(x, weight[dim:], bias[dim:]), 2)

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from poise.models.nn.item_embedding import ItemEmbedding
     from poise.train.batches.negative_sampler import NegativeSampler
 
-UNTOLD = 0.1  # the share of sequences that are learnt without the times of what is to be guessed, as requests may come
+UNDATED_SHARE = 0.1  # of sequences that are learnt without the times of masked events, since some requests have none
 
 
 class BidirectionalTransformer(SinglePositionModule):
-    """Turns vectors of events, padded at the end, into what each would be, as told by all others of the same row.
+    """Turns vectors of events, padded at the end, into what each would be, by all others of the same row.
 
     Places are counted back from the newest event, where what is asked for stands.
     """
@@ -109,13 +109,13 @@ class BERT4Rec(SequenceModel):
         )
 
     def _loss(self, batch: SequenceBatch, table: ItemEmbedding, network: nn.Module, sampler: NegativeSampler) -> Tensor:
-        told = torch.rand(len(batch.targets)).numpy() >= UNTOLD
-        return super()._loss(replace(batch, sequences=self._dated(batch.sequences, told)), table, network, sampler)
+        is_dated = torch.rand(len(batch.targets)).numpy() >= UNDATED_SHARE
+        return super()._loss(replace(batch, sequences=self._dated(batch.sequences, is_dated)), table, network, sampler)
 
-    def _asked(self, sequences: Sequences) -> Sequences:
+    def _request_inputs(self, sequences: Sequences) -> Sequences:
         row = np.arange(len(sequences.items))
         length = (sequences.items != 0).sum(axis=1)
-        moment = sequences.asked[row, np.maximum(length - 1, 0)]
+        moment = sequences.request_times[row, np.maximum(length - 1, 0)]
         items, behaviours, times = (
             np.pad(column, ((0, 0), (0, 1))) for column in (sequences.items, sequences.behaviours, sequences.times)
         )
@@ -123,13 +123,13 @@ class BERT4Rec(SequenceModel):
         times[row, length] = moment
         return self._dated(Sequences(items, behaviours, times, np.zeros_like(times)), moment > 0)
 
-    def _dated(self, sequences: Sequences, told: Mask) -> Sequences:
-        """Let masked events happen at the time of the event before, but in rows that are ``told``, bool ``[batch]``.
+    def _dated(self, sequences: Sequences, is_dated: Mask) -> Sequences:
+        """Give masked events the time of the event before, except in the rows of ``is_dated``, bool ``[batch]``.
 
         A masked event's own time is that of a request, which ``time_features="request"`` alone may read.
         """
-        known = sequences.items != MASKED
+        has_time = sequences.items != MASKED
         if self.time_features == "request":
-            known |= told[:, None]
-        before = np.maximum.accumulate(np.where(known, np.arange(known.shape[1]), 0), axis=1)
+            has_time |= is_dated[:, None]
+        before = np.maximum.accumulate(np.where(has_time, np.arange(has_time.shape[1]), 0), axis=1)
         return replace(sequences, times=np.take_along_axis(sequences.times, before, axis=1))

@@ -13,7 +13,7 @@ from poise.train.batches.sequences import EventTensors
 
 
 class Recurrent(nn.Module):
-    """Turns vectors of events, padded at the end, into what is expected after each.
+    """Turns vectors of events, padded at the end, into a query vector after each.
 
     Gated recurrent units are from Cho et al., *Learning Phrase Representations using RNN Encoder-Decoder for
     Statistical Machine Translation*, 2014. They only read forwards, so no real event sees padding at the end.

@@ -16,7 +16,7 @@ from poise.recommender import OPTIONS
 from poise.train.batches.sequences import EventTensors
 
 _SECOND = 1_000  # milliseconds
-_UNTOLD = 0.1  # the share of sequences that are learnt without the time of asking, since some requests have none
+_UNDATED_SHARE = 0.1  # of sequences that are learnt without request times, since some requests have none
 
 
 class PointwiseAttention(nn.Module):
@@ -57,7 +57,8 @@ class PointwiseAttention(nn.Module):
         batch, time, dim = x.shape
         gate, value, query, key = functional.silu(self.project(self.norm(x))).chunk(4, dim=-1)  # [batch, time, dim]
         query, key, value = (
-            one.view(batch, time, self.heads, dim // self.heads).transpose(1, 2) for one in (query, key, value)
+            projected.view(batch, time, self.heads, dim // self.heads).transpose(1, 2)
+            for projected in (query, key, value)
         )  # [batch, heads, time, dim / heads]
         place = torch.arange(time, device=x.device)
         bias = self.distance_bias[(place[:, None] - place).clamp(min=0)]  # [time, time]
@@ -71,7 +72,7 @@ class PointwiseAttention(nn.Module):
 
 
 class PointwiseTransducer(nn.Module):
-    """Turns vectors of events, padded at the end, into what is expected after each.
+    """Turns vectors of events, padded at the end, into a query vector after each.
 
     Args:
         dim: the length of a vector.
@@ -79,8 +80,8 @@ class PointwiseTransducer(nn.Module):
         heads: they divide ``dim``.
         max_length: the greatest number of events.
         dropout: the share of numbers that are dropped.
-        time_features: see :class:`~poise.models.nn.event_embedding.EventEmbedding`; how long ago an event was is told
-            from the time of the event that looks back on it, and with ``request`` from the time of asking what comes
+        time_features: see :class:`~poise.models.nn.event_embedding.EventEmbedding`; how long ago an event was is
+            measured from the time of the event that attends to it, and with ``request`` from the time of the request
             after that.
     """
 
@@ -109,9 +110,11 @@ class PointwiseTransducer(nn.Module):
         """Return from when each event looks back, int64 ``[batch, time]``; 0 where that is not known."""
         if self.time_features == "history":
             return events.times
+        request_times = events.request_times
         if self.training:
-            return events.asked * (torch.rand(len(events.asked), 1, device=events.asked.device) >= _UNTOLD)
-        return events.asked
+            is_dated = torch.rand(len(request_times), 1, device=request_times.device) >= _UNDATED_SHARE
+            return request_times * is_dated
+        return request_times
 
 
 def gaps(moments: Tensor, times: Tensor) -> Tensor:

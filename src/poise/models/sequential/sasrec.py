@@ -18,7 +18,7 @@ from poise.train.batches.sequences import EventTensors
 
 
 class Transformer(SinglePositionModule):
-    """Turns vectors of events, padded at the end, into what is expected after each.
+    """Turns vectors of events, padded at the end, into a query vector after each.
 
     No event sees a later one, so padding at the end is never seen by a real event and needs no mask.
     """

@@ -58,21 +58,21 @@ class SequenceSelection(EpochSelection):
 class SequenceModel(TorchModel):
     """A network that reads what somebody did, in order, and says what is next.
 
-    After each event the network expects a vector, and an item scores by its product with it; the same vectors of items
-    are read and scored. With ``items="fused"`` such a vector is one that is learnt for the item plus a linear map of
-    what its content means: the leading principal components, standardised, of an encoder's vectors. In each step some
-    items are shown by their content alone, so that an item without any event is ranked among all others from the moment
-    that it stands in the catalogue. What is not listed here is of :class:`~poise.models.torch_model.TorchModel`.
+    After each event the network makes a query vector, and an item scores by its product with it; the same vectors of
+    items are read and scored. With ``items="fused"`` such a vector is one that is learnt for the item plus a linear map
+    of its content: the leading principal components, standardised, of an encoder's vectors. In each step some items are
+    shown by their content alone, so that an item without any event is ranked among all others from the moment that it
+    stands in the catalogue. What is not listed here is of :class:`~poise.models.torch_model.TorchModel`.
 
     Args:
         items: what an item is: ``fused``; ``text``, its content alone; ``id``, a learnt vector alone. A data set
             without vectors makes it ``id``, and :attr:`notes` say so.
         time_features: whether the times of events are read: ``none``; ``history``, the intervals between events, their
-            hours and days of the week; ``request``, also those of the moment when it is asked what comes next.
+            hours and days of the week; ``request``, also those of the moment of the request.
         max_length: how many events back it looks; None takes what suits the log, see
             :class:`~poise.models.data_defaults.DataDefaults`.
         dropout: the share of numbers that are dropped inside while it learns; None takes what suits the log.
-        loss: what to punish it for, see :mod:`poise.train.losses.pointwise`.
+        loss: see :mod:`poise.train.losses.pointwise`.
         negative_sampling: how negatives are drawn: ``uniform``, or by ``popularity``.
         logq_correction: whether the sampled softmax is corrected for how likely each item was drawn.
         smoothing: label smoothing, for the full and the sampled softmax.
@@ -148,8 +148,8 @@ class SequenceModel(TorchModel):
             least_steps=least_steps,
         )
 
-    def _asked(self, sequences: Sequences) -> Sequences:
-        """Return what the network reads when it is asked what follows a history: by default, the history."""
+    def _request_inputs(self, sequences: Sequences) -> Sequences:
+        """Return what the network reads to answer a request: by default, the history."""
         return sequences
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
@@ -180,13 +180,13 @@ class SequenceModel(TorchModel):
     def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         """Learn on from where it stands: see :func:`~poise.train.batches.replay.new_and_replayed` for what from."""
         seed = options.seed_or(self.seed)
-        chosen = data.select(new_and_replayed(data.events, self.until, self.history_length, seed=seed))
+        update_data = data.select(new_and_replayed(data.events, self.until, self.history_length, seed=seed))
         table, network = self._learnt_table(data), copy.deepcopy(self.network)
         self.counts = data.item_counts
-        if self.unsupported_reason(chosen) is None:
+        if self.unsupported_reason(update_data) is None:
             training = self._training(options, UPDATE_PASSES, None)
             training = replace(training, learning_rate=UPDATE_RATE * training.learning_rate)
-            learning = self._learning(table, network, self._batches(chosen, 1, seed), options)
+            learning = self._learning(table, network, self._batches(update_data, 1, seed), options)
             self._learn(learning, training, valid, options)
         else:  # nobody did anything new that has an order
             self._keep(table, network)
@@ -222,14 +222,14 @@ class SequenceModel(TorchModel):
         )
 
     def _item_table(self, data: Dataset) -> ItemEmbedding:
-        self.meaning = ContentProjection.of(data, [] if self.items == "id" else self.vectors, self.components)
-        if not self.meaning.width and self.items == "text":
+        self.content_pca = ContentProjection.of(data, [] if self.items == "id" else self.vectors, self.components)
+        if not self.content_pca.width and self.items == "text":
             raise DataError(
                 f"{self.name}: {data.name!r} has no vectors {' or '.join(map(repr, self.vectors))}; "
                 "encode the catalogue, by [encoder] in poise.toml or with TextEncoder().encode_items(data), "
                 "or choose items='id'"
             )
-        if not self.meaning.width and self.items == "fused":
+        if not self.content_pca.width and self.items == "fused":
             self._note("the data has no vectors of its items: ids alone, so new items cannot be ranked")
         return self._new_table(data)
 
@@ -238,13 +238,13 @@ class SequenceModel(TorchModel):
 
         from poise.models.nn.item_embedding import ItemEmbedding
 
-        meaning = torch.from_numpy(self.meaning.project(data)) if self.meaning.width else None
+        content = torch.from_numpy(self.content_pca.project(data)) if self.content_pca.width else None
         return ItemEmbedding(
-            data.n_items, self.dim, meaning, id_embedding=self.items != "text", id_dropout=self.id_dropout
+            data.n_items, self.dim, content, id_embedding=self.items != "text", id_dropout=self.id_dropout
         )
 
     def _learnt_table(self, data: Dataset) -> ItemEmbedding:
-        """Return the items as they were learnt, for a catalogue that has grown; new ones have nothing of their own."""
+        """Return the items as they were learnt, for a catalogue that has grown; new ones have no id vector."""
         import torch
 
         old = self._old_indices(data)
@@ -289,7 +289,7 @@ class SequenceModel(TorchModel):
         )
 
     def _keep(self, table: ItemEmbedding, network: nn.Module) -> None:
-        """Hold on to what scoring needs. An item that nobody has touched has learnt nothing of its own."""
+        """Hold on to what scoring needs. The id vector of an item without events has learnt nothing."""
         import torch
 
         with torch.no_grad():
@@ -302,33 +302,37 @@ class SequenceModel(TorchModel):
         self.network = network
 
     def encode_queries(self, queries: Queries) -> Tensor:
-        """Return the vectors of what is expected after each history, ``[n, dim]``; like lengths are read together."""
+        """Return the query vector of each history, ``[n, dim]``; like lengths are read together."""
         import torch
 
         positions = rows(np.maximum(queries.start, queries.stop - self.history_length), queries.stop)  # [n, time]
-        asked = np.zeros(len(queries), dtype=np.int64) if queries.time is None else queries.time
+        request_times = np.zeros(len(queries), dtype=np.int64) if queries.time is None else queries.time
         lengths = (positions >= 0).sum(axis=1)
-        expected: Tensor = self.table.new_zeros(len(positions), self.dim)
+        query_vectors: Tensor = self.table.new_zeros(len(positions), self.dim)
         order = np.argsort(lengths, kind="stable")
-        for chosen in np.array_split(order, lengths.sum() // EVENTS_AT_ONCE + 1):
-            if len(chosen):
-                some = positions[chosen, : max(int(lengths[chosen].max()), 1)]
-                when = np.where(np.arange(some.shape[1]) == lengths[chosen, None] - 1, asked[chosen, None], 0)
-                if some.shape[1] > 1:  # what was asked after each event but the newest is answered by the next one
-                    following = np.where(some[:, 1:] >= 0, queries.events.timestamp[some[:, 1:]], when[:, :-1])
+        for batch in np.array_split(order, lengths.sum() // EVENTS_AT_ONCE + 1):
+            if len(batch):
+                batch_positions = positions[batch, : max(int(lengths[batch].max()), 1)]
+                when = np.where(
+                    np.arange(batch_positions.shape[1]) == lengths[batch, None] - 1, request_times[batch, None], 0
+                )
+                if batch_positions.shape[1] > 1:  # after each event but the newest, the request is that of the next
+                    following = np.where(
+                        batch_positions[:, 1:] >= 0, queries.events.timestamp[batch_positions[:, 1:]], when[:, :-1]
+                    )
                     when = np.hstack([following, when[:, -1:]])
-                events = self._asked(Sequences.of(queries.events, some, when)).to(self.table.device)
+                events = self._request_inputs(Sequences.of(queries.events, batch_positions, when)).to(self.table.device)
                 last = (events.real.sum(dim=1) - 1).clamp(min=0)
                 read = self.network(self.table[events.items.clamp(min=0)], events, last)  # [n, 1, dim]
-                expected[torch.from_numpy(chosen)] = read[:, 0]
-        return expected
+                query_vectors[torch.from_numpy(batch)] = read[:, 0]
+        return query_vectors
 
     def _encode_new_items(self, data: Dataset, items: Offsets) -> Tensor:
         import torch
 
         if self.content_projection is None:
             return self.table.new_zeros(len(items), self.dim)
-        return torch.from_numpy(self.meaning.project(data, items) @ self.content_projection.T).to(self.table)
+        return torch.from_numpy(self.content_pca.project(data, items) @ self.content_projection.T).to(self.table)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {

@@ -8,7 +8,7 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional
 
-from poise.models.nn.item_embedding import DEVIATION, MEANING_DEVIATION
+from poise.models.nn.item_embedding import CONTENT_DEVIATION, DEVIATION
 from poise.types import Offsets
 
 DECAY = 0.8  # of the first weights of a history: how much an event counts in comparison with the one after it
@@ -39,46 +39,46 @@ class Columns(nn.Module):
 
 
 class ItemTower(nn.Module):
-    """Turns what an item has learnt for itself, what its content means and what its columns say into a vector.
+    """Turns the id vector of an item, its content and the features of its columns into a vector.
 
     Args:
-        meaning: the length of the vectors of content; 0 for none.
+        content: the length of the vectors of content; 0 for none.
         columns: the number of features of columns; 0 for none.
         dim: the length of the vectors.
         dropout: the share of numbers that are dropped inside while it learns.
     """
 
-    def __init__(self, meaning: int, columns: int, dim: int, dropout: float) -> None:
+    def __init__(self, content: int, columns: int, dim: int, dropout: float) -> None:
         super().__init__()
-        self.meaning = nn.Linear(meaning, dim, bias=False) if meaning else None
-        if self.meaning is not None:
-            nn.init.normal_(self.meaning.weight, std=MEANING_DEVIATION / meaning**0.5)
+        self.content_projection = nn.Linear(content, dim, bias=False) if content else None
+        if self.content_projection is not None:
+            nn.init.normal_(self.content_projection.weight, std=CONTENT_DEVIATION / content**0.5)
         self.columns = Columns(columns, dim) if columns else None
         self.layers = _layers(dim, dim, dropout)
 
-    def forward(self, own: Tensor, meaning: Tensor, columns: sparse.csr_array) -> Tensor:
+    def forward(self, id_vectors: Tensor, content: Tensor, columns: sparse.csr_array) -> Tensor:
         """Return ``[n, dim]``.
 
         Args:
-            own: ``[n, dim]``, what each has learnt for itself; zero where that is not to be seen.
-            meaning: ``[n, components]``.
+            id_vectors: ``[n, dim]``, learnt for each item; zero where it is dropped.
+            content: ``[n, components]``.
             columns: float32 ``[n, width]``.
         """
-        x = own
-        if self.meaning is not None:
-            x = x + self.meaning(meaning)
+        x = id_vectors
+        if self.content_projection is not None:
+            x = x + self.content_projection(content)
         if self.columns is not None:
             x = x + self.columns(columns)
         return x + self.layers(x)  # type: ignore[no-any-return]
 
 
 class RequestTower(nn.Module):
-    """Turns a history, what is known of who asks, and the situation into the vector that items are compared with.
+    """Turns a history, the features of the user and the context into the vector that items are compared with.
 
     Args:
         max_length: how many events back a history goes.
         users: the number of features of users; 0 for none.
-        context: the number of features of the situation; 0 for none.
+        context: the number of features of the context; 0 for none.
         dim: the length of the vectors.
         dropout: the share of numbers that are dropped inside while it learns.
     """
@@ -126,7 +126,7 @@ class RequestTower(nn.Module):
 
 
 class Towers(nn.Module):
-    """Both of them."""
+    """The tower of items and the tower of requests."""
 
     def __init__(self, items: ItemTower, requests: RequestTower) -> None:
         super().__init__()

@@ -40,16 +40,16 @@ ITEMS_AT_ONCE = 65_536  # that are turned into vectors together
 class TwoTower(TorchModel):
     """Two networks that meet in one space: one reads an item, the other a request; an item scores by their product.
 
-    The tower of items reads a vector that is learnt for the item, what its content means and what its columns say. The
-    tower of requests reads the mean of what the person did, the newest weighing most, what the columns say of the
-    person, and the context of the request. In each step some items are shown by content and columns alone, and some
-    requests without their history, so that a new item is ranked and a new person is served from the first moment. Where
-    nothing at all is known of a request, items score by the number of their events. What is not listed here is of
+    The tower of items reads a vector that is learnt for the item, its content and its columns. The tower of requests
+    reads the mean of the history's items, the newest weighing most, the columns of the user, and the context of the
+    request. In each step some items are shown by content and columns alone, and some requests without their history, so
+    that a new item is ranked and a new person is served from the first moment. Where nothing at all is known of a
+    request, items score by the number of their events. What is not listed here is of
     :class:`~poise.models.torch_model.TorchModel`.
 
     The sources are Covington, Adams and Sargin, *Deep Neural Networks for YouTube Recommendations*, 2016; Yi et al.,
-    *Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations*, 2019; and for hiding what is known,
-    Volkovs, Yu and Poutanen, *DropoutNet: Addressing Cold Start in Recommender Systems*, 2017.
+    *Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations*, 2019; and for id dropout Volkovs,
+    Yu and Poutanen, *DropoutNet: Addressing Cold Start in Recommender Systems*, 2017.
 
     Args:
         item_columns: the columns of the items to read; None for all with labels or numbers.
@@ -60,8 +60,8 @@ class TwoTower(TorchModel):
             history.
         max_length: how many events back it looks.
         dropout: the share of numbers that are dropped inside while it learns.
-        loss: what to punish it for: ``sampled_softmax``, against items that are drawn evenly, or ``in_batch``, against
-            the other targets of the batch, corrected for how popular they are.
+        loss: ``sampled_softmax``, against items that are drawn evenly, or ``in_batch``, against the other targets of
+            the batch, corrected for how popular they are.
         epochs: passes over the events, at most. Small logs are passed over several times an epoch. Validation chooses
             when to stop.
     """
@@ -102,101 +102,106 @@ class TwoTower(TorchModel):
             data.events,
             size=self.batch_events,
             max_length=self.max_length,
-            first=inputs.tells_of_requests,
+            first=inputs.has_request_features,
             seed=seed,
             least_steps=LEAST_STEPS,
         )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             towers = self._network()
-            own = nn.Embedding(data.item_ids.size, self.dim)
-            nn.init.normal_(own.weight, std=DEVIATION)
-        towers.to(device), own.to(device)
+            id_embedding = nn.Embedding(data.item_ids.size, self.dim)
+            nn.init.normal_(id_embedding.weight, std=DEVIATION)
+        towers.to(device), id_embedding.to(device)
         negative_sampling: NegativeSampling = (
             "popularity" if self.loss == "in_batch" else "uniform"
         )  # of targets, in_batch has to know the chance
         sampler = NegativeSampler(torch.from_numpy(counts).to(device), negative_sampling)
         learning = Learning(
-            [towers, own],
+            [towers, id_embedding],
             batches,
-            lambda batch: self._loss(batch, towers, own, inputs, sampler),
-            lambda: self._keep(towers, own.weight, inputs, counts),
+            lambda batch: self._loss(batch, towers, id_embedding, inputs, sampler),
+            lambda: self._keep(towers, id_embedding.weight, inputs, counts),
         )
         self._learn_anew(learning, data, valid, options, epochs=self.epochs, unvalidated_epochs=UNVALIDATED_EPOCHS)
 
     def _learn_inputs(self, data: Dataset) -> None:
-        """Find the subspaces of vectors and the features of columns, by what has events."""
-        touched = data.item_counts > 0
-        self.meaning = ContentProjection.of(data, self.vectors, self.components)
+        """Fit the projections of content and the features of columns on what has events."""
+        has_events = data.item_counts > 0
+        self.content_pca = ContentProjection.of(data, self.vectors, self.components)
         self.item_features = ColumnFeatures.fit(
-            data.items.filter(pl.Series(touched[1:])) if data.items.width else data.items,
+            data.items.filter(pl.Series(has_events[1:])) if data.items.width else data.items,
             data.item_kinds,
             only=self.item_columns,
         )
-        active = np.diff(data.events.offsets)[1:] > 0
+        is_active = np.diff(data.events.offsets)[1:] > 0
         self.user_features = ColumnFeatures.fit(
-            data.users.filter(pl.Series(active)) if data.users.width else data.users,
+            data.users.filter(pl.Series(is_active)) if data.users.width else data.users,
             data.user_kinds,
             only=self.user_columns,
         )
         self.context_features = ColumnFeatures.fit(data.events.context, only=self.context_columns)
 
     def _content(self, data: Dataset, device: torch.device) -> tuple[Tensor, sparse.csr_array]:
-        """Return what items mean, ``[n_items + 1, components]``, and what their columns say, sparse, as many rows."""
+        """Return the content of items, ``[n_items + 1, components]``, and the features of their columns, sparse."""
         import torch
 
-        meaning = torch.from_numpy(self.meaning.project(data)).to(device)
-        return meaning, _after_padding(self.item_features.matrix(data.items, data.n_items))
+        content = torch.from_numpy(self.content_pca.project(data)).to(device)
+        return content, _after_padding(self.item_features.matrix(data.items, data.n_items))
 
     def _network(self) -> Towers:
         from poise.models.two_tower.towers import ItemTower, RequestTower, Towers
 
         users, context = self.user_features.width, self.context_features.width
         return Towers(
-            ItemTower(self.meaning.width, self.item_features.width, self.dim, self.dropout),
+            ItemTower(self.content_pca.width, self.item_features.width, self.dim, self.dropout),
             RequestTower(self.max_length, users, context, self.dim, self.dropout),
         )
 
     def _loss(
-        self, batch: RequestBatch, towers: Towers, own: nn.Embedding, data: _Inputs, sampler: NegativeSampler
+        self, batch: RequestBatch, towers: Towers, id_embedding: nn.Embedding, data: _Inputs, sampler: NegativeSampler
     ) -> Tensor:
         import torch
 
         from poise.train.losses.pointwise import in_batch_softmax
         from poise.train.losses.shared_softmax import find_accidental_hits, shared_softmax
 
-        device = data.meaning.device
+        device = data.content.device
         start = batch.start
-        if data.tells_of_requests:
+        if data.has_request_features:
             start = np.where(torch.rand(len(start)).numpy() < self.id_dropout, batch.target, start)
         positions, offsets = gather_slices(start, batch.target)
         read, targets = (
-            torch.from_numpy(data.item[at].astype(np.int64)).to(device) for at in (positions, batch.target)
+            torch.from_numpy(data.item[positions_of].astype(np.int64)).to(device)
+            for positions_of in (positions, batch.target)
         )
         drawn = sampler.sample(self.negatives) if self.loss == "sampled_softmax" else targets[:0]
         items, places = torch.unique(torch.cat([read, targets, drawn]), return_inverse=True)  # each is computed once
         of_read, of_targets, of_drawn = places.split([len(read), len(targets), len(drawn)])
-        shown = torch.rand(len(items), 1, device=device) >= (self.id_dropout if data.tells_of_items else 0)
-        vectors = towers.items(own(items) * shown, data.meaning[items], data.columns[items.cpu().numpy()])  # [m, dim]
+        shown = torch.rand(len(items), 1, device=device) >= (self.id_dropout if data.has_item_features else 0)
+        vectors = towers.items(
+            id_embedding(items) * shown, data.content[items], data.columns[items.cpu().numpy()]
+        )  # [m, dim]
         users, context = data.users[data.user[batch.target]], data.context[batch.target]
-        expected = towers.requests(vectors, of_read, offsets, users, context)  # [n, dim]
+        query_vectors = towers.requests(vectors, of_read, offsets, users, context)  # [n, dim]
         if self.loss == "in_batch":
-            return in_batch_softmax(expected, vectors[of_targets], targets, sampler.log_chance(targets))
-        return shared_softmax(expected, vectors[of_targets], vectors[of_drawn], find_accidental_hits(targets, drawn))
+            return in_batch_softmax(query_vectors, vectors[of_targets], targets, sampler.log_chance(targets))
+        return shared_softmax(
+            query_vectors, vectors[of_targets], vectors[of_drawn], find_accidental_hits(targets, drawn)
+        )
 
-    def _keep(self, towers: Towers, own: Tensor, data: _Inputs, counts: Offsets) -> None:
-        """Hold on to what scoring needs. An item that nobody has touched has learnt nothing of its own."""
+    def _keep(self, towers: Towers, id_vectors: Tensor, data: _Inputs, counts: Offsets) -> None:
+        """Hold on to what scoring needs. The id vector of an item without events has learnt nothing."""
         import torch
 
-        touched = torch.from_numpy(counts > 0).to(data.meaning.device, torch.float32)[:, None]
+        touched = torch.from_numpy(counts > 0).to(data.content.device, torch.float32)[:, None]
         with torch.no_grad():
-            self._set_vectors(_item_vectors(towers.items, own * touched, data.meaning, data.columns), counts)
+            self._set_vectors(_item_vectors(towers.items, id_vectors * touched, data.content, data.columns), counts)
         self.network: Towers = towers
 
-    def _known(self, queries: Queries) -> Mask:
+    def _is_personalized(self, queries: Queries) -> Mask:
         users, context = self._situations(queries)
-        told: Mask = (np.diff(users.indptr) > 0) | (np.diff(context.indptr) > 0)
-        return told | (queries.lengths > 0)
+        has_features: Mask = (np.diff(users.indptr) > 0) | (np.diff(context.indptr) > 0)
+        return has_features | (queries.lengths > 0)
 
     @property
     def reads_users(self) -> bool:
@@ -204,7 +209,7 @@ class TwoTower(TorchModel):
         return self.user_features.width > 0
 
     def _situations(self, queries: Queries) -> tuple[sparse.csr_array, sparse.csr_array]:
-        """Return what is known of who asks and of the context, sparse ``[n, features]`` each."""
+        """Return the features of the users and of the context, sparse ``[n, features]`` each."""
         n = len(queries)
         return self.user_features.matrix(queries.users, n), self.context_features.matrix(queries.context, n)
 
@@ -214,8 +219,8 @@ class TwoTower(TorchModel):
 
         histories = queries.histories(self.max_length)[1]
         items = torch.from_numpy(histories.values.astype(np.int64)).to(self.table.device)
-        expected: Tensor = self.network.requests(self.table, items, histories.offsets, *self._situations(queries))
-        return expected
+        query_vectors: Tensor = self.network.requests(self.table, items, histories.offsets, *self._situations(queries))
+        return query_vectors
 
     def _encode_new_items(self, data: Dataset, items: Offsets) -> Tensor:
         added = replace(
@@ -224,14 +229,14 @@ class TwoTower(TorchModel):
             items=data.items[items - 1] if data.items.width else data.items,
             vectors={name: vectors[np.append(0, items)] for name, vectors in data.vectors.items()},
         )
-        meaning, columns = self._content(added, self.table.device)
-        own = self.table.new_zeros(added.item_ids.size, self.dim)
-        return _item_vectors(self.network.items, own, meaning, columns)[1:]
+        content, columns = self._content(added, self.table.device)
+        id_vectors = self.table.new_zeros(added.item_ids.size, self.dim)
+        return _item_vectors(self.network.items, id_vectors, content, columns)[1:]
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = super()._arrays()
         features = [self.item_features, self.user_features, self.context_features]
-        arrays["features"] = np.frombuffer(json.dumps([one.to_json() for one in features]).encode(), dtype=np.uint8)
+        arrays["features"] = np.frombuffer(json.dumps([part.to_json() for part in features]).encode(), dtype=np.uint8)
         return arrays
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
@@ -248,26 +253,26 @@ class _Inputs:
     Attributes:
         item: int32 ``[n_events]``.
         user: int32 ``[n_events]``.
-        meaning: ``[n_items + 1, components]``, what items mean.
-        columns: sparse ``[n_items + 1, features]``, what their columns say.
+        content: ``[n_items + 1, components]``, of items.
+        columns: sparse ``[n_items + 1, features]``, of their columns.
         users: sparse ``[n_users + 1, features]``.
         context: sparse ``[n_events, features]``.
     """
 
     item: Indices
     user: Indices
-    meaning: Any
+    content: Any
     columns: sparse.csr_array
     users: sparse.csr_array
     context: sparse.csr_array
 
     @property
-    def tells_of_items(self) -> bool:
+    def has_item_features(self) -> bool:
         """Whether anything is known of items but their events."""
-        return bool(self.meaning.shape[1] or self.columns.shape[1])
+        return bool(self.content.shape[1] or self.columns.shape[1])
 
     @property
-    def tells_of_requests(self) -> bool:
+    def has_request_features(self) -> bool:
         """Whether anything is known of requests but their history."""
         return bool(self.users.shape[1] or self.context.shape[1])
 
@@ -277,15 +282,15 @@ def _after_padding(features: sparse.csr_array) -> sparse.csr_array:
     return sparse.vstack([sparse.csr_array((1, features.shape[1]), dtype=np.float32), features], format="csr")
 
 
-def _item_vectors(tower: nn.Module, own: Tensor, meaning: Tensor, columns: sparse.csr_array) -> Tensor:
+def _item_vectors(tower: nn.Module, id_vectors: Tensor, content: Tensor, columns: sparse.csr_array) -> Tensor:
     """Return the vectors of all items, ``[n_items + 1, dim]``; zero for padding and for items without any input."""
     import torch
 
     parts = []
-    for first in range(0, len(own), ITEMS_AT_ONCE):
-        some = slice(first, first + ITEMS_AT_ONCE)
-        parts.append(tower(own[some], meaning[some], columns[some]))
+    for first in range(0, len(id_vectors), ITEMS_AT_ONCE):
+        rows = slice(first, first + ITEMS_AT_ONCE)
+        parts.append(tower(id_vectors[rows], content[rows], columns[rows]))
     vectors: Tensor = torch.cat(parts)
-    told = torch.from_numpy(np.diff(columns.indptr) > 0).to(vectors.device)
-    known: Tensor = own.any(dim=1) | meaning.any(dim=1) | told
-    return vectors * known[:, None]
+    has_columns = torch.from_numpy(np.diff(columns.indptr) > 0).to(vectors.device)
+    has_input: Tensor = id_vectors.any(dim=1) | content.any(dim=1) | has_columns
+    return vectors * has_input[:, None]

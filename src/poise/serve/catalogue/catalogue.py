@@ -47,8 +47,8 @@ class Catalogue:
     _masks: dict[Any, Mask] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def known(cls, item_ids: Vocabulary, kinds: Mapping[str, Kind], title_column: str | None) -> Catalogue:
-        """Return a catalogue of items of which only the ids are known yet."""
+    def of_ids(cls, item_ids: Vocabulary, kinds: Mapping[str, Kind], title_column: str | None) -> Catalogue:
+        """Return a catalogue of items of which only the ids are known."""
         title = title_column or "title"
         with_title: dict[str, Kind] = {title: "text", **kinds}
         return cls(item_ids, [{}] * item_ids.size, np.ones(item_ids.size, dtype=np.bool_), with_title, title)
@@ -130,14 +130,14 @@ class Catalogue:
 
     def dataset(self) -> Dataset:
         """Return the catalogue as a data set without events."""
-        nobody = np.empty(0, dtype=np.int32)
+        no_events = np.empty(0, dtype=np.int32)
         log = EventLog(
-            user=nobody,
-            item=nobody.copy(),
+            user=no_events,
+            item=no_events.copy(),
             behaviour=np.empty(0, dtype=np.uint8),
             value=np.empty(0, dtype=np.float32),
             timestamp=np.empty(0, dtype=np.int64),
-            offsets=user_offsets(nobody, 0),
+            offsets=user_offsets(no_events, 0),
             context=pl.DataFrame(),
             has_time=True,
         )
@@ -169,24 +169,24 @@ class Catalogue:
             mask = mask & cached
         return mask
 
-    def _mask(self, one: Filter, pointer: str) -> Mask:
-        if one.column not in self.kinds:
-            known = ", ".join(self.kinds) or "none"
+    def _mask(self, condition: Filter, pointer: str) -> Mask:
+        if condition.column not in self.kinds:
+            columns = ", ".join(self.kinds) or "none"
             raise InvalidRequestError(
-                f"filters: the catalogue has no column {one.column!r}; there are: {known}", f"{pointer}/column"
+                f"filters: the catalogue has no column {condition.column!r}; there are: {columns}", f"{pointer}/column"
             )
-        column, kind = self.frame[one.column], self.kinds[one.column]
+        column, kind = self.frame[condition.column], self.kinds[condition.column]
         numeric = kind == "number"
-        if not numeric and (one.least is not UNSET or one.most is not UNSET):
+        if not numeric and (condition.least is not UNSET or condition.most is not UNSET):
             raise InvalidRequestError(
-                f"filters: {one.column!r} holds no numbers, so min and max do not go with it; use in", pointer
+                f"filters: {condition.column!r} holds no numbers, so min and max do not go with it; use in", pointer
             )
-        kept = pl.repeat(True, len(column), eager=True)
-        if one.least is not UNSET:
-            kept &= column >= one.least
-        if one.most is not UNSET:
-            kept &= column <= one.most
-        for wanted, let_in in ((one.is_in, True), (one.not_in, False)):
+        is_kept = pl.repeat(True, len(column), eager=True)
+        if condition.least is not UNSET:
+            is_kept &= column >= condition.least
+        if condition.most is not UNSET:
+            is_kept &= column <= condition.most
+        for wanted, let_in in ((condition.is_in, True), (condition.not_in, False)):
             if wanted is UNSET:
                 continue
             values = (
@@ -198,5 +198,5 @@ class Catalogue:
                 matches = column.list.eval(pl.element().is_in(values.implode())).list.any()
             else:
                 matches = column.is_in(values.implode())
-            kept &= matches.fill_null(False) if let_in else ~matches.fill_null(False)
-        return np.concatenate([[False], kept.fill_null(False).to_numpy()])
+            is_kept &= matches.fill_null(False) if let_in else ~matches.fill_null(False)
+        return np.concatenate([[False], is_kept.fill_null(False).to_numpy()])

@@ -1,4 +1,4 @@
-"""Finding items by what was typed: by their words and by what they mean, together."""
+"""Finding items by what was typed: by their words and by their vectors, together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SMOOTH = 60.0  # the constant of reciprocal rank fusion
 
 
 class ItemSearch:
-    """The words and the meaning of a catalogue's items, by index; grows with it.
+    """The words and the vectors of a catalogue's items, by index; grows with it.
 
     Args:
         encoder: of texts; None to find by words alone.
@@ -47,7 +47,7 @@ class ItemSearch:
             query: what was typed.
             catalogue: to search.
             k: how many items.
-            semantic: whether to go by meaning too, which takes the encoder's time.
+            semantic: whether to go by vectors too, which takes the encoder's time.
         """
         size = catalogue.item_ids.size
         by_words = self.words.scores(query, size)

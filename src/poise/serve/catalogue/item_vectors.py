@@ -1,4 +1,4 @@
-"""What the items of the catalogue mean, for searching by meaning and for models that meet new items."""
+"""Vectors of the catalogue's items, for semantic search and for models that score new items."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ItemVectors:
         self.encoder = encoder
         self._vectors: Floats | None = None
         self._texts: dict[int, str] = {}
-        self.version = 0  # raised whenever something was encoded
+        self.version = 0  # raised when something was encoded
         self._lock = threading.Lock()
 
     @property
@@ -34,7 +34,7 @@ class ItemVectors:
             return list(self._texts)
 
     def encode(self, catalogue: Catalogue, items: Sequence[int]) -> None:
-        """Encode the texts of some items, unless they are encoded already. Takes its time: call it in a thread.
+        """Encode the texts of some items, unless they are encoded already. It is slow: call it in a thread.
 
         Raises:
             PoiseError: the encoder cannot be had.

@@ -1,1 +1,1 @@
-"""Who answers a request, and what happens when that fails."""
+"""How a request is answered, and what happens when a stage fails."""

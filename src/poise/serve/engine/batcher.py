@@ -16,8 +16,8 @@ from poise.serve.errors import OverloadedError, UnavailableError
 GATHERED = 0.02  # seconds, at most
 TRIED_AGAIN = 32  # batches
 CLOSED_WITHIN = 5.0  # seconds that the batches at work are waited for at the end
-Question = TypeVar("Question")
-Answer = TypeVar("Answer")
+Request = TypeVar("Request")
+Result = TypeVar("Result")
 
 
 class TooSlowError(Exception):
@@ -25,20 +25,20 @@ class TooSlowError(Exception):
 
 
 @dataclass(slots=True)
-class _Waiting(Generic[Question, Answer]):
-    asked: Question
-    future: asyncio.Future[Answer]
+class _WaitingRequest(Generic[Request, Result]):
+    request: Request
+    future: asyncio.Future[Result]
     timer: asyncio.TimerHandle
 
 
-class Batcher(Generic[Question, Answer]):
-    """Gathers what is asked while the last batch is at work, and works on it as the next.
+class Batcher(Generic[Request, Result]):
+    """Gathers the requests that come while the last batch is at work into the next batch.
 
-    A small batch takes most of the time of a large one. So where a few always ask again as soon as they are answered,
+    A small batch takes most of the time of a large one. So where a few clients ask again as soon as they are answered,
     the next batch waits for as many requests as there were, but no longer than the last batch took, nor than
     ``GATHERED``. Otherwise half of them would always wait while the other half is scored. Where that many do not come
-    in time, as when each request is of somebody else, the wait is halved again and again until it is nothing, and tried
-    anew now and then.
+    in time, as when each request is of another client, the wait is halved again and again until it is nothing, and
+    tried again now and then.
 
     Args:
         work: answers a batch, in order; called in the threads.
@@ -50,7 +50,7 @@ class Batcher(Generic[Question, Answer]):
 
     def __init__(
         self,
-        work: Callable[[Sequence[Question]], Sequence[Answer]],
+        work: Callable[[Sequence[Request]], Sequence[Result]],
         *,
         most: int,
         queue: int,
@@ -58,7 +58,7 @@ class Batcher(Generic[Question, Answer]):
         threads: int,
     ) -> None:
         self.work, self.most, self.queue, self.budget, self.threads = work, most, queue, budget, threads
-        self._waiting: deque[_Waiting[Question, Answer]] = deque()
+        self._waiting: deque[_WaitingRequest[Request, Result]] = deque()
         self._begun: dict[int, float] = {}  # when each batch that is at work was begun
         self._number = 0
         self._awaited = 0  # requests, before which the next batch does not begin unless its time comes
@@ -76,14 +76,14 @@ class Batcher(Generic[Question, Answer]):
         full = len(self._begun) >= self.threads
         return full and time.monotonic() - max(self._begun.values()) > self.budget
 
-    async def ask(self, asked: Question) -> Answer:
+    async def ask(self, request: Request) -> Result:
         """Return the answer.
 
         Raises:
             OverloadedError: too many wait already.
             TooSlowError: it took too long, or a batch before it does.
             UnavailableError: it is being closed.
-            Exception: whatever went wrong in the work on its batch.
+            Exception: what went wrong in the work on its batch.
         """
         if self._all_done is not None:
             raise _stopping()
@@ -92,15 +92,15 @@ class Batcher(Generic[Question, Answer]):
         if len(self._waiting) >= self.queue:
             raise OverloadedError("more requests wait than there is room for; try again")
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
+        future: asyncio.Future[Result] = loop.create_future()
         timer = loop.call_later(self.budget, _give_up, future)
-        self._waiting.append(_Waiting(asked, future, timer))
+        self._waiting.append(_WaitingRequest(request, future, timer))
         if len(self._begun) < self.threads and len(self._waiting) >= self._awaited:
             self._begin_in(0, loop)  # what is read in the same breath goes into the same batch
         return await future
 
     async def close(self) -> None:
-        """Take no further request, tell those that wait, and let the batches at work end, if they do soon."""
+        """Take no further request, refuse those that wait, and let the batches at work end, if they do soon."""
         self._all_done = asyncio.Event()
         if self._due is not None:
             self._due.cancel()
@@ -127,21 +127,21 @@ class Batcher(Generic[Question, Answer]):
         self._due, self._awaited = None, 0
         if len(self._begun) >= self.threads:
             return
-        batch: list[_Waiting[Question, Answer]] = []
+        batch: list[_WaitingRequest[Request, Result]] = []
         while self._waiting and len(batch) < self.most:
-            one = self._waiting.popleft()
-            if not one.future.done():  # given up, or its caller has gone
-                batch.append(one)
+            waiting = self._waiting.popleft()
+            if not waiting.future.done():  # given up, or its caller has gone
+                batch.append(waiting)
             else:
-                one.timer.cancel()
+                waiting.timer.cancel()
         if not batch:
             return
         self._number += 1
         number = self._number
         self._begun[number] = time.monotonic()
-        at_work = self._executor.submit(self.work, [one.asked for one in batch])
+        at_work = self._executor.submit(self.work, [waiting.request for waiting in batch])
 
-        def hand_over(done: Future[Sequence[Answer]]) -> None:
+        def hand_over(done: Future[Sequence[Result]]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._answer, loop, number, batch, done)
 
@@ -151,8 +151,8 @@ class Batcher(Generic[Question, Answer]):
         self,
         loop: asyncio.AbstractEventLoop,
         number: int,
-        batch: list[_Waiting[Question, Answer]],
-        done: Future[Sequence[Answer]],
+        batch: list[_WaitingRequest[Request, Result]],
+        done: Future[Sequence[Result]],
     ) -> None:
         took = time.monotonic() - self._begun.pop(number)
         if self._all_done is None:
@@ -161,20 +161,20 @@ class Batcher(Generic[Question, Answer]):
         elif not self._begun:
             self._all_done.set()
         error = done.exception()
-        for at, one in enumerate(batch):
-            one.timer.cancel()
-            if one.future.done():
+        for place, waiting in enumerate(batch):
+            waiting.timer.cancel()
+            if waiting.future.done():
                 continue
             if error is not None:
-                one.future.set_exception(error)
+                waiting.future.set_exception(error)
             else:
-                one.future.set_result(done.result()[at])
+                waiting.future.set_result(done.result()[place])
 
 
 def _stopping() -> UnavailableError:
     return UnavailableError("the server is stopping; try again")
 
 
-def _give_up(future: asyncio.Future[Answer]) -> None:
+def _give_up(future: asyncio.Future[Result]) -> None:
     if not future.done():
         future.set_exception(TooSlowError())

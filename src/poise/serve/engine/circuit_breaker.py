@@ -1,4 +1,4 @@
-"""What failed several times in a row is left alone for a while, so that no request waits for it in vain."""
+"""A stage that failed several times in a row is skipped for a while, so that no request waits for it in vain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class CircuitBreaker:
     """Counts failures in a row, stage by stage.
 
     A circuit is closed while its stage works, and open for ``RECOVERY_SECONDS`` after the last of ``FAILURES`` failures
-    in a row. Then whoever comes tries: one failure opens it again, one success closes it. The source is Nygard,
+    in a row. Then the next request tries it: one failure opens it again, one success closes it. The source is Nygard,
     *Release It!*, 2007.
 
     Args:
@@ -25,7 +25,7 @@ class CircuitBreaker:
         self._failures: dict[str, tuple[int, float]] = {}  # by stage: how many in a row, and when the last one was
 
     def is_open(self, stage: str) -> bool:
-        """Tell whether a stage is to be left alone."""
+        """Tell whether a stage is to be skipped."""
         failures, last = self._failures.get(stage, (0, 0.0))
         return failures >= FAILURES and self._now() - last < RECOVERY_SECONDS
 

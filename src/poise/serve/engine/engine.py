@@ -36,10 +36,10 @@ from poise_client.schema.events import HistoryEvent
 from poise_client.schema.recommendations import RecommendationRequest, Slate, Stage
 
 Given = ParamSpec("Given")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 CACHED = 50_000  # people whose last slate is kept
-READERS = 4  # threads that ask the store
+READERS = 4  # threads that read from the store
 READ_WITHIN = 5.0  # seconds, for what has no simpler answer
 EXPLAINED_WITHIN = 2.0  # seconds
 NOBODY = History.of([], Vocabulary([]), {})
@@ -47,96 +47,96 @@ _NO_ITEMS = np.empty(0, dtype=np.int32)
 
 
 def _request_ids() -> Iterator[str]:
-    """Yield ids that nobody can guess; the system is asked for many at once, as each question takes long."""
+    """Yield ids that nobody can guess; the system gives many at once, as each call takes long."""
     while True:
         drawn = os.urandom(12 * 256).hex()
-        yield from (drawn[at : at + 24] for at in range(0, len(drawn), 24))
+        yield from (drawn[start : start + 24] for start in range(0, len(drawn), 24))
 
 
 _REQUEST_IDS = _request_ids()
 
 
 class Engine:
-    """Answers requests for one project, by the best stage that is up to it: ranker, retrieval, popular, cached.
+    """Answers requests for one project, by the best stage that works: ranker, retrieval, popular, cached.
 
     Args:
-        live: the state that follows the store.
+        state: follows the store.
         options: of serving.
-        measures: where to count.
+        metrics: where to count.
         shared: whether other processes write to the same store, so that each request has to look.
     """
 
-    def __init__(self, live: ServingState, options: ServeTable, measures: ServerMetrics, *, shared: bool) -> None:
-        self.state, self.options, self.metrics, self.shared = live, options, measures, shared
+    def __init__(self, state: ServingState, options: ServeTable, metrics: ServerMetrics, *, shared: bool) -> None:
+        self.state, self.options, self.metrics, self.shared = state, options, metrics, shared
         self.ranker: Batcher[tuple[ServingModel, RankingRequest], RankedItems] = Batcher(
             self._rank, most=options.batch, queue=options.queue, budget=options.budget, threads=options.threads
         )
         self._retrieving, self._explaining = BoundedExecutor("retrieval"), BoundedExecutor("explaining")
         self._reading = BoundedExecutor("reading", READERS)
-        self.impressions = Impressions(live.store, measures)
+        self.impressions = Impressions(state.store, metrics)
         self._slates: OrderedDict[str, CachedSlate] = OrderedDict()
-        self.breaker = CircuitBreaker(live.clock.monotonic)
+        self.breaker = CircuitBreaker(state.clock.monotonic)
         self._rng = np.random.default_rng()
-        live.when_erased.append(self._slates.clear)
+        state.when_erased.append(self._slates.clear)
         self._warm_up()
 
     async def recommend(
-        self, asked: RecommendationRequest, served: ServingModel | None = None, seconds: dict[str, float] | None = None
+        self, body: RecommendationRequest, model: ServingModel | None = None, seconds: dict[str, float] | None = None
     ) -> Slate:
         """Return what to show.
 
         Args:
-            asked: who asks, and of what.
-            served: the run to ask; None for the one that is served.
-            seconds: is told how long the ``answer`` took, and then its ``reasons``.
+            body: the request as it came.
+            model: the run that answers; None for the one that is served.
+            seconds: takes how long the ``answer`` took, and then its ``reasons``.
 
         Raises:
             InvalidRequestError: it names both a user and a history, or a column that is not there.
             NotFoundError: there is no such first page.
             OverloadedError: too many requests wait.
         """
-        if asked.user_id is not None and asked.history is not None:
+        if body.user_id is not None and body.history is not None:
             raise InvalidRequestError("give either user_id or history, not both")
         start = time.perf_counter()
         if self.shared:
             await self._try_to_follow()
-        model = served or self.state.serving_model
-        request, again = await self._read_request(asked, model)
+        model = model or self.state.serving_model
+        request, again = await self._read_request(body, model)
         if again is None:
-            stage, ranked = await self._answer(model, request, asked.user_id)
+            stage, ranked = await self._answer(model, request, body.user_id)
         else:
             stage, ranked = _as_before(model, request, again)
         answered = time.perf_counter()
-        reasons = await self._explain(model, request, stage, ranked) if asked.explain else None
+        reasons = await self._explain(model, request, stage, ranked) if body.explain else None
         if seconds is not None:
             seconds.update(answer=answered - start, reasons=time.perf_counter() - answered)
-        request_id = asked.request_id if asked.offset and asked.request_id else next(_REQUEST_IDS)
+        request_id = body.request_id if body.offset and body.request_id else next(_REQUEST_IDS)
         slate = Slate(request_id, model.name, model.model, stage, slate_items(model, request, ranked, reasons))
         self.metrics.slates_by[stage].inc()
         if again is None:
-            self._log(slate, asked, model, request, ranked)
+            self._log(slate, body, model, request, ranked)
         return slate
 
     async def _read_request(
-        self, asked: RecommendationRequest, model: ServingModel
+        self, body: RecommendationRequest, model: ServingModel
     ) -> tuple[RankingRequest, Impression | None]:
-        """Return what is asked in the terms of a run, and the page that answered it already, if one did."""
+        """Return a request in the terms of a run, and the page that answered it already, if one did."""
         now = self.state.clock.milliseconds()
-        history = await self._history(model, asked, now)
-        pages = await self._shown_before(asked)
-        again = pages.pop() if pages and pages[-1].offset == asked.offset else None
-        shown = [item for page in pages for item in page.items][: asked.offset]
+        history = await self._history(model, body, now)
+        pages = await self._shown_before(body)
+        again = pages.pop() if pages and pages[-1].offset == body.offset else None
+        shown = [item for page in pages for item in page.items][: body.offset]
         index = model.catalogue.item_ids.index
-        exclude = index([*asked.exclude, *shown]) if asked.exclude or shown else _NO_ITEMS
-        context = dict(asked.context or {})
-        if asked.scenario is not None:
-            context.setdefault("scenario", asked.scenario)
-        candidates = None if asked.candidates is None else index(asked.candidates)
+        exclude = index([*body.exclude, *shown]) if body.exclude or shown else _NO_ITEMS
+        context = dict(body.context or {})
+        if body.scenario is not None:
+            context.setdefault("scenario", body.scenario)
+        candidates = None if body.candidates is None else index(body.candidates)
         request = RankingRequest(
             history,
-            asked.k,
+            body.k,
             now,
-            model.catalogue.select(asked.filters),
+            model.catalogue.select(body.filters),
             exclude[exclude > 0],
             context,
             None if candidates is None else np.unique(candidates[candidates > 0]),
@@ -164,7 +164,7 @@ class Engine:
                 raise
             except (TooSlowError, TimeoutError):
                 self._note_failure(stage, "slow")
-            except Exception as error:  # whatever a model does, there is an answer
+            except Exception as error:  # whatever a model raises, there is an answer
                 self._note_failure(stage, type(error).__name__)
             else:
                 self.metrics.seconds_of(stage, start)
@@ -185,7 +185,7 @@ class Engine:
         return ranked
 
     def _simple(self, model: ServingModel, request: RankingRequest, user_id: str | None) -> tuple[Stage, RankedItems]:
-        """Return what is popular, or, where even that cannot be told, what was last shown."""
+        """Return what is popular, or, where even that fails, what was last shown."""
         start = time.perf_counter()
         try:
             popularity = self.state.popularity.scores(model.catalogue.item_ids)
@@ -209,9 +209,9 @@ class Engine:
         while len(self._slates) > CACHED:
             self._slates.popitem(last=False)
 
-    def _rank(self, asked: Sequence[tuple[ServingModel, RankingRequest]]) -> Sequence[RankedItems]:
-        self.metrics.batch.observe(len(asked))
-        return rank_batch(asked)
+    def _rank(self, requests: Sequence[tuple[ServingModel, RankingRequest]]) -> Sequence[RankedItems]:
+        self.metrics.batch.observe(len(requests))
+        return rank_batch(requests)
 
     async def _explain(
         self, model: ServingModel, request: RankingRequest, stage: Stage, ranked: RankedItems
@@ -230,21 +230,21 @@ class Engine:
         finally:
             self.metrics.seconds_of("explanation", start)
 
-    async def _history(self, model: ServingModel, asked: RecommendationRequest, now: int) -> History:
-        if asked.history is not None:
-            events = [_event(event, now) for event in asked.history]
+    async def _history(self, model: ServingModel, body: RecommendationRequest, now: int) -> History:
+        if body.history is not None:
+            events = [_event(event, now) for event in body.history]
             return History.of(events, model.catalogue.item_ids, model.behaviours)
-        if asked.user_id is None:
+        if body.user_id is None:
             return NOBODY
         histories, item_ids = self.state.user_histories, model.catalogue.item_ids
-        cached = histories.known(asked.user_id, item_ids)
+        cached = histories.cached(body.user_id, item_ids)
         if cached is not None:
             return cached
         try:
             return await self._reading.run(
                 self.options.budget,
                 histories.history,
-                asked.user_id,
+                body.user_id,
                 item_ids,
                 model.behaviours,
                 reads_users=model.pipeline.reads_users,
@@ -253,14 +253,14 @@ class Engine:
             self.metrics.fallbacks.labels("store", type(error).__name__).inc()
             return NOBODY
 
-    async def read(self, question: Callable[Given, Found], *arguments: Given.args, **options: Given.kwargs) -> Found:
-        """Ask the store something, in a thread, but not for ever.
+    async def read(self, query: Callable[Given, Result], *arguments: Given.args, **options: Given.kwargs) -> Result:
+        """Read from the store, in a thread, with a time limit.
 
         Raises:
             StoreError: it cannot be read, or takes too long.
         """
         try:
-            return await self._reading.run(READ_WITHIN, question, *arguments, **options)
+            return await self._reading.run(READ_WITHIN, query, *arguments, **options)
         except TimeoutError:
             raise StoreError("the store takes too long to answer: try again") from None
 
@@ -269,27 +269,27 @@ class Engine:
         await self.impressions.flush()
         for wait in (0.0, 2 * EVERY):
             await asyncio.sleep(wait)
-            if found := await self.read(self.state.store.impressions, request_id):
-                return found
+            if pages := await self.read(self.state.store.impressions, request_id):
+                return pages
         return []
 
-    async def _shown_before(self, asked: RecommendationRequest) -> list[Impression]:
+    async def _shown_before(self, body: RecommendationRequest) -> list[Impression]:
         """Return the pages before, and the page itself if it was asked for before."""
-        if not asked.offset:
+        if not body.offset:
             return []
-        if asked.request_id is None:
+        if body.request_id is None:
             raise InvalidRequestError(
                 "offset goes with the request_id of the first page, so that no item is shown twice"
             )
-        pages = await self.pages(asked.request_id)
-        if not pages or pages[0].user_id != asked.user_id:
-            raise NotFoundError(f"there is no request {asked.request_id!r} of this user: ask for the first page first")
-        return [page for page in pages if page.offset <= asked.offset]
+        pages = await self.pages(body.request_id)
+        if not pages or pages[0].user_id != body.user_id:
+            raise NotFoundError(f"there is no request {body.request_id!r} of this user: ask for the first page first")
+        return [page for page in pages if page.offset <= body.offset]
 
     def _log(
         self,
         slate: Slate,
-        asked: RecommendationRequest,
+        body: RecommendationRequest,
         model: ServingModel,
         request: RankingRequest,
         ranked: RankedItems,
@@ -298,7 +298,7 @@ class Engine:
         self.impressions.add(
             make_impression(
                 slate,
-                asked,
+                body,
                 time=request.time,
                 sources=ranked.brought_by,
                 n_eligible=count_eligible(request.allowed, request.exclude, hidden),
@@ -337,8 +337,8 @@ class Engine:
     async def close(self) -> None:
         """Stop the threads."""
         await self.ranker.close()
-        for aside in (self._retrieving, self._explaining, self._reading):
-            aside.close()
+        for executor in (self._retrieving, self._explaining, self._reading):
+            executor.close()
 
 
 def _as_before(model: ServingModel, request: RankingRequest, page: Impression) -> tuple[Stage, RankedItems]:
@@ -357,8 +357,8 @@ def _may_be_shown(items: Indices, request: RankingRequest) -> Mask:
     return shown if request.candidates is None else shown & np.isin(items, request.candidates)
 
 
-def _event(one: str | HistoryEvent, now: int) -> Event:
-    if isinstance(one, str):
-        return Event(user_id="", item_id=one, behaviour="view", value=None, time=now)
-    moment = milliseconds(one.timestamp, now)
-    return Event(user_id="", item_id=one.item_id, behaviour=one.behaviour, value=one.value, time=moment)
+def _event(event: str | HistoryEvent, now: int) -> Event:
+    if isinstance(event, str):
+        return Event(user_id="", item_id=event, behaviour="view", value=None, time=now)
+    moment = milliseconds(event.timestamp, now)
+    return Event(user_id="", item_id=event.item_id, behaviour=event.behaviour, value=event.value, time=moment)

@@ -23,7 +23,7 @@ MOST = 50_000  # that wait while the store does not take them; beyond, they are 
 
 def make_impression(
     slate: Slate,
-    asked: RecommendationRequest,
+    body: RecommendationRequest,
     *,
     time: int,
     sources: Sequence[str],
@@ -34,7 +34,7 @@ def make_impression(
 
     Args:
         slate: what is shown.
-        asked: the request.
+        body: the request as it came.
         time: when, in milliseconds since 1970.
         sources: the retriever or the stage that brought each item of the slate.
         n_eligible: how many items could have been shown.
@@ -42,10 +42,10 @@ def make_impression(
     """
     return Impression(
         request_id=slate.request_id,
-        offset=asked.offset,
-        user_id=asked.user_id,
+        offset=body.offset,
+        user_id=body.user_id,
         time=time,
-        scenario=asked.scenario,
+        scenario=body.scenario,
         run=slate.run,
         stage=slate.stage,
         items=[item.item_id for item in slate.items],
@@ -53,8 +53,8 @@ def make_impression(
         probabilities=[item.probability for item in slate.items],
         sources=list(sources),
         policy_version=policy_version,
-        context=asked.context or None,
-        filters=asked.filters or None,
+        context=body.context or None,
+        filters=body.filters or None,
         n_eligible=n_eligible,
     )
 
@@ -75,11 +75,11 @@ class Impressions:
 
     Args:
         store: where to write.
-        measures: where to count what is lost.
+        metrics: where to count what is lost.
     """
 
-    def __init__(self, store: Store, measures: ServerMetrics) -> None:
-        self.store, self.metrics = store, measures
+    def __init__(self, store: Store, metrics: ServerMetrics) -> None:
+        self.store, self.metrics = store, metrics
         self._waiting: list[Impression] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None

@@ -11,20 +11,20 @@ from poise.serve.state.user_histories import History
 from poise.types import Mask
 from poise_client.schema.recommendations import Stage
 
-KEPT_FOR = 60.0  # seconds that it answers the same question again
+KEPT_FOR = 60.0  # seconds that it answers the same request again
 
 
 @dataclass(frozen=True, slots=True)
 class CachedSlate:
-    """The last slate of a person, and what it answered. It keeps no catalogue and no model in memory that are past."""
+    """The last slate of a person, and what it answered. It keeps no old catalogue and no old model in memory."""
 
     history: History
     serving_model: ref[ServingModel]
     allowed: ref[Mask]
     run: str
-    k: int | None  # None if it answered a question that does not come again
+    k: int | None  # None if it answered a request that does not come again
     ranked: RankedItems
-    at: float
+    made: float
 
     @classmethod
     def of(
@@ -36,14 +36,14 @@ class CachedSlate:
         return cls(request.history, ref(model), ref(request.allowed), model.name, k, ranked, now)
 
     def answers(self, model: ServingModel, request: RankingRequest, now: float) -> bool:
-        """Tell whether the ranker would answer the same: nothing happened since, and nothing else is asked."""
+        """Tell whether the ranker would answer the same: nothing happened since, and the request is the same."""
         return (
             self.history is request.history
             and self.serving_model() is model
             and self.allowed() is request.allowed
             and self.k == request.k
             and _is_plain(request)
-            and now - self.at < KEPT_FOR
+            and now - self.made < KEPT_FOR
         )
 
 

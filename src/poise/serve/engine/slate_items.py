@@ -17,9 +17,9 @@ def slate_items(
 
     Args:
         model: whose catalogue they are of.
-        request: who asked: reasons name what they did.
+        request: with the history, as reasons name its events.
         ranked: the slate.
-        reasons: why each item is there; None where nobody asks.
+        reasons: why each item is there; None where the request does not ask.
     """
     catalogue = model.catalogue
     shown = ranked.items.tolist()

@@ -1,4 +1,4 @@
-"""The application: routes to operations, with keys checked, errors told and times taken on the way."""
+"""The application: routes to operations, with keys checked, errors answered and times measured on the way."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Server:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        """Load the projects while the server already tells of its health, and let go of them at the end."""
+        """Load the projects while the server already answers /health, and let go of them at the end."""
         loading = asyncio.create_task(self._load())
         yield
         loading.cancel()
@@ -118,11 +118,12 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
         *pages,
     ]
     by_path: dict[str, list[Operation]] = {}
-    for one in OPERATIONS:
-        by_path.setdefault(one.path, []).append(one)
+    for operation in OPERATIONS:
+        by_path.setdefault(operation.path, []).append(operation)
     answers = {path: _endpoint(server, operations) for path, operations in by_path.items()}
     routes += [
-        Route(path, answers[path], methods=[one.method for one in operations]) for path, operations in by_path.items()
+        Route(path, answers[path], methods=[operation.method for operation in operations])
+        for path, operations in by_path.items()
     ]
     app = _Application(
         routes=routes,
@@ -132,16 +133,16 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
     app.router.redirect_slashes = False
     app.state.server = server
     app.shortcuts = {
-        (one.method, path): answers[path]
+        (operation.method, path): answers[path]
         for path, operations in by_path.items()
-        for one in operations
+        for operation in operations
         if "{" not in path
     }
     return app
 
 
 def with_cors(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
-    """Return the application as one that pages of these origins may ask; itself if there are none."""
+    """Return the application as one that pages of these origins may call; itself if there are none."""
     allowed = sorted(origins)
     if not allowed:
         return app
@@ -165,31 +166,31 @@ class _Application(Starlette):
 
 
 def _endpoint(server: Server, operations: Sequence[Operation]) -> Callable[[Request], Awaitable[Response]]:
-    by_method = {one.method: one for one in operations}
+    by_method = {operation.method: operation for operation in operations}
 
     async def answer(request: Request) -> Response:
-        one = by_method.get(request.method) or by_method["GET"]  # HEAD
+        operation = by_method.get(request.method) or by_method["GET"]  # HEAD
         start = time.perf_counter()
         tenant: Tenant | None = None
         try:
-            assert one.scope is not None
-            tenant = await server.tenant(request, one.scope)
-            check_known(request, one.parameters)
+            assert operation.scope is not None
+            tenant = await server.tenant(request, operation.scope)
+            check_known(request, operation.parameters)
             if server.answering >= MOST_AT_WORK:
                 raise OverloadedError("more requests are at work than there is room for")
             server.answering += 1
             try:
-                response = await one.answer(request, tenant)
+                response = await operation.answer(request, tenant)
             finally:
                 server.answering -= 1
-        except asyncio.CancelledError:  # by whoever stops the server
+        except asyncio.CancelledError:  # the server is being stopped
             response = problem_of(UnavailableError("the server is stopping; try again"))
         except Exception as error:
             response = problem_of(error)
         seconds = time.perf_counter() - start
         if tenant is not None:
-            tenant.metrics.note_request(one.path, request.method, response.status_code, seconds)
-        log_request(request.method, one.path, response.status_code, seconds)
+            tenant.metrics.note_request(operation.path, request.method, response.status_code, seconds)
+        log_request(request.method, operation.path, response.status_code, seconds)
         return response
 
     return answer

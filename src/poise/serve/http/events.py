@@ -36,7 +36,7 @@ async def post_events(request: Request, tenant: Tenant) -> Response:
     added, late = await take_in(tenant, entries)
     if late and alone:
         raise InvalidRequestError(late[0].reason, "#/timestamp")
-    refused = sorted([*refused, *late], key=lambda one: one.index)
+    refused = sorted([*refused, *late], key=lambda refusal: refusal.index)
     tenant.metrics.events.labels("refused").inc(len(refused))
     return as_json(Accepted(added.accepted, added.duplicates, refused))
 
@@ -71,13 +71,13 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
     def refuse(more: list[Refusal]) -> None:
         tenant.metrics.events.labels("refused").inc(len(more))
         refused.extend(more)
-        refused.sort(key=lambda one: one.index)
+        refused.sort(key=lambda refusal: refusal.index)
         del refused[MOST_REFUSALS:]
 
     bad: list[Refusal] = []
     async for number, line in read_lines(request, tenant.options.max_body_bytes):
         try:
-            waiting.append((number, decode(_BATCH.one, line)))
+            waiting.append((number, decode(_BATCH.entry_decoder, line)))
         except Exception as error:
             bad.append(Refusal(number, explain(error)))
         if len(waiting) + len(bad) >= IMPORTED_AT_ONCE:
@@ -91,15 +91,22 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
 
 def _events(entries: list[tuple[int, Event]], now: int) -> tuple[list[records.Event], list[Refusal]]:
     events, refused = [], []
-    for at, one in entries:
+    for number, event in entries:
         try:
-            moment = milliseconds(one.timestamp, now)
+            moment = milliseconds(event.timestamp, now)
         except InvalidRequestError as error:
-            refused.append(Refusal(at, str(error)))
+            refused.append(Refusal(number, str(error)))
             continue
         events.append(
             records.Event(
-                one.user_id, one.item_id, one.behaviour, one.value, moment, one.event_id, one.context, one.request_id
+                event.user_id,
+                event.item_id,
+                event.behaviour,
+                event.value,
+                moment,
+                event.event_id,
+                event.context,
+                event.request_id,
             )
         )
     return events, refused

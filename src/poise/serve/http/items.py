@@ -25,7 +25,7 @@ from poise_client.schema.batches import Accepted
 from poise_client.schema.items import Item, ItemBody, ItemPage, ItemPatch
 from poise_client.schema.search import ScoredItems
 
-ENCODED_WITHIN = 2.0  # seconds that an answer waits for, so that what is new is ranked by its meaning when it is given
+ENCODED_WITHIN = 2.0  # seconds that an answer waits for, so that new items are ranked by content when it comes
 _ITEMS = Batch(ItemBody, "items")
 _PATCH = msgspec.json.Decoder(ItemPatch)
 
@@ -33,7 +33,7 @@ _PATCH = msgspec.json.Decoder(ItemPatch)
 async def post_items(request: Request, tenant: Tenant) -> Response:
     """Put in items, or replace them."""
     entries, refused, _ = _ITEMS.read(await read_body(request, tenant.options.max_body_bytes))
-    accepted = await _put_items(tenant, [one for _, one in entries])
+    accepted = await _put_items(tenant, [item for _, item in entries])
     return as_json(Accepted(accepted, refused=refused))
 
 
@@ -77,20 +77,20 @@ async def list_items(request: Request, tenant: Tenant) -> Response:
     """Return a part of the catalogue."""
     limit, after = read_int(request, LIMIT), read_text(request, AFTER)
     items = await tenant.engine.read(tenant.store.items, after, limit)
-    return as_json(ItemPage([_item(one) for one in items], items[-1].item_id if len(items) == limit else None))
+    return as_json(ItemPage([_item(item) for item in items], items[-1].item_id if len(items) == limit else None))
 
 
 async def get_similar(request: Request, tenant: Tenant) -> Response:
     """Return the items that are most like an item."""
     item_id, k = read_id(request, "item_id"), read_int(request, K)
-    served = tenant.state.serving_model
-    at = int(served.catalogue.item_ids.index([item_id])[0])
-    if not at or (not served.catalogue.available[at] and not served.catalogue.contents[at]):
+    model = tenant.state.serving_model
+    index = int(model.catalogue.item_ids.index([item_id])[0])
+    if not index or (not model.catalogue.available[index] and not model.catalogue.contents[index]):
         raise NotFoundError(f"there is no item {item_id!r}")
-    if at >= served.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
+    if index >= model.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
         return as_json(ScoredItems([]))
     try:
-        similar = await asyncio.to_thread(served.similar, item_id, k)
+        similar = await asyncio.to_thread(model.similar, item_id, k)
     except UsageError as error:
         raise NotFoundError(str(error)) from None
     return as_json(as_found(tenant, similar.items, similar.scores))
@@ -99,7 +99,7 @@ async def get_similar(request: Request, tenant: Tenant) -> Response:
 async def _put_items(tenant: Tenant, items: Sequence[ItemBody]) -> int:
     if not items:
         return 0
-    rows = [records.Item(one.item_id, one.content, one.available) for one in items]
+    rows = [records.Item(item.item_id, item.content, item.available) for item in items]
     accepted = await settled(tenant.store.put_items(rows))
     await tenant.catch_up()
     with contextlib.suppress(PoiseError):  # the items are there, and are encoded when the encoder is back

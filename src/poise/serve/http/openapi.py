@@ -1,4 +1,4 @@
-"""The OpenAPI document, made of the operations and of the very types that bodies are checked by."""
+"""The OpenAPI document, made of the operations and of the types that bodies are checked by."""
 
 from __future__ import annotations
 
@@ -30,21 +30,23 @@ _ALWAYS = (401, 403, 429, 503)
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
     """Return the document, as OpenAPI 3.1."""
-    types = {kind for one in operations for kind in (one.body, one.result) if kind is not None}
+    types = {kind for operation in operations for kind in (operation.body, operation.result) if kind is not None}
     kinds = sorted({*types, Problem, Health}, key=lambda kind: kind.__name__)
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     for component in components.values():  # the rest of a docstring is for readers of Python
         component["description"] = component["description"].split("\n", maxsplit=1)[0]
     paths: dict[str, dict[str, Any]] = {}
-    for one in operations:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     for path, summary in (("/health", "Whether the process lives."), ("/ready", "Whether it can answer requests.")):
         answers = {"200": _answer("It can.", "application/json", _reference(Health))}
         if path == "/ready":
             answers["503"] = _answer("Not yet.", "application/json", _reference(Health))
         paths[path] = {"get": {"operationId": path[1:], "summary": summary, "responses": answers, "security": []}}
-    told = {"200": _answer("Prometheus' text format.", "text/plain", {"type": "string"})} | _problems(_ALWAYS)
-    paths["/metrics"] = {"get": {"operationId": "metrics", "summary": "What the server counts.", "responses": told}}
+    responses = {"200": _answer("Prometheus' text format.", "text/plain", {"type": "string"})} | _problems(_ALWAYS)
+    paths["/metrics"] = {
+        "get": {"operationId": "metrics", "summary": "What the server counts.", "responses": responses}
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -61,15 +63,15 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     }
 
 
-def _operation(one: Operation) -> dict[str, Any]:
-    problems = {*_ALWAYS, 422, *one.problems}
-    if one.body is not None:
+def _operation(operation: Operation) -> dict[str, Any]:
+    problems = {*_ALWAYS, 422, *operation.problems}
+    if operation.body is not None:
         problems |= {400, 408, 413}
-    found: dict[str, Any] = {"operationId": one.name, "summary": one.summary}
-    if one.scope is not None:
-        found["description"] = f"Needs the scope `{one.scope}`."
-    if one.parameters:
-        found["parameters"] = [
+    described: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary}
+    if operation.scope is not None:
+        described["description"] = f"Needs the scope `{operation.scope}`."
+    if operation.parameters:
+        described["parameters"] = [
             {
                 "name": parameter.name,
                 "in": parameter.where,
@@ -77,39 +79,39 @@ def _operation(one: Operation) -> dict[str, Any]:
                 "schema": dict(parameter.schema),
                 "example": parameter.example,
             }
-            for parameter in one.parameters
+            for parameter in operation.parameters
         ]
-    if one.body is not None:
-        found["requestBody"] = {"required": True, "content": _body(one)}
-    done = "Done." if one.result is None else (one.result.__doc__ or "").split("\n", maxsplit=1)[0]
-    found["responses"] = {
-        str(one.status): {"description": done}
-        if one.result is None
-        else _answer(done, one.result_type, _reference(one.result))
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": _body(operation)}
+    done = "Done." if operation.result is None else (operation.result.__doc__ or "").split("\n", maxsplit=1)[0]
+    described["responses"] = {
+        str(operation.status): {"description": done}
+        if operation.result is None
+        else _answer(done, operation.result_type, _reference(operation.result))
     } | _problems(problems)
-    return found
+    return described
 
 
 def _problems(statuses: Iterable[int]) -> dict[str, Any]:
     return {str(status): _answer(_PROBLEMS[status], MEDIA_TYPE, _reference(Problem)) for status in sorted(statuses)}
 
 
-def _body(one: Operation) -> dict[str, Any]:
-    assert one.body is not None
+def _body(operation: Operation) -> dict[str, Any]:
+    assert operation.body is not None
     schema: dict[str, Any]
-    if one.lines:
-        schema = {"type": "string", "description": f"One {one.body.__name__} a line, as JSON."}
-        return {"application/x-ndjson": {"schema": schema, "example": msgspec.json.encode(one.example).decode()}}
-    schema = _reference(one.body)
-    if one.many:
+    if operation.lines:
+        schema = {"type": "string", "description": f"One {operation.body.__name__} a line, as JSON."}
+        return {"application/x-ndjson": {"schema": schema, "example": msgspec.json.encode(operation.example).decode()}}
+    schema = _reference(operation.body)
+    if operation.many:
         several: dict[str, Any] = {
             "type": "object",
-            "properties": {one.many: {"type": "array", "items": schema, "maxItems": MOST_AT_ONCE}},
-            "required": [one.many],
+            "properties": {operation.many: {"type": "array", "items": schema, "maxItems": MOST_AT_ONCE}},
+            "required": [operation.many],
             "additionalProperties": False,
         }
         schema = {"anyOf": [schema, several]}
-    return {"application/json": {"schema": schema, "example": dict(one.example)}}
+    return {"application/json": {"schema": schema, "example": dict(operation.example)}}
 
 
 def _answer(description: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reading what stands beside the body: parameters, strictly, and who asks."""
+"""Reading what comes beside the body: parameters, strictly, and the caller."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def read_text(request: Request, parameter: Parameter) -> str | None:
     Raises:
         InvalidRequestError: it is missing, empty, too long, or stands there twice.
     """
-    value = _one(request, parameter)
+    value = _single_value(request, parameter)
     if value is None:
         if parameter.required:
             raise InvalidRequestError(f"the parameter {parameter.name!r} is missing")
@@ -91,7 +91,7 @@ def read_int(request: Request, parameter: Parameter) -> int:
     Raises:
         InvalidRequestError: it is none, or outside the range.
     """
-    value, schema = _one(request, parameter), parameter.schema
+    value, schema = _single_value(request, parameter), parameter.schema
     if value is None:
         return int(schema["default"])
     low, high = int(schema["minimum"]), int(schema["maximum"])
@@ -103,20 +103,20 @@ def read_int(request: Request, parameter: Parameter) -> int:
 
 
 def check_known(request: Request, parameters: tuple[Parameter, ...]) -> None:
-    """Refuse parameters that nobody reads: they would be mistaken for ones that do something.
+    """Refuse unknown parameters: they would be mistaken for ones that do something.
 
     Raises:
         InvalidRequestError: there is one.
     """
-    known = {parameter.name for parameter in parameters if parameter.where == "query"}
+    names = {parameter.name for parameter in parameters if parameter.where == "query"}
     for name in request.query_params:
-        if name not in known and not (name == "key" and request.url.path == "/v1/events"):
-            allowed = ", ".join(sorted(known)) or "none"
+        if name not in names and not (name == "key" and request.url.path == "/v1/events"):
+            allowed = ", ".join(sorted(names)) or "none"
             raise InvalidRequestError(f"there is no parameter {name[:50]!r}; allowed: {allowed}")
 
 
 def read_caller(request: Request, scope: str) -> Caller:
-    """Return who asks for what takes ``scope``."""
+    """Return the caller of an operation that needs ``scope``."""
     header = request.headers.get("authorization", "")
     token = header[7:] if header[:7].lower() == "bearer " else ""
     if not token and scope == "write" and request.url.path == "/v1/events":
@@ -139,7 +139,7 @@ def _host_name(header: str | None, server: tuple[str, int | None] | None) -> str
         return ""
 
 
-def _one(request: Request, parameter: Parameter) -> str | None:
+def _single_value(request: Request, parameter: Parameter) -> str | None:
     values = request.query_params.getlist(parameter.name)
     if len(values) > 1:
         raise InvalidRequestError(f"{parameter.name} is given {len(values)} times; give it once")

@@ -18,5 +18,5 @@ async def get_popular(request: Request, tenant: Tenant) -> Response:
         await tenant.catch_up()
     model = tenant.state.serving_model
     popular = model.most_popular(tenant.state.popularity.scores(model.catalogue.item_ids), k)
-    chosen_once = popular.where(popular.scores > 0)
-    return as_json(as_found(tenant, chosen_once.items, chosen_once.scores))
+    with_events = popular.where(popular.scores > 0)
+    return as_json(as_found(tenant, with_events.items, with_events.scores))

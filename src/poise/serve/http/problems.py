@@ -1,4 +1,4 @@
-"""Errors over HTTP, by RFC 9457: what is wrong and what to do about it, and nothing of what is inside."""
+"""Errors over HTTP, by RFC 9457: what is wrong and what to do about it, and nothing of the internals."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ STATUS: Mapping[type[Exception], int] = {
     UnavailableError: 503,
     StoreError: 503,
 }
-_CLOSES = (SlowBodyError, LargeBodyError, ManyBodiesError)  # what is left of a body that was refused is not waited for
+_CLOSES = (SlowBodyError, LargeBodyError, ManyBodiesError)  # the rest of a body that was refused is not waited for
 _UNFORESEEN = "something went wrong here; the server's log says what"
 
 
 def status_of(error: Exception) -> int:
-    """Return the HTTP status of an error; 500 for one that nobody foresaw."""
+    """Return the HTTP status of an error; 500 for an unforeseen one."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
 def detail_of(error: Exception) -> str:
-    """Return what may be told of an error: nothing of one that nobody foresaw."""
+    """Return what a client may read of an error: nothing of an unforeseen one."""
     return _UNFORESEEN if status_of(error) == 500 else str(error)
 
 
@@ -83,7 +83,7 @@ def headers_of(error: Exception) -> dict[str, str]:
 
 
 def problem_of(error: Exception) -> Response:
-    """Return an error as an answer. One that nobody foresaw is told to the log, and the client is not to blame."""
+    """Return an error as an answer. An unforeseen one goes into the log, with status 500."""
     if isinstance(error, ClientDisconnect):  # nobody reads it
         return Response(status_code=400)
     status = status_of(error)

@@ -20,13 +20,13 @@ _RECOMMENDATION = msgspec.json.Decoder(RecommendationRequest)
 
 async def post_recommendations(request: Request, tenant: Tenant) -> Response:
     """Return what to show to somebody."""
-    asked = decode(_RECOMMENDATION, await read_body(request, tenant.options.max_body_bytes))
-    served = None
-    if asked.run is not None and asked.run != tenant.state.serving_model.name:
+    body = decode(_RECOMMENDATION, await read_body(request, tenant.options.max_body_bytes))
+    model = None
+    if body.run is not None and body.run != tenant.state.serving_model.name:
         if "admin" not in request.state.key.scopes:
             raise ForbiddenError("to ask another run than the one that is served takes the scope 'admin'")
         try:
-            served = await asyncio.to_thread(tenant.state.another, asked.run)
+            model = await asyncio.to_thread(tenant.state.another, body.run)
         except (UsageError, DataError) as error:
             raise NotFoundError(str(error)) from None
-    return as_json(await tenant.engine.recommend(asked, served))
+    return as_json(await tenant.engine.recommend(body, model))

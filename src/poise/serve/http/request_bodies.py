@@ -18,7 +18,7 @@ from poise_client.schema.fields import MOST_AT_ONCE
 Entry = TypeVar("Entry")
 
 WITHIN = 30.0  # seconds for a whole body to come, or the next part of one that is read line by line
-MOST_REFUSALS = 1_000  # that are told of, of an import
+MOST_REFUSALS = 1_000  # that the answer to an import lists
 IMPORTED_AT_ONCE = 5_000
 HELD = 500_000_000  # bytes of bodies that are on their way, all together
 _PLACE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
@@ -70,7 +70,7 @@ def decode(decoder: msgspec.json.Decoder[Entry], body: bytes) -> Entry:
 
     Raises:
         MalformedBodyError: it is no JSON.
-        InvalidRequestError: it is not of the form that is due.
+        InvalidRequestError: it is not of the expected form.
     """
     try:
         return decoder.decode(body)
@@ -108,7 +108,7 @@ class Entries(NamedTuple, Generic[Entry]):
 
 
 class Batch(Generic[Entry]):
-    """Reads one entry, or many in a list under a name, and tells what is wrong with which.
+    """Reads one entry, or many in a list under a name, and says what is wrong with which.
 
     Args:
         kind: of the entries.
@@ -117,14 +117,14 @@ class Batch(Generic[Entry]):
 
     def __init__(self, kind: type[Entry], name: str) -> None:
         self.name = name
-        self.one = msgspec.json.Decoder(kind)
+        self.entry_decoder = msgspec.json.Decoder(kind)
         names = {"entries": name}
         many: Any = list
         listed = msgspec.defstruct("Listed", [("entries", many[kind])], rename=names, forbid_unknown_fields=True)
         raw = msgspec.defstruct("Raw", [("entries", list[msgspec.Raw])], rename=names, forbid_unknown_fields=True)
-        self.all = msgspec.json.Decoder(listed)
-        self.each = msgspec.json.Decoder(raw)
-        self._is_many = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        self.list_decoder = msgspec.json.Decoder(listed)
+        self.raw_list_decoder = msgspec.json.Decoder(raw)
+        self._object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
     def read(self, body: bytes) -> Entries[Entry]:
         """Return the entries of a body.
@@ -134,7 +134,7 @@ class Batch(Generic[Entry]):
             InvalidRequestError: it is no object, holds too many entries, or the only one is wrong.
         """
         try:
-            fields = self._is_many.decode(body)
+            fields = self._object_decoder.decode(body)
         except msgspec.ValidationError as error:
             raise InvalidRequestError(
                 f"the body is an object: one entry, or many under {self.name!r}. {explain(error)}"
@@ -142,20 +142,20 @@ class Batch(Generic[Entry]):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedBodyError(f"the body is no JSON: {explain(error)}") from None
         if self.name not in fields:
-            return Entries([(0, decode(self.one, body))], [], alone=True)
+            return Entries([(0, decode(self.entry_decoder, body))], [], alone=True)
         try:
-            entries: list[Entry] = self.all.decode(body).entries  # type: ignore[attr-defined]
+            entries: list[Entry] = self.list_decoder.decode(body).entries  # type: ignore[attr-defined]
             self._check_many(len(entries))
             return Entries(list(enumerate(entries)), [])
         except (msgspec.ValidationError, msgspec.DecodeError):
-            parts: list[Any] = decode(self.each, body).entries  # type: ignore[attr-defined]
+            parts: list[Any] = decode(self.raw_list_decoder, body).entries  # type: ignore[attr-defined]
         self._check_many(len(parts))
         good, refused = [], []
-        for at, part in enumerate(parts):
+        for place, part in enumerate(parts):
             try:
-                good.append((at, self.one.decode(part)))
+                good.append((place, self.entry_decoder.decode(part)))
             except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-                refused.append(Refusal(at, explain(error)))
+                refused.append(Refusal(place, explain(error)))
         return Entries(good, refused)
 
     def _check_many(self, many: int) -> None:
@@ -210,7 +210,7 @@ async def import_lines(
     waiting: list[Entry] = []
     async for number, line in read_lines(request, most):
         try:
-            waiting.append(decode(batch.one, line))
+            waiting.append(decode(batch.entry_decoder, line))
         except Exception as error:
             if len(refused) < MOST_REFUSALS:
                 refused.append(Refusal(number, explain(error)))

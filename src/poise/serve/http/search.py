@@ -14,27 +14,27 @@ from poise.serve.http.responses import as_json
 from poise.serve.tenant import Tenant
 from poise_client.schema.search import ScoredItem, ScoredItems
 
-SEARCHED_WITHIN = 1.0  # seconds, beyond which words alone must do
+SEARCHED_WITHIN = 1.0  # seconds, after which words alone are used
 
 
 async def get_search(request: Request, tenant: Tenant) -> Response:
-    """Return the items that fit what was typed, by words and meaning together."""
+    """Return the items that fit what was typed, by words and vectors together."""
     query, k = read_text(request, Q), read_int(request, K)
     assert query is not None
     return as_json(await search(tenant, query, k))
 
 
 async def search(tenant: Tenant, query: str, k: int) -> ScoredItems:
-    """Return the ``k`` items that fit ``query`` best, by words alone where meaning takes too long."""
-    served = tenant.state.serving_model
+    """Return the ``k`` items that fit ``query`` best, by words alone where encoding takes too long."""
+    model = tenant.state.serving_model
     start = time.perf_counter()
     try:
         items, values = await tenant.searching.run(
-            SEARCHED_WITHIN, served.item_search.search, query, served.catalogue, k, semantic=True
+            SEARCHED_WITHIN, model.item_search.search, query, model.catalogue, k, semantic=True
         )
-    except Exception as error:  # whatever an encoder does, there is an answer
+    except Exception as error:  # whatever an encoder raises, there is an answer
         tenant.metrics.fallbacks.labels("encoder", type(error).__name__).inc()
-        items, values = await asyncio.to_thread(served.item_search.search, query, served.catalogue, k, semantic=False)
+        items, values = await asyncio.to_thread(model.item_search.search, query, model.catalogue, k, semantic=False)
     tenant.metrics.seconds_of("search", start)
     return as_found(tenant, items, values)
 

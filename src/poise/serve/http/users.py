@@ -1,4 +1,4 @@
-"""Users: what is known of them, what the system believes of them, and how they are erased."""
+"""Users: their columns, their profiles, and how they are erased."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PATCH = msgspec.json.Decoder(UserPatch)
 async def post_users(request: Request, tenant: Tenant) -> Response:
     """Put in what is known of users, or replace it."""
     entries, refused, _ = _USERS.read(await read_body(request, tenant.options.max_body_bytes))
-    accepted = await _put_users(tenant, [one for _, one in entries])
+    accepted = await _put_users(tenant, [user for _, user in entries])
     return as_json(Accepted(accepted, refused=refused))
 
 
@@ -80,16 +80,16 @@ async def list_users(request: Request, tenant: Tenant) -> Response:
     """Return a part of the users."""
     limit, after = read_int(request, LIMIT), read_text(request, AFTER)
     users = await tenant.engine.read(tenant.store.users, after, limit)
-    return as_json(UserPage([_user(one) for one in users], users[-1].user_id if len(users) == limit else None))
+    return as_json(UserPage([_user(user) for user in users], users[-1].user_id if len(users) == limit else None))
 
 
 async def get_profile(request: Request, tenant: Tenant) -> Response:
     """Return what the system believes of a user."""
     user_id = read_id(request, "user_id")
-    found = await profile(tenant, user_id)
-    if found is None:
+    user_profile = await profile(tenant, user_id)
+    if user_profile is None:
         raise NotFoundError(f"nothing is known of the user {user_id!r}")
-    return as_json(found)
+    return as_json(user_profile)
 
 
 async def profile(tenant: Tenant, user_id: str) -> UserProfile | None:
@@ -98,28 +98,28 @@ async def profile(tenant: Tenant, user_id: str) -> UserProfile | None:
     Raises:
         StoreError: the store cannot be read.
     """
-    served, live = tenant.state.serving_model, tenant.state
+    model, state = tenant.state.serving_model, tenant.state
     if tenant.engine.shared:
         await tenant.catch_up()
-    events = await tenant.engine.read(live.user_histories.events, user_id)
+    events = await tenant.engine.read(state.user_histories.events, user_id)
     user = await tenant.engine.read(tenant.store.user, user_id)
     if not events and user is None:
         return None
-    index = served.catalogue.item_ids.index([event.item_id for event in events])
-    titles = served.catalogue.titles
+    index = model.catalogue.item_ids.index([event.item_id for event in events])
+    titles = model.catalogue.titles
     history = [
-        PastEvent(event.item_id, titles[at] if at else event.item_id, event.behaviour, event.time, event.value)
-        for event, at in zip(events, index.tolist(), strict=True)
+        PastEvent(event.item_id, titles[item] if item else event.item_id, event.behaviour, event.time, event.value)
+        for event, item in zip(events, index.tolist(), strict=True)
     ]
-    found = await asyncio.to_thread(interests, served.catalogue, index[index > 0].tolist())
+    leading = await asyncio.to_thread(interests, model.catalogue, index[index > 0].tolist())
     content = {} if user is None else dict(user.content)
-    return UserProfile(user_id, len(events), history[::-1][:HISTORY_SHOWN], found, in_words(found), content)
+    return UserProfile(user_id, len(events), history[::-1][:HISTORY_SHOWN], leading, in_words(leading), content)
 
 
 async def _put_users(tenant: Tenant, users: Sequence[UserBody]) -> int:
     if not users:
         return 0
-    accepted = await settled(tenant.store.put_users([records.User(one.user_id, one.content) for one in users]))
+    accepted = await settled(tenant.store.put_users([records.User(user.user_id, user.content) for user in users]))
     await tenant.catch_up()
     return accepted
 

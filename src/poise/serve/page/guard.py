@@ -1,4 +1,4 @@
-"""Who is at the page, and whether a form comes from it: a key in a cookie, and a token that no other site can send."""
+"""Who uses the page, and whether a form comes from it: a key in a cookie, and a token that no other site can send."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ async def read_form(request: Request) -> list[tuple[str, str]]:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError:
         raise MalformedBodyError("the form cannot be read") from None
-    sent, kept = dict(fields).get("token", ""), request.cookies.get(FORM, "")
-    if not kept or not hmac.compare_digest(sent.encode(), kept.encode()):
+    sent, cookie = dict(fields).get("token", ""), request.cookies.get(FORM, "")
+    if not cookie or not hmac.compare_digest(sent.encode(), cookie.encode()):
         raise ForbiddenError("this form is out of date, or cookies are off; go back to the page, reload it, try again")
     return fields
 

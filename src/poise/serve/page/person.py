@@ -1,4 +1,4 @@
-"""The person whose eyes the page is seen with: what they did, and what that says of them."""
+"""The person for whom the page shows slates: what they did, and their interests."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def as_page(request: Request, template: str, status: int = 200, **values: Any) -
         request: that it answers.
         template: the name of a file in ``templates``.
         status: of the answer.
-        values: for the template. ``project`` is what the shop is called, None if it may not be told.
+        values: for the template. ``project`` is what the shop is called, None if it may not be shown.
     """
     token = form_token(request)
     text = (

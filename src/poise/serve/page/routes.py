@@ -33,7 +33,7 @@ ACTS = ("view", "like")  # what can be done with an item: the buttons of the pag
 
 
 async def home(request: Request, tenant: Tenant) -> Response:
-    """Show the catalogue, and somebody's history and slates, or whom there is to pick."""
+    """Show the catalogue, and somebody's history and slates, or the people to pick from."""
     visit, scopes = Visit.of(request.query_params.multi_items()), request.state.key.scopes
     values: dict[str, Any] = {
         "project": tenant.project.config.name,

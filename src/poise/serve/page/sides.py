@@ -19,7 +19,7 @@ from poise.serve.tenant import Tenant
 from poise_client.schema.recommendations import RecommendationRequest, Slate
 
 SHOWN = 10  # items on each side
-SCENARIO = "page"  # by which what was shown here is told from what was shown elsewhere
+SCENARIO = "page"  # that sets impressions of this page apart from others
 OFFERED = 20  # runs to compare with
 
 
@@ -46,10 +46,10 @@ class Side:
 
     Attributes:
         model: what the pipeline is called.
-        run: its name; empty for what is merely popular.
+        run: its name; empty for popular items.
         stage: how far it came.
         took: how long the answer took, in words.
-        request_id: of the answer; None for what is merely popular.
+        request_id: of the answer; None for popular items.
         places: the items, the best first.
         compared: whether there is a slate from before the last click, so that ``moved`` means something.
         problem: why this is not the run that was asked for.
@@ -79,7 +79,7 @@ async def served_side(tenant: Tenant, visit: Visit) -> Side:
 
 
 async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
-    """Return what another run, or popularity alone, would recommend; popularity too where the run cannot be had."""
+    """Return what another run, or popularity alone, would recommend; popularity too where the run cannot be loaded."""
     problem = ""
     if name != POPULAR:
         try:

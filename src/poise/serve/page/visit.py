@@ -12,17 +12,17 @@ import msgspec
 from poise.serve.errors import InvalidRequestError
 from poise_client.schema.fields import Id
 
-POPULAR = "popular"  # what is merely popular, as a thing to compare with
+POPULAR = "popular"  # popular items, as something to compare with
 LONGEST_QUERY = 200
 MOST_PARTS = 1_000
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What the page is asked to show.
+    """What the page shows.
 
     Attributes:
-        user_id: for whom; None while nobody was picked.
+        user_id: the user; None while none is picked.
         query: what is looked for in the catalogue.
         beside: the run to compare with, or ``popular``; None for what is best by itself.
         since: ids of the requests that were answered before the last click: what has changed since then is marked.

@@ -37,7 +37,7 @@ def done(behaviour: str, value: float | None, liked_from: float) -> str:
 
 
 def why(item: RecommendedItem) -> str:
-    """Say why an item is there; empty where nobody knows."""
+    """Say why an item is there; empty where that is not known."""
     text = "; ".join(reason.text for reason in item.reasons)
     if item.probability < 1:
         text += f" (probability {item.probability:.2g})"

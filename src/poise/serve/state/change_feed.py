@@ -28,7 +28,7 @@ class ChangeFeed:
     async def follow(self) -> None:
         """Return when all that is committed now has been taken into account.
 
-        Who calls while somebody else's reading is under way waits for the one after it, which all who wait share.
+        A call while another one reads waits for the reading after that, which all waiting calls share.
 
         Raises:
             StoreError: the store cannot be read.

@@ -49,7 +49,7 @@ class DecayedPopularity:
         for item_id, behaviour, when, count in events:
             if behaviour in AGAINST:
                 continue
-            moment = min(when, now)  # whoever has the date wrong must not outweigh all others
+            moment = min(when, now)  # a client with a wrong clock must not outweigh all others
             if self._reference is None:
                 self._reference = moment
             if moment - self._reference > _FAR * self.half_life * DAY:

@@ -21,11 +21,11 @@ class RankingRequest:
     Attributes:
         history: what the person did.
         k: how many items.
-        time: when it is asked, in milliseconds since 1970.
+        time: when it is made, in milliseconds since 1970.
         allowed: bool ``[n_items + 1]``, what may be shown.
         exclude: items that may not, besides.
         context: where and how, by name; the scenario is one of them. Empty if nothing is known.
-        candidates: int32 ``[m]``, the items that alone are asked about; None for the whole catalogue.
+        candidates: int32 ``[m]``, the only items to rank; None for the whole catalogue.
     """
 
     history: History
@@ -38,7 +38,7 @@ class RankingRequest:
 
     @property
     def is_of_somebody_known(self) -> bool:
-        """Whether anything is known that a model goes by."""
+        """Whether there is anything that a model goes by."""
         return bool(len(self.history.items) or self.history.user)
 
 
@@ -50,7 +50,7 @@ class RankedItems:
         items: int32 ``[m]``.
         scores: float32 ``[m]``.
         probabilities: float32 ``[m]``, with which each is shown; None where nothing was drawn.
-        sources: uint8 ``[m]``, who brought each, as a place in ``source_names``; None for all the first.
+        sources: uint8 ``[m]``, the source of each, as a place in ``source_names``; None for all the first.
         source_names: what the sources are called.
     """
 

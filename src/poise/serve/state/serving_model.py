@@ -1,4 +1,4 @@
-"""A run at work: its pipeline, grown by the items that came after it, and what it needs to be asked and to answer."""
+"""A run at work: its pipeline, grown by the items that came after it, and what it needs to answer requests."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class ServingModel:
         base: the pipeline as it was fitted.
         pipeline: the same, grown to the whole catalogue.
         catalogue: whose first items are those of the run.
-        item_search: of items by words and meaning.
+        item_search: of items by words and vectors.
         behaviours: the codes that the pipeline knows behaviours by.
-        user_columns: the types of what is known of users, by name.
+        user_columns: the types of the columns of users, by name.
         liked_from: the value from which a rating says that somebody liked it.
-        met: int32, items that were new and are no longer.
-        meant: the version of the meanings that the pipeline knows.
+        touched_items: int32, items that were new and have events now.
+        vectors_version: the version of the item vectors that the pipeline has.
     """
 
     name: str
@@ -55,8 +55,8 @@ class ServingModel:
     behaviours: Mapping[str, int]
     user_columns: Mapping[str, str]
     liked_from: float = float("nan")
-    met: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int32))
-    meant: int = 0
+    touched_items: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    vectors_version: int = 0
 
     @classmethod
     def of(
@@ -83,17 +83,17 @@ class ServingModel:
         """
         names: Sequence[str] = run.metadata.get("behaviours") or behaviours or ["view"]
         pipeline = run.pipeline.with_policy(policy)
-        served = cls(
+        model = cls(
             run.name,
             pipeline,
             pipeline,
-            Catalogue.known(run.pipeline.item_ids, like.kinds, like.title_column),
+            Catalogue.of_ids(run.pipeline.item_ids, like.kinds, like.title_column),
             ItemSearch(run.encoder),
             {name: code for code, name in enumerate(names, 1)},
             user_columns,
             liked_from=run.metadata.get("liked_from") or float("nan"),
         )
-        return served.changed(like.items(), deleted)
+        return model.changed(like.items(), deleted)
 
     @cached_property
     def fallback(self) -> Pipeline | None:
@@ -117,20 +117,20 @@ class ServingModel:
 
     @property
     def is_grown(self) -> bool:
-        """Whether there are items that the run has not met."""
+        """Whether there are items that the run does not have."""
         return self.catalogue.item_ids.size > self.base.item_ids.size
 
     def changed(self, items: Sequence[Item], deleted: Sequence[str]) -> ServingModel:
         """Return the same run with items put in or replaced, and others taken out.
 
-        What is new can be found by its words and recommended at once; what it means counts after :meth:`encoded`.
+        What is new can be found by its words and recommended at once; its vectors count after :meth:`encoded`.
         """
         catalogue = self.catalogue.changed(items, deleted)
         self.item_search.put(catalogue, catalogue.item_ids.index([item.item_id for item in items]).tolist())
         return self._grown(catalogue)
 
     def encode(self) -> None:
-        """Encode what the run has not met, and what says something new. Takes its time, and changes nothing by itself.
+        """Encode items that the run does not have, and changed texts. It is slow, and changes nothing by itself.
 
         Raises:
             PoiseError: the encoder cannot be had.
@@ -139,8 +139,8 @@ class ServingModel:
         self.item_search.item_vectors.encode(self.catalogue, sorted({*new, *self.item_search.item_vectors.encoded}))
 
     def encoded(self) -> ServingModel:
-        """Return the same run, in which what was encoded meanwhile, by whomever, counts."""
-        return self if self.meant == self.item_search.item_vectors.version else self._grown(self.catalogue)
+        """Return the same run, in which what was encoded meanwhile counts."""
+        return self if self.vectors_version == self.item_search.item_vectors.version else self._grown(self.catalogue)
 
     def touched(self, item_ids: Sequence[str]) -> ServingModel:
         """Return the same run, in which items that somebody did something with are no longer new."""
@@ -149,13 +149,17 @@ class ServingModel:
             return self
         touched = self.catalogue.item_ids.index(item_ids)
         was_new = (touched >= self.base.item_ids.size) | np.isin(touched, boost.new_items)
-        found = np.setdiff1d(touched[was_new], self.met).astype(np.int32)
-        if not len(found):
+        newly_touched = np.setdiff1d(touched[was_new], self.touched_items).astype(np.int32)
+        if not len(newly_touched):
             return self
-        return replace(self, met=np.union1d(self.met, found).astype(np.int32), pipeline=self.pipeline.touched(found))
+        return replace(
+            self,
+            touched_items=np.union1d(self.touched_items, newly_touched).astype(np.int32),
+            pipeline=self.pipeline.touched(newly_touched),
+        )
 
     def _grown(self, catalogue: Catalogue) -> ServingModel:
-        pipeline, meant = self.base, self.item_search.item_vectors.version
+        pipeline, vectors_version = self.base, self.item_search.item_vectors.version
         if catalogue.item_ids is not pipeline.item_ids:
             data = catalogue.dataset()
             for name, vectors in self.item_search.item_vectors.vectors(catalogue.item_ids.size).items():
@@ -164,8 +168,8 @@ class ServingModel:
                 pipeline = pipeline.extend_catalogue(data)
             except DataError:  # the models read vectors, and none is encoded yet: new items wait for :meth:`encoded`
                 pipeline = self.base
-        pipeline = pipeline.touched(self.met[self.met < pipeline.item_ids.size])
-        return replace(self, catalogue=catalogue, pipeline=pipeline, meant=meant)
+        pipeline = pipeline.touched(self.touched_items[self.touched_items < pipeline.item_ids.size])
+        return replace(self, catalogue=catalogue, pipeline=pipeline, vectors_version=vectors_version)
 
     def rank(self, requests: Sequence[RankingRequest], pipeline: Pipeline) -> list[RankedItems]:
         """Return the slates that a pipeline, this run's or its fallback, makes for a batch of requests."""
@@ -179,7 +183,7 @@ class ServingModel:
         """Return the slate that the policy makes of what is popular.
 
         Args:
-            request: who asks.
+            request: to answer.
             popularity: float64 ``[n_items + 1]``, of the items of the catalogue.
             rng: the source of chance.
         """
@@ -187,12 +191,12 @@ class ServingModel:
         everything = Candidates.of_catalogue(popularity.astype(np.float32)[None], source=POPULAR)
         if queries.candidates is not None:
             everything.keep_only([_mask_of(queries.candidates[0], self.catalogue.item_ids.size)])
-        nobody = np.zeros(1, dtype=np.bool_)
-        slates, candidates = self.pipeline.arrange(queries, everything, request.k, nobody, rng=rng)
+        personalized = np.zeros(1, dtype=np.bool_)
+        slates, candidates = self.pipeline.arrange(queries, everything, request.k, personalized, rng=rng)
         return RankedItems.of(slates, 0, request.k, is_drawn=candidates.probabilities is not None)
 
     def most_popular(self, popularity: Doubles, k: int, without: Sequence[int] = ()) -> RankedItems:
-        """Return the ``k`` most popular items that are available, of all people; what nobody chose comes last.
+        """Return the ``k`` most popular items that are available; those without events come last.
 
         Args:
             popularity: float64 ``[n_items + 1]``, of the items of the catalogue.
@@ -221,9 +225,9 @@ class ServingModel:
         """Return why each item stands in the slate of a request.
 
         Args:
-            request: who asked.
+            request: that was answered.
             ranked: what was shown.
-            pipeline: who scored it.
+            pipeline: that scored it.
             personalized: whether it did; where not, the items are there because they are popular.
         """
         slates = Slates(
@@ -252,8 +256,8 @@ class ServingModel:
         if named:
             queries = replace(queries, candidates=Ragged.from_rows([items[items < size] for items in named]))
         if pipeline.reads_users:
-            told = [request.history.user for request in requests]
-            queries = replace(queries, users=json_columns.frame(told, self.user_columns))
+            users = [request.history.user for request in requests]
+            queries = replace(queries, users=json_columns.frame(users, self.user_columns))
         if any(request.context for request in requests):
             names = sorted({name for request in requests for name in request.context})
             rows = {name: [request.context.get(name) for request in requests] for name in names}
@@ -262,20 +266,20 @@ class ServingModel:
         return queries
 
 
-def rank_batch(asked: Sequence[tuple[ServingModel, RankingRequest]]) -> list[RankedItems]:
+def rank_batch(requests: Sequence[tuple[ServingModel, RankingRequest]]) -> list[RankedItems]:
     """Return the slate for each request of a run; those that can be are scored together.
 
     They can be where they are of one run, and all name their candidates or none does.
     """
     answers: dict[int, RankedItems] = {}
     parts: dict[tuple[int, bool], list[int]] = {}
-    for place, (model, request) in enumerate(asked):
+    for place, (model, request) in enumerate(requests):
         parts.setdefault((id(model), request.candidates is None), []).append(place)
     for places in parts.values():
-        model = asked[places[0]][0]
-        ranked = model.rank([asked[place][1] for place in places], model.pipeline)
+        model = requests[places[0]][0]
+        ranked = model.rank([requests[place][1] for place in places], model.pipeline)
         answers |= dict(zip(places, ranked, strict=True))
-    return [answers[place] for place in range(len(asked))]
+    return [answers[place] for place in range(len(requests))]
 
 
 def _mask_of(items: Indices, size: int) -> Mask:

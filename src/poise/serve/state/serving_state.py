@@ -53,7 +53,7 @@ class ServingState:
         self.project, self.store, self.options, self.clock = project, store, options, clock
         self.change_feed = ChangeFeed(store, self._take)
         self.newest_event = 0
-        self.news = 0  # raised whenever there may be items to encode
+        self.news = 0  # raised when there may be items to encode
         self.user_histories = UserHistoryCache(store)
         self.when_erased: list[Callable[[], None]] = [self.user_histories.forget_all]
         self.popularity = DecayedPopularity(options.half_life, clock)
@@ -62,15 +62,15 @@ class ServingState:
         described: Mapping[str, Any] = store.setting(CATALOGUE) or {}
         self._behaviours: Sequence[str] = described.get("behaviours", [])
         self._user_columns: Mapping[str, str] = described.get("user_columns", {})
-        chosen_run = self._choose(run)
+        first_run = self._select_run(run)
         kinds, title = described.get("item_kinds", {}), described.get("title_column")
-        like = Catalogue.known(Vocabulary([]), kinds, title).changed(store.all_items(), [])
-        self.serving_model = self._of(chosen_run, like, store.deleted_items())
+        like = Catalogue.of_ids(Vocabulary([]), kinds, title).changed(store.all_items(), [])
+        self.serving_model = self._of(first_run, like, store.deleted_items())
         self.news += self.serving_model.is_grown
-        self._met: set[str] = set()  # items that somebody did something with
-        self._meanwhile: list[tuple[str, str, int, int]] = []
-        self.popularity.start(chosen_run.item_counts, self.serving_model.catalogue.ids)
-        self.counted = chosen_run.metadata["data"]["events"] <= COUNTED_AT_ONCE
+        self._touched_ids: set[str] = set()  # of items that have an event since the run was fitted
+        self._recent_counts: list[tuple[str, str, int, int]] = []  # that came while the log is counted
+        self.popularity.start(first_run.item_counts, self.serving_model.catalogue.ids)
+        self.counted = first_run.metadata["data"]["events"] <= COUNTED_AT_ONCE
         if self.counted:
             self.count()
 
@@ -83,7 +83,7 @@ class ServingState:
         await self.change_feed.follow()
 
     def another(self, name: str) -> ServingModel:
-        """Return another run, grown to the catalogue as it is now. Takes its time: call it in a thread.
+        """Return another run, grown to the catalogue as it is now. It is slow: call it in a thread.
 
         Raises:
             UsageError: there is no such run.
@@ -99,19 +99,19 @@ class ServingState:
         return model
 
     def count(self) -> None:
-        """Count all events of the log, so that what is popular is by them and no longer by the run. Takes its time."""
+        """Count all events of the log, so that what is popular is by them and no longer by the run. It is slow."""
         counted = DecayedPopularity(self.options.half_life, self.clock)
         newest_first = sorted(self.store.counts_by_day(), key=lambda count: -count[2])
         counted.add((item, behaviour, day * DAY, count) for item, behaviour, day, count in newest_first)
         with self._changing:
-            self._met.update(item for item, *_ in newest_first)
-            self.serving_model = self.serving_model.touched(list(self._met))
-        counted.add(self._meanwhile)  # an event of just now may count twice, and none is lost
+            self._touched_ids.update(item for item, *_ in newest_first)
+            self.serving_model = self.serving_model.touched(list(self._touched_ids))
+        counted.add(self._recent_counts)  # an event of just now may count twice, and none is lost
         self.popularity, self.counted = counted, True
-        self._meanwhile.clear()
+        self._recent_counts.clear()
 
     def encode_all(self) -> None:
-        """Encode the whole catalogue for searching by meaning. Takes its time: call it in a thread.
+        """Encode the whole catalogue for semantic search. It is slow: call it in a thread.
 
         Raises:
             PoiseError: the encoder cannot be had.
@@ -120,7 +120,7 @@ class ServingState:
         model.item_search.item_vectors.encode(model.catalogue, range(1, model.catalogue.item_ids.size))
 
     def encode_new(self) -> None:
-        """Encode the items that the run has not met, so that they are ranked by what they mean. Takes its time.
+        """Encode the items that the run does not have, so that they are ranked by content. It is slow.
 
         Raises:
             PoiseError: the encoder cannot be had.
@@ -130,8 +130,8 @@ class ServingState:
             with self._changing:
                 self.serving_model = self.serving_model.encoded()
 
-    def _choose(self, name: str | None) -> Run:
-        """Return the run to serve: a damaged one is told of, and the one before is taken."""
+    def _select_run(self, name: str | None) -> Run:
+        """Return the run to serve: a damaged one is reported, and the one before is taken."""
         if name is not None:
             run = self.project.run(name)
             _ = run.pipeline
@@ -169,10 +169,10 @@ class ServingState:
             counts = [(event.item_id, event.behaviour, event.time, 1) for event in changes.events]
             self.popularity.add(counts)
             if not self.counted:
-                self._meanwhile += counts
+                self._recent_counts += counts
             self.newest_event = max(self.newest_event, *(event.time for event in changes.events))
         touched = sorted({event.item_id for event in changes.events})
-        self._met.update(touched)
+        self._touched_ids.update(touched)
         name = changes.settings.get(RUN)
         if changes.items or changes.deleted_items or (name is not None and name != self.serving_model.name):
             await asyncio.to_thread(self._change, changes.items, changes.deleted_items, touched, name)
@@ -191,7 +191,7 @@ class ServingState:
                 self._others.clear()
             if promoted is not None and promoted != model.name:
                 try:
-                    model = self._of(self.project.run(promoted), model.catalogue).touched(list(self._met))
+                    model = self._of(self.project.run(promoted), model.catalogue).touched(list(self._touched_ids))
                 except PoiseError as error:
                     self.project.say(f"the run {promoted} cannot be served, {model.name} goes on: {error}")
             model.catalogue.make_ready()

@@ -13,7 +13,7 @@ WRITTEN_WITHIN = 15.0  # seconds; a store that another program has locked says s
 
 
 async def settled(future: Future[Result]) -> Result:
-    """Wait for what the store writes. Who goes away meanwhile does not undo it.
+    """Wait for what the store writes. A caller that goes away does not undo it.
 
     Raises:
         UnavailableError: it takes too long.

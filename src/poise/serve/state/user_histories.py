@@ -32,7 +32,7 @@ class History:
         values: float32 ``[n]``.
         times: int64 ``[n]``, milliseconds since 1970.
         names: what each of the behaviours is called.
-        user: what is known of who did it, by column; empty where nothing is, or no model asks.
+        user: the columns of the user; empty where nothing is known, or no model reads them.
     """
 
     items: Indices
@@ -50,7 +50,7 @@ class History:
         behaviours: Mapping[str, int],
         user: Mapping[str, Any] | None = None,
     ) -> History:
-        """Look up events in a catalogue; a behaviour that no model has met counts as the first."""
+        """Look up events in a catalogue; a behaviour that the model does not know counts as the first."""
         lookup = item_ids._lookup
         indexed = [(index, event) for event in events if (index := lookup.get(event.item_id, 0))]
         return cls(
@@ -78,8 +78,8 @@ class History:
         )
 
 
-def queries_of(histories: Sequence[History], item_ids: Vocabulary, asked: Sequence[int]) -> Queries:
-    """Return the requests of people with these histories, made at the moments ``asked``, in milliseconds."""
+def queries_of(histories: Sequence[History], item_ids: Vocabulary, times: Sequence[int]) -> Queries:
+    """Return the requests of people with these histories, made at these ``times``, in milliseconds since 1970."""
     lengths = [len(history.items) for history in histories]
     offsets = np.zeros(len(histories) + 2, dtype=np.int64)
     np.cumsum(lengths, out=offsets[2:])
@@ -99,7 +99,7 @@ def queries_of(histories: Sequence[History], item_ids: Vocabulary, asked: Sequen
         stop=offsets[2:],
         user=np.zeros(len(histories), dtype=np.int32),
         item_ids=item_ids,
-        time=np.asarray(asked, dtype=np.int64),
+        time=np.asarray(times, dtype=np.int64),
     )
 
 
@@ -109,14 +109,14 @@ class UserHistoryCache:
     Args:
         store: where the log is.
         last: how many events a person.
-        remembered: how many people at most; whoever has not come for longest is forgotten first.
+        remembered: how many people at most; the least recently used is forgotten first.
     """
 
     def __init__(self, store: Store, last: int = LAST, remembered: int = REMEMBERED) -> None:
         self.store, self.last, self.remembered = store, last, remembered
         self._events: OrderedDict[str, list[Event]] = OrderedDict()
         self._histories: dict[str, tuple[Vocabulary, History]] = {}
-        self._reading: dict[str, bool] = {}  # who is being read: whether something happened meanwhile
+        self._reading: dict[str, bool] = {}  # users that are being read: whether something happened meanwhile
         self._lock = threading.Lock()
 
     def events(self, user_id: str) -> list[Event]:
@@ -144,7 +144,7 @@ class UserHistoryCache:
                     self._histories.pop(oldest, None)
         return events
 
-    def known(self, user_id: str, item_ids: Vocabulary) -> History | None:
+    def cached(self, user_id: str, item_ids: Vocabulary) -> History | None:
         """Return the newest events of a person if they are in memory in the terms of a catalogue, else None."""
         cached = self._histories.get(user_id)
         return cached[1] if cached is not None and cached[0] is item_ids else None
@@ -175,7 +175,7 @@ class UserHistoryCache:
         return history
 
     def forget(self, user_ids: Iterable[str]) -> None:
-        """Read these people anew when they come next: something has happened."""
+        """Read these people again when they come next: something has happened."""
         with self._lock:
             for user_id in user_ids:
                 self._events.pop(user_id, None)
@@ -184,7 +184,7 @@ class UserHistoryCache:
                     self._reading[user_id] = True
 
     def forget_all(self) -> None:
-        """Read everybody anew."""
+        """Read everybody again."""
         with self._lock:
             self._events.clear()
             self._histories.clear()

@@ -27,7 +27,7 @@ def set_up(*, every_request: bool) -> None:
 
 
 def log_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Write down a request: the route with its parameters unnamed, never the path, which holds ids."""
+    """Write down a request: the route without its parameters, never the path, which holds ids."""
     notable = status >= 500 or seconds >= SLOW
     level = logging.INFO if notable else logging.DEBUG
     if _LOGGER.isEnabledFor(level):

@@ -1,1 +1,1 @@
-"""What a model is shown, step by step."""
+"""Training data, batch by batch."""

@@ -33,9 +33,9 @@ def crop(
 ) -> tuple[Offsets, Offsets]:
     """Return where to cut each sequence: all of it, or a random piece of two events or more."""
     lengths = stop - start
-    chosen = rng.random(len(start)) < augmentation.crop
-    size = np.where(chosen, 2 + np.floor(rng.random(len(start)) * (lengths - 1)).astype(np.int64), lengths)
-    start = start + np.where(chosen, np.floor(rng.random(len(start)) * (lengths - size + 1)).astype(np.int64), 0)
+    is_cropped = rng.random(len(start)) < augmentation.crop
+    size = np.where(is_cropped, 2 + np.floor(rng.random(len(start)) * (lengths - 1)).astype(np.int64), lengths)
+    start = start + np.where(is_cropped, np.floor(rng.random(len(start)) * (lengths - size + 1)).astype(np.int64), 0)
     return start, start + size
 
 
@@ -63,9 +63,9 @@ def disturb(
 def _shuffled(place: Offsets, lengths: Offsets, share: float, rng: np.random.Generator) -> Offsets:
     size = np.maximum(lengths // 3, 2)
     first = np.floor(rng.random(len(place)) * np.maximum(lengths - size + 1, 1)).astype(np.int64)
-    chosen = rng.random(len(place)) < share
+    is_shuffled = rng.random(len(place)) < share
     inside = (place >= first[:, None]) & (place < (first + size)[:, None]) & (place < lengths[:, None])
-    inside &= chosen[:, None]
+    inside &= is_shuffled[:, None]
     # Outside the part an event keeps its place; inside, random keys between the two ends decide.
     keys = np.where(inside, first[:, None] + rng.random(place.shape) * size[:, None], place)
     return np.argsort(keys, axis=1, kind="stable")

@@ -1,4 +1,4 @@
-"""Items that were not chosen, drawn to be told apart from those that were."""
+"""Negatives: items that are drawn to be distinguished from the targets."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class NegativeSampler:
         """Return ``n`` items, int64 ``[n]``, or each item once where there are no more than ``n``."""
         if n >= len(self.items):
             return self.items
-        at = torch.searchsorted(self._cumulative, torch.rand(n, dtype=torch.float64) * self._cumulative[-1])
-        return self.items[at.clamp_(max=len(self.items) - 1)]
+        index = torch.searchsorted(self._cumulative, torch.rand(n, dtype=torch.float64) * self._cumulative[-1])
+        return self.items[index.clamp_(max=len(self.items) - 1)]
 
     def log_expected(self, items: Tensor, n: int) -> Tensor:
         """Return the logarithm of how often each of ``items`` is expected among ``n``; minus infinity for never."""

@@ -1,4 +1,4 @@
-"""What a model that learns on is shown: what is new, and as much again of what is old."""
+"""What a model is updated on: new events, and as many old ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def new_and_replayed(log: EventLog, until: int, context: int, *, seed: int = 0) 
 
     Args:
         log: all events.
-        until: the time of the newest event that was learnt from; where the log has no clock, all events are new.
+        until: the time of the newest event that was learnt from; where the log has no timestamps, all events are new.
         context: how many events before the first new one of a person to show.
         seed: of the draw.
     """

@@ -62,8 +62,10 @@ class RequestBatches:
     def epoch(self, number: int, first: int = 0) -> Iterator[RequestBatch]:
         """Yield the batches of an epoch, from the step ``first`` on."""
         for step in range(first, len(self)):
-            at, place = divmod(step, self.steps)
-            if step == first or not place:
-                order = np.random.default_rng((self.seed, number * self.passes + at)).permutation(len(self.targets))
+            pass_number, batch = divmod(step, self.steps)
+            if step == first or not batch:
+                order = np.random.default_rng((self.seed, number * self.passes + pass_number)).permutation(
+                    len(self.targets)
+                )
                 batches = np.array_split(order, self.steps)
-            yield RequestBatch(self.start[batches[place]], self.targets[batches[place]])
+            yield RequestBatch(self.start[batches[batch]], self.targets[batches[batch]])

@@ -23,7 +23,7 @@ class SequenceBatch:
 
     Attributes:
         sequences: what is read.
-        targets: int64 ``[batch, time]``, what is to be said at each place; 0 where there is nothing to learn.
+        targets: int64 ``[batch, time]``, the item to predict at each place; 0 where there is none.
     """
 
     sequences: Sequences
@@ -45,8 +45,8 @@ class SequenceBatches:
         augmentation: how sequences are varied each time they are shown.
         seed: of the order and the augmentation.
         least_steps: how many batches an epoch has at least; a small log is passed over several times.
-        guess: the share of events that are masked, to be guessed from what is before and after them; None to say after
-            each event what comes next.
+        guess: the share of events that are masked, to be guessed from what is before and after them; None to predict
+            the next item after each event.
 
     Raises:
         DataError: nobody did two things, so there is no order to learn.
@@ -80,8 +80,8 @@ class SequenceBatches:
 
     def epoch(self, number: int, first: int = 0) -> Iterator[SequenceBatch]:
         """Yield the batches of an epoch, from the step ``first`` on."""
-        for at in range(first // self.steps, self.passes):
-            yield from self._pass(number * self.passes + at, max(0, first - at * self.steps))
+        for pass_number in range(first // self.steps, self.passes):
+            yield from self._pass(number * self.passes + pass_number, max(0, first - pass_number * self.steps))
 
     def _pass(self, number: int, first: int) -> Iterator[SequenceBatch]:
         rng = np.random.default_rng((self.seed, number))
@@ -94,10 +94,10 @@ class SequenceBatches:
         targets = np.cumsum(lengths[order] - 1)
         cuts = np.searchsorted(targets, np.arange(1, self.steps) * targets[-1] / self.steps)
         batches = np.split(order, cuts)
-        for step, at in enumerate(rng.permutation(self.steps)):
+        for step, index in enumerate(rng.permutation(self.steps)):
             if step >= first:
-                chosen = batches[at]
-                yield self._batch(start[chosen], stop[chosen], np.random.default_rng((self.seed, number, step)))
+                batch = batches[index]
+                yield self._batch(start[batch], stop[batch], np.random.default_rng((self.seed, number, step)))
 
     def _batch(self, start: Offsets, stop: Offsets, rng: np.random.Generator) -> SequenceBatch:
         if self.guess is not None:
@@ -118,7 +118,7 @@ class SequenceBatches:
         )
 
     def _to_guess(self, positions: Offsets, share: float, rng: np.random.Generator) -> SequenceBatch:
-        """Mask a share of the events, or the newest one alone, as it will be when a model is asked."""
+        """Mask a share of the events, or the newest one alone, as it will be in a request."""
         whole = Sequences.of(self.log, positions, np.zeros_like(positions))
         real = positions >= 0
         newest = real & ~np.pad(real[:, 1:], ((0, 0), (0, 1)))
@@ -137,7 +137,7 @@ def pieces(start: Offsets, stop: Offsets, most: int, rng: np.random.Generator) -
     """Return the slices ``start[i]:stop[i]`` cut into pieces of at most ``most + 1`` events, as few as there can be.
 
     Where there are several, chance decides where they are cut. A piece ends with the event that the next one begins
-    with. What has a single event is left out.
+    with. A history of a single event is left out.
     """
     n_pieces = np.maximum(-(-(stop - start - 1) // most), 0)
     slack = np.maximum(n_pieces * most - (stop - start - 1), 0)  # places that no event fills

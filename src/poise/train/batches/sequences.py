@@ -26,32 +26,32 @@ class Sequences:
         items: int64 ``[batch, time]``; 0 pads, ``MASKED`` is to be guessed.
         behaviours: int64 ``[batch, time]``, codes from 1; 0 pads.
         times: int64 ``[batch, time]``, when each event happened, in milliseconds since 1970; 0 if that is not known.
-        asked: int64 ``[batch, time]``, when it was asked what comes after each event; 0 if that is not known.
+        asked: int64 ``[batch, time]``, when the request after each event was made; 0 if that is not known.
     """
 
     items: Offsets
     behaviours: Offsets
     times: Offsets
-    asked: Offsets
+    request_times: Offsets
 
     @classmethod
-    def of(cls, log: EventLog, positions: Offsets, asked: Offsets) -> Sequences:
+    def of(cls, log: EventLog, positions: Offsets, request_times: Offsets) -> Sequences:
         """Gather the events that stand at ``positions``, int64 ``[batch, time]``, of a log; -1 pads."""
         real = positions >= 0
-        at = np.where(real, positions, 0)
+        index = np.where(real, positions, 0)
 
         def column(values: np.typing.NDArray[np.generic]) -> Offsets:
             if not len(values):
-                return np.zeros(at.shape, dtype=np.int64)
-            return np.where(real, values[at], 0).astype(np.int64)
+                return np.zeros(index.shape, dtype=np.int64)
+            return np.where(real, values[index], 0).astype(np.int64)
 
-        return cls(column(log.item), column(log.behaviour), column(log.timestamp), asked)
+        return cls(column(log.item), column(log.behaviour), column(log.timestamp), request_times)
 
     def to(self, device: torch.device) -> EventTensors:
         """Return the same as tensors on a device."""
         import torch
 
-        columns = (self.items, self.behaviours, self.times, self.asked)
+        columns = (self.items, self.behaviours, self.times, self.request_times)
         return EventTensors(*(torch.from_numpy(column).to(device) for column in columns))
 
 
@@ -62,7 +62,7 @@ class EventTensors:
     items: Tensor
     behaviours: Tensor
     times: Tensor
-    asked: Tensor
+    request_times: Tensor
 
     @property
     def real(self) -> Tensor:

@@ -1,1 +1,1 @@
-"""What a model is punished for."""
+"""Losses."""

@@ -29,7 +29,7 @@ def catalogue_softmax(queries: Tensor, items: Tensor, targets: Tensor) -> Tensor
     Args:
         queries: ``[n, dim]``.
         items: ``[n_items, dim]``, without padding.
-        targets: int64 ``[n]``, the rows of ``items`` that were chosen.
+        targets: int64 ``[n]``, the rows of ``items`` that are targets.
     """
     return _CatalogueSoftmax.apply(queries, items, targets)  # type: ignore[no-any-return, no-untyped-call]
 
@@ -39,7 +39,7 @@ class _CatalogueSoftmax(torch.autograd.Function):
     def forward(ctx: Any, queries: Tensor, items: Tensor, targets: Tensor) -> Tensor:
         n, dtype = len(queries), low_precision(queries.device)
         low_queries, low_items = queries.to(dtype), items.to(dtype)
-        own = (queries * items[targets]).sum(1)  # [n]
+        target_logits = (queries * items[targets]).sum(1)  # [n]
         to_queries, to_items = torch.empty_like(queries), torch.zeros_like(items)
         loss = queries.new_zeros(())
         at_once = _AT_ONCE if queries.device.type == "cpu" else _AT_ONCE_ELSEWHERE
@@ -48,7 +48,7 @@ class _CatalogueSoftmax(torch.autograd.Function):
             part = slice(first, first + size)
             mine, target = padded(low_queries[part]), targets[part, None]
             logits = (mine @ low_items.T)[: len(target)].float()  # [size, n_items]
-            logits.scatter_(1, target, own[part, None])
+            logits.scatter_(1, target, target_logits[part, None])
             top = logits.amax(1, keepdim=True)
             weights = logits.sub_(top).exp_()
             total = weights.sum(1, keepdim=True)
@@ -58,7 +58,7 @@ class _CatalogueSoftmax(torch.autograd.Function):
             to_queries[part] = (low @ low_items)[: len(target)]
             to_items.addmm_(low.T, mine) if dtype == items.dtype else to_items.add_(low.T @ mine)
         ctx.save_for_backward(to_queries.div_(n), to_items.div_(n))
-        return (loss - own.sum()) / n
+        return (loss - target_logits.sum()) / n
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:

@@ -1,4 +1,4 @@
-"""How a model of sequences is told what it should have said: one of six losses, by name."""
+"""The loss of next-item prediction: one of six, by name."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Loss = Literal["sampled_softmax", "full_softmax", "bce", "gbce", "bpr", "in_batc
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """What a model is punished for, see :mod:`poise.train.losses.pointwise`.
+    """A loss and its options, see :mod:`poise.train.losses.pointwise`.
 
     Attributes:
-        loss: which of them.
-        negatives: items that are drawn for a batch, to be told apart from those that were chosen.
+        loss: its name.
+        negatives: items that are drawn for a batch, to be distinguished from the targets.
         negative_sampling: how.
         logq_correction: whether the sampled softmax is corrected for how likely each item was drawn.
         smoothing: label smoothing, for the softmaxes over the catalogue and over a sample of it.
@@ -48,33 +48,35 @@ def next_item_loss(
 
     Args:
         vectors: gives the vectors ``[..., dim]`` of items, int64 ``[...]``.
-        read: turns the vectors of what is read, ``[batch, time, dim]``, into what is expected at each place, of the
-            same shape.
+        read: turns the vectors of what is read, ``[batch, time, dim]``, into query vectors, of the same
+            shape.
         inputs: int64 ``[batch, time]``, the items that are read.
-        targets: int64 ``[batch, time]``, what should be said; 0 where nothing is asked.
-        objective: how to punish.
+        targets: int64 ``[batch, time]``, the items to predict; 0 where there are none.
+        objective: the loss and its options.
         sampler: of negatives.
     """
-    asked = targets > 0
-    targets = targets[asked]  # [n]
+    is_target = targets > 0
+    targets = targets[is_target]  # [n]
     if objective.loss == "full_softmax":
-        every = vectors(torch.arange(sampler.n_items + 1, device=targets.device))
-        expected = read(every[inputs])[asked]  # [n, dim]
+        all_vectors = vectors(torch.arange(sampler.n_items + 1, device=targets.device))
+        query_vectors = read(all_vectors[inputs])[is_target]  # [n, dim]
         if objective.smoothing:
-            return pointwise.full_softmax(expected @ every.T, targets, smoothing=objective.smoothing)
-        return catalogue_softmax(expected, every[1:], targets - 1)
+            return pointwise.full_softmax(query_vectors @ all_vectors.T, targets, smoothing=objective.smoothing)
+        return catalogue_softmax(query_vectors, all_vectors[1:], targets - 1)
     drawn = targets[:0] if objective.loss == "in_batch" else sampler.sample(objective.negatives)  # [m]
     # One look-up for all: the gradient of each would be as large as the table.
-    found = vectors(torch.cat([inputs.flatten(), targets, drawn]))
-    of_inputs, chosen, of_drawn = torch.split(found, [inputs.numel(), len(targets), len(drawn)])
-    expected = read(of_inputs.view(*inputs.shape, -1))[asked]  # [n, dim]
+    batch_vectors = vectors(torch.cat([inputs.flatten(), targets, drawn]))
+    of_inputs, of_targets, of_drawn = torch.split(batch_vectors, [inputs.numel(), len(targets), len(drawn)])
+    query_vectors = read(of_inputs.view(*inputs.shape, -1))[is_target]  # [n, dim]
     if objective.loss == "in_batch":
-        return pointwise.in_batch_softmax(expected, chosen, targets, sampler.log_chance(targets))
+        return pointwise.in_batch_softmax(query_vectors, of_targets, targets, sampler.log_chance(targets))
     logq_correction = sampler.log_expected(drawn, objective.negatives) if objective.logq_correction else None
     if objective.loss == "sampled_softmax" and not objective.smoothing:
-        return shared_softmax(expected, chosen, of_drawn, find_accidental_hits(targets, drawn), logq_correction)
+        return shared_softmax(
+            query_vectors, of_targets, of_drawn, find_accidental_hits(targets, drawn), logq_correction
+        )
     accidental_hits = targets[:, None] == drawn
-    positive, negative = (expected * chosen).sum(1), expected @ of_drawn.T
+    positive, negative = (query_vectors * of_targets).sum(1), query_vectors @ of_drawn.T
     if objective.loss == "sampled_softmax":
         return pointwise.sampled_softmax(
             positive, negative, accidental_hits, logq_correction=logq_correction, smoothing=objective.smoothing

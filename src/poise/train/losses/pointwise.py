@@ -1,4 +1,4 @@
-"""What a model is punished for. Each loss is a function of the score of what was chosen and the scores of what was not.
+"""Losses. Each is a function of the score of the target and the scores of the negatives.
 
 All take logits and return a scalar, the mean over the ``n`` predictions.
 """
@@ -31,7 +31,7 @@ def sampled_softmax(
     logq_correction: Tensor | None = None,
     smoothing: float = 0.0,
 ) -> Tensor:
-    """Cross-entropy between what was chosen and a sample of what was not.
+    """Cross-entropy between the target and a sample of negatives.
 
     The sources are Jean, Cho, Memisevic and Bengio, *On Using Very Large Target Vocabulary for Neural Machine
     Translation*, 2015, and for the correction Yi et al., *Sampling-Bias-Corrected Neural Modeling for Large Corpus Item
@@ -110,7 +110,7 @@ def gbce(positive: Tensor, negative: Tensor, *, sampling_rate: float, calibratio
 
 
 def bpr(positive: Tensor, negative: Tensor) -> Tensor:
-    """Bayesian personalised ranking: what was chosen should score above each of what was not.
+    """Bayesian personalised ranking: the target should score above each negative.
 
     The source is Rendle, Freudenthaler, Gantner and Schmidt-Thieme, *BPR: Bayesian Personalized Ranking from Implicit
     Feedback*, 2009.

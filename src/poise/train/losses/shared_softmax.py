@@ -14,7 +14,7 @@ ROWS = 128  # numbers of rows are rounded up to it for bfloat16: the library com
 
 def shared_softmax(
     queries: Tensor,
-    chosen: Tensor,
+    target_vectors: Tensor,
     drawn: Tensor,
     accidental_hits: tuple[Tensor, Tensor],
     logq_correction: Tensor | None = None,
@@ -26,13 +26,13 @@ def shared_softmax(
 
     Args:
         queries: ``[n, dim]``.
-        chosen: ``[n, dim]``, the vectors of the targets.
+        target_vectors: ``[n, dim]``, the vectors of the targets.
         drawn: ``[m, dim]``, the vectors of the sampled items.
         accidental_hits: rows and columns, int64 ``[n_hits]`` each, where a sampled item is the target itself: it does
             not count. See :func:`find_accidental_hits`.
         logq_correction: ``[m]``, the expected number of times, as a logarithm, that each sampled item is drawn.
     """
-    return _SharedSoftmax.apply(queries, chosen, drawn, accidental_hits, logq_correction)  # type: ignore[no-any-return, no-untyped-call]
+    return _SharedSoftmax.apply(queries, target_vectors, drawn, accidental_hits, logq_correction)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def find_accidental_hits(targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,7 +55,7 @@ class _SharedSoftmax(torch.autograd.Function):
     def forward(
         ctx: Any,
         queries: Tensor,
-        chosen: Tensor,
+        target_vectors: Tensor,
         drawn: Tensor,
         accidental_hits: tuple[Tensor, Tensor],
         logq_correction: Tensor | None,
@@ -66,23 +66,23 @@ class _SharedSoftmax(torch.autograd.Function):
         if logq_correction is not None:
             logits -= logq_correction
         logits[accidental_hits] = -torch.inf
-        positive = (queries * chosen).sum(1)  # [n]
+        positive = (queries * target_vectors).sum(1)  # [n]
         top = torch.maximum(logits.amax(1), positive)
         weights = logits.sub_(top[:, None]).exp_()
-        own = (positive - top).exp()
-        total = weights.sum(1) + own
-        ctx.save_for_backward(queries, chosen, low_queries, low_drawn, weights, own, total)
+        target_weights = (positive - top).exp()
+        total = weights.sum(1) + target_weights
+        ctx.save_for_backward(queries, target_vectors, low_queries, low_drawn, weights, target_weights, total)
         return (total.log() + top - positive).mean()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        queries, chosen, low_queries, low_drawn, weights, own, total = ctx.saved_tensors
+        queries, target_vectors, low_queries, low_drawn, weights, target_weights, total = ctx.saved_tensors
         share = gradient / len(queries)
         of_drawn = padded(weights.mul_((share / total)[:, None]).to(low_drawn.dtype))  # [n or more, m]
-        of_chosen = ((own / total - 1) * share)[:, None]  # [n, 1]
-        to_queries = torch.addcmul((of_drawn @ low_drawn)[: len(queries)].to(queries.dtype), of_chosen, chosen)
+        of_targets = ((target_weights / total - 1) * share)[:, None]  # [n, 1]
+        to_queries = torch.addcmul((of_drawn @ low_drawn)[: len(queries)].to(queries.dtype), of_targets, target_vectors)
         to_drawn = (of_drawn.T @ low_queries).to(queries.dtype)
-        return to_queries, of_chosen * queries, to_drawn, None, None
+        return to_queries, of_targets * queries, to_drawn, None, None
 
 
 def padded(rows: Tensor) -> Tensor:
