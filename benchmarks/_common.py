@@ -24,7 +24,7 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print ``rows`` with the keys of the first as header; numbers to the right."""
     header = list(rows[0])
     cells = [[_cell(row.get(name, "")) for name in header] for row in rows]
-    widths = [max(len(name), *(len(row[at]) for row in cells)) for at, name in enumerate(header)]
+    widths = [max(len(name), *(len(row[index]) for row in cells)) for index, name in enumerate(header)]
     numeric = [isinstance(rows[0][name], int | float) for name in header]
     for row in [header, ["-" * width for width in widths], *cells]:
         aligned = zip(row, widths, numeric, strict=True)

@@ -36,9 +36,11 @@ def make_project(folder: Path, store: str | None = None) -> Path:
     if not (folder / "poise.toml").exists():
         draw = random.Random(0)
         lines = [
-            json.dumps({"user_id": f"u{user}", "item_id": f"i{draw.randrange(ITEMS)}", "timestamp": 1_760_000_000 + at})
+            json.dumps(
+                {"user_id": f"u{user}", "item_id": f"i{draw.randrange(ITEMS)}", "timestamp": 1_760_000_000 + index}
+            )
             for user in range(USERS)
-            for at in range(20)
+            for index in range(20)
         ]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "log.ndjson").write_text("\n".join(lines))
@@ -171,7 +173,7 @@ class Shop:
 
     def send_again(self, url: str) -> None:
         """Send what was not acknowledged, as whoever got no answer does."""
-        doubtful = [one for one in self.sent if one not in self.acknowledged]
+        doubtful = [event_id for event_id in self.sent if event_id not in self.acknowledged]
         with httpx.Client(base_url=url, timeout=60) as client:
             for first in range(0, len(doubtful), 1_000):
                 self._send(client, doubtful[first : first + 1_000])
@@ -179,7 +181,7 @@ class Shop:
     def _send_on(self, url: str) -> None:
         with httpx.Client(base_url=url, timeout=60) as client:
             while not self._stop.is_set():
-                ids = [f"{self.name}-{len(self.sent) + at}" for at in range(self.batch)]
+                ids = [f"{self.name}-{len(self.sent) + index}" for index in range(self.batch)]
                 self.sent += ids
                 try:
                     if self._send(client, ids) != 200:
@@ -189,7 +191,7 @@ class Shop:
                     return
 
     def _send(self, client: httpx.Client, ids: list[str]) -> int:
-        events = [{"user_id": self.name, "item_id": "i1", "event_id": one} for one in ids]
+        events = [{"user_id": self.name, "item_id": "i1", "event_id": event_id} for event_id in ids]
         start = time.perf_counter()
         answer = client.post("/v1/events", json={"events": events})
         self.slowest = max(self.slowest, time.perf_counter() - start)
@@ -199,26 +201,26 @@ class Shop:
         return answer.status_code
 
 
-def kept(folder: Path, shops: list[Shop], store: str | None = None) -> Counter[str]:
+def stored_events(folder: Path, shops: list[Shop], store: str | None = None) -> Counter[str]:
     """Return how often each event of the shops is in the store."""
     from poise.project import Project
 
     with Project(folder).open_store(store) as opened:
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for shop in shops:
-            found.update(str(event.event_id) for event in opened.history(shop.name, 10_000_000))
-    return found
+            counts.update(str(event.event_id) for event in opened.history(shop.name, 10_000_000))
+    return counts
 
 
-def outcome(fault: str, found: Counter[str], shops: list[Shop], people: Seen | None = None) -> dict[str, Any]:
+def outcome(fault: str, counts: Counter[str], shops: list[Shop], people: Seen | None = None) -> dict[str, Any]:
     """Return a row of the table."""
-    acknowledged = {one for shop in shops for one in shop.acknowledged}
+    acknowledged = {event_id for shop in shops for event_id in shop.acknowledged}
     statuses = people.statuses if people else Counter()
     return {
         "fault": fault,
         "acknowledged": len(acknowledged),
-        "lost": sum(one not in found for one in acknowledged),
-        "twice": sum(count > 1 for count in found.values()),
+        "lost": sum(event_id not in counts for event_id in acknowledged),
+        "twice": sum(count > 1 for count in counts.values()),
         "events answered": _told(sum((shop.statuses for shop in shops), Counter())),
         "slowest events, s": round(max((shop.slowest for shop in shops), default=0.0), 2),
         "asked": sum(statuses.values()),

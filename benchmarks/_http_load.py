@@ -84,20 +84,20 @@ async def open_loop(port: int, requests: Iterator[bytes], rate: float, seconds: 
     for _ in range(connections):
         free.put_nowait(await Connection.open(port))
 
-    async def one(due: float, asked: bytes) -> None:
+    async def send_one(due: float, body: bytes) -> None:
         connection = await free.get()
-        status, _ = await connection.ask(asked)
+        status, _ = await connection.ask(body)
         load.seconds.append(time.perf_counter() - due)
         load.statuses[status] += 1
         free.put_nowait(connection)
 
     start = time.perf_counter()
     tasks = []
-    for at in range(int(rate * seconds)):
-        due = start + at / rate
+    for index in range(int(rate * seconds)):
+        due = start + index / rate
         if (wait := due - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
-        tasks.append(asyncio.create_task(one(due, next(requests))))
+        tasks.append(asyncio.create_task(send_one(due, next(requests))))
     await asyncio.gather(*tasks)
     load.took = time.perf_counter() - start
     while not free.empty():

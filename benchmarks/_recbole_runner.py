@@ -98,24 +98,24 @@ def deadline(end: float) -> Callable[[int, float], None]:
 def slates(model: SASRec, data: Any, events: pd.DataFrame, max_length: int) -> dict[str, list[str]]:
     """Return the ten best items for each user's whole history, of all items but those of the history."""
     histories = events.groupby("user")["item"].agg(list)
-    found: dict[str, list[str]] = {}
+    best_items: dict[str, list[str]] = {}
     model.eval()
     for first in range(0, len(histories), ROWS):
         part = histories.iloc[first : first + ROWS]
         indices = [torch.from_numpy(data.token2id("item_id", history)) for history in part]
-        read = [one[-max_length:] for one in indices]
+        read = [history[-max_length:] for history in indices]
         sequences = torch.zeros(len(part), max_length, dtype=torch.int64)
-        for row, one in enumerate(read):
-            sequences[row, : len(one)] = one
-        lengths = torch.tensor([len(one) for one in read])
+        for row, truncated in enumerate(read):
+            sequences[row, : len(truncated)] = truncated
+        lengths = torch.tensor([len(history) for history in read])
         with torch.no_grad():
             scores = model.full_sort_predict(Interaction({model.ITEM_SEQ: sequences, model.ITEM_SEQ_LEN: lengths}))
         scores[:, 0] = -torch.inf
-        for row, one in enumerate(indices):
-            scores[row, one] = -torch.inf
+        for row, truncated in enumerate(indices):
+            scores[row, truncated] = -torch.inf
         best = data.id2token("item_id", scores.topk(10).indices.numpy())
-        found |= dict(zip(part.index, best.tolist(), strict=True))
-    return found
+        best_items |= dict(zip(part.index, best.tolist(), strict=True))
+    return best_items
 
 
 def main() -> None:

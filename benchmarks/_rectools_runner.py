@@ -119,9 +119,9 @@ def main() -> None:
     start = time.perf_counter()
     model.fit(data)
     minutes = (time.perf_counter() - start) / 60
-    clock = next(one for one in model.fit_trainer.callbacks if isinstance(one, Clock))
+    clock = next(callback for callback in model.fit_trainer.callbacks if isinstance(callback, Clock))
     if job["quality"]:
-        checkpoint = next(one for one in model.fit_trainer.callbacks if isinstance(one, ModelCheckpoint))
+        checkpoint = next(callback for callback in model.fit_trainer.callbacks if isinstance(callback, ModelCheckpoint))
         model.load_weights_from_checkpoint(checkpoint.best_model_path)
         users = events[Columns.User].unique()
         slates = model.recommend(users=users, dataset=data, k=10, filter_viewed=True)

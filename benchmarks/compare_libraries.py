@@ -101,13 +101,18 @@ def write_events(split: Split, path: Path) -> None:
 def run(python: Path, module: str, job: dict[str, Any]) -> dict[str, Any]:
     """Do a job in a process of its own, with no more threads than it may have, and return what it reports."""
     folder = Path(job["folder"])
-    told = folder / "job.json"
-    told.write_text(json.dumps(job), encoding="utf-8")
+    job_file = folder / "job.json"
+    job_file.write_text(json.dumps(job), encoding="utf-8")
     threads = str(job["threads"])
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     variables = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     done = subprocess.run(
-        [str(python), "-m", module, str(told)], cwd=folder, env=variables, stdout=subprocess.PIPE, text=True, check=True
+        [str(python), "-m", module, str(job_file)],
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
@@ -187,8 +192,8 @@ def judge(split: Split, path: Path) -> dict[str, Measured]:
     test = split.test
     items = np.zeros((len(test), 10), dtype=np.int32)
     for row, user in enumerate(split.train.user_ids.ids(test.queries.user)):
-        found = split.train.item_ids.index(slates.get(user, []))
-        items[row, : len(found)] = found
+        best = split.train.item_ids.index(slates.get(user, []))
+        items[row, : len(best)] = best
     seen = test.queries.seen()
     if (items[seen.rows] == seen.values[:, None]).any():
         raise ValueError(f"{path} recommends items that were seen: the masks differ")
@@ -199,16 +204,16 @@ def judge(split: Split, path: Path) -> dict[str, Measured]:
     }
 
 
-def quality(split: Split, own: Path, peers: Path) -> list[dict[str, Any]]:
+def quality(split: Split, our_report: Path, peers: Path) -> list[dict[str, Any]]:
     """Return the quality columns of Poise and of the peer; ``p`` is of the difference between the two."""
     from poise.evaluation.significance import compare, estimates
 
-    measured = [judge(split, own), judge(split, peers)]
+    measured = [judge(split, our_report), judge(split, peers)]
     ndcg = {"Poise": measured[0]["ndcg"], "peer": measured[1]["ndcg"]}
     p = compare("NDCG@10", "Poise", ndcg)[0].p
     rows = []
-    for one in measured:
-        of_recall, of_ndcg = estimates([one["recall"], one["ndcg"]])
+    for measurement in measured:
+        of_recall, of_ndcg = estimates([measurement["recall"], measurement["ndcg"]])
         rows.append(
             {
                 "recall_at_10": round(of_recall.value, 4),
@@ -279,8 +284,8 @@ def compare_with(
     rows = [row(name, jobs[name], results[name], own_speed, split.train.n_items) for name in ("poise", peer)]
     if options.quality:
         figures = quality(split, paths["poise"], paths[peer])
-        for one, name, found in zip(rows, ("poise", peer), figures, strict=True):
-            one |= {"epochs": results[name]["epochs"], "minutes": round(results[name]["minutes"], 1), **found}
+        for table_row, name, metrics in zip(rows, ("poise", peer), figures, strict=True):
+            table_row |= {"epochs": results[name]["epochs"], "minutes": round(results[name]["minutes"], 1), **metrics}
     return rows
 
 

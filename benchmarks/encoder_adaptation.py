@@ -43,29 +43,29 @@ def parts(data: Dataset) -> tuple[Dataset, Holdout, Holdout]:
     drawn = np.random.default_rng(7).choice(data.n_items, round(COLD * data.n_items), replace=False)
     cold[1 + drawn] = True
     train = split.train.select(~cold[split.train.events.item])
-    asked = split.valid.targets.values[split.valid.targets.offsets[:-1]]
+    targets = split.valid.targets.values[split.valid.targets.offsets[:-1]]
     valid = replace(split.valid, train=train)
-    return train, sample(valid.take(train.item_counts[asked] > 0)), valid.take(cold[asked])
+    return train, sample(valid.take(train.item_counts[targets] > 0)), valid.take(cold[targets])
 
 
 def measure(train: Dataset, warm: Holdout, cold: Holdout) -> tuple[dict[str, float], Content]:
     """Return the figures of Content on the vectors of a data set."""
     model = Content().fit(train, warm)
-    found = {}
+    metrics = {}
     for name, questions in (("warm", warm), ("cold", cold)):
         estimates = evaluate(model, questions, k=10, metrics=["Recall", "NDCG"], resamples=10).estimates["Content"]
-        found |= {f"{name}_{figure}": estimates[figure].value for figure in ("Recall@10", "NDCG@10")}
-    return found, model
+        metrics |= {f"{name}_{figure}": estimates[figure].value for figure in ("Recall@10", "NDCG@10")}
+    return metrics, model
 
 
 def significance(models: dict[str, Content], warm: Holdout) -> dict[str, float]:
     """Return the p value of each variant's difference from the frozen encoder, on warm items by NDCG@10."""
-    found = {}
+    metrics = {}
     for name, model in models.items():
         if name != "frozen":
             report = evaluate({"frozen": models["frozen"], name: model}, warm, k=10, metrics=["NDCG"], resamples=10)
-            found[name] = report.significance()[0].p
-    return found
+            metrics[name] = report.significance()[0].p
+    return metrics
 
 
 def main() -> None:

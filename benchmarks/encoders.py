@@ -53,8 +53,8 @@ def run(texts: list[str], model: str, precision: str, threads: int) -> tuple[dic
         loading = _seconds(lambda: bare.encode(["a text"]))
         bare.encode(texts[:64])
         encoding = _seconds(lambda: bare.encode(texts))
-        kept = TextEncoder(model=model, precision=precision)
-        vectors = kept.encode(texts)
+        encoder = TextEncoder(model=model, precision=precision)
+        vectors = encoder.encode(texts)
         again = _seconds(lambda: TextEncoder(model=model, precision=precision).encode(texts))
     row = {
         "encoder": model,
@@ -71,8 +71,8 @@ def run(texts: list[str], model: str, precision: str, threads: int) -> tuple[dic
 def agreement(exact: Floats, vectors: Floats) -> dict[str, float]:
     """Return how near ``vectors`` are to ``exact``, and how many of the ten nearest neighbours they share."""
     nearest = []
-    for one in (exact, vectors):
-        cosine = one @ one.T
+    for matrix in (exact, vectors):
+        cosine = matrix @ matrix.T
         np.fill_diagonal(cosine, -1)
         nearest.append(np.argsort(-cosine, axis=1)[:, :10])
     shared = [len(np.intersect1d(*pair)) / 10 for pair in zip(*nearest, strict=True)]

@@ -21,7 +21,7 @@ def main() -> None:
     measured = time.perf_counter()
     report.to_dict()  # intervals of all figures, of all groups
     done = time.perf_counter()
-    found = report.estimates["EASE"]
+    estimates = report.estimates["EASE"]
     write_result(
         "evaluate_ml1m",
         [
@@ -29,14 +29,14 @@ def main() -> None:
                 "model": "EASE",
                 "requests": report.protocol.requests,
                 "items": report.protocol.items,
-                "figures": len(found),
+                "figures": len(estimates),
                 "fit_seconds": round(fitted - start, 2),
                 "rank_seconds": round(report.seconds["EASE"], 2),
                 "evaluate_seconds": round(measured - fitted, 2),
                 "bootstrap_seconds": round(done - measured, 2),
                 "total_seconds": round(done - fitted, 2),
-                "recall_at_10": round(found["Recall@10"].value, 4),
-                "ndcg_at_10": round(found["NDCG@10"].value, 4),
+                "recall_at_10": round(estimates["Recall@10"].value, 4),
+                "ndcg_at_10": round(estimates["NDCG@10"].value, 4),
                 "peak_memory_mb": round(peak_memory_mb()),
             }
         ],

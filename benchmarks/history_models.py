@@ -46,8 +46,8 @@ def main() -> None:
             seconds[called] = time.perf_counter() - start
         report = evaluate(models, split.test, k=10, metrics=["Recall", "NDCG", "Coverage"])
         for called, model in models.items():
-            found = report.estimates[called]
-            recall, ndcg = found["Recall@10"], found["NDCG@10"]
+            estimates = report.estimates[called]
+            recall, ndcg = estimates["Recall@10"], estimates["NDCG@10"]
             rows.append(
                 {
                     "data": name,
@@ -56,7 +56,7 @@ def main() -> None:
                     "recall_interval": f"{recall.low:.4f} to {recall.high:.4f}",
                     "ndcg_at_10": round(ndcg.value, 4),
                     "ndcg_interval": f"{ndcg.low:.4f} to {ndcg.high:.4f}",
-                    "coverage_at_10": round(found["Coverage@10"].value, 3),
+                    "coverage_at_10": round(estimates["Coverage@10"].value, 3),
                     "fit_seconds": round(seconds[called], 1),
                     "rank_seconds": round(report.seconds[called], 1),
                     "chosen": str(model.selected.to_dict() or ""),

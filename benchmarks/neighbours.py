@@ -54,11 +54,11 @@ def main() -> None:
         built = time.perf_counter() - start
 
         def quickly(query: Floats, items: Floats = items, index: HNSWIndex = index) -> Indices:
-            brought = index.search(query[None], 4 * K)[0]
-            return brought[np.argsort(-(items[brought] @ query))[:K]]
+            retrieved = index.search(query[None], 4 * K)[0]
+            return retrieved[np.argsort(-(items[retrieved] @ query))[:K]]
 
-        found, seconds = zip(*(timed(quickly, query) for query in queries), strict=True)
-        recall = np.mean([len(np.intersect1d(one, other)) / K for one, other in zip(found, expected, strict=True)])
+        retrieved, seconds = zip(*(timed(quickly, query) for query in queries), strict=True)
+        recall = np.mean([len(np.intersect1d(row, other)) / K for row, other in zip(retrieved, expected, strict=True)])
         rows.append(
             {
                 "items": n_items,

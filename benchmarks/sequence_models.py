@@ -96,14 +96,14 @@ def summary(
     for name, part in dict.fromkeys((name, part) for name, part, _ in values):
         row: dict[str, Any] = {"data": data, "model": name, "targets": part}
         for figure in FIGURES:
-            found = np.stack(values[name, part, figure])
-            low, high = interval(found)
+            values_of_part = np.stack(values[name, part, figure])
+            low, high = interval(values_of_part)
             row |= {
-                "requests": found.shape[1],
-                "seeds": found.shape[0],
-                figure: round(float(found.mean()), 4),
+                "requests": values_of_part.shape[1],
+                "seeds": values_of_part.shape[0],
+                figure: round(float(values_of_part.mean()), 4),
                 f"{figure} 95 %": f"{low:.4f} to {high:.4f}",
-                f"{figure} by seed": " ".join(f"{mean:.4f}" for mean in found.mean(axis=1)),
+                f"{figure} by seed": " ".join(f"{mean:.4f}" for mean in values_of_part.mean(axis=1)),
             }
         spent = seconds.get(name, [])
         row |= {
@@ -147,18 +147,18 @@ def main() -> None:
                 continue
             report = evaluate({"model": model}, holdout, k=10, metrics=["Recall", "NDCG"], resamples=1)
             for figure in FIGURES:
-                found = report.metrics["model"][figure].values
-                values.setdefault((name, part, figure), []).append(found)
-                print(f"seed {seed}  {name}  {part}  {figure} {found.mean():.4f}", flush=True)
+                values_of_metric = report.metrics["model"][figure].values
+                values.setdefault((name, part, figure), []).append(values_of_metric)
+                print(f"seed {seed}  {name}  {part}  {figure} {values_of_metric.mean():.4f}", flush=True)
 
     fused: Recommender | None = None
     for seed in range(options.seeds):
-        for name, own, model in models(split, tuned, options.models, seed):
+        for name, options_of_model, model in models(split, tuned, options.models, seed):
             if isinstance(model, Pipeline) and isinstance(model.ranker, Blend) and fused is not None:
                 blend = model.ranker
                 blend.members = [fused if member.name == "SASRec" else member for member in blend.members]
             start = time.perf_counter()
-            model.fit(own.train, own.valid)
+            model.fit(options_of_model.train, options_of_model.valid)
             seconds.setdefault(name, []).append(time.perf_counter() - start)
             if name == "SASRec, fused":
                 fused = model
@@ -167,7 +167,7 @@ def main() -> None:
                 chosen[name] = {"weights": model.ranker.selected.to_dict(), **model.selected.to_dict()}
             measure(seed, name, model)
             if options.refit and isinstance(model, Pipeline) and isinstance(model.ranker, Blend):
-                model.refit(own.train_and_valid)
+                model.refit(options_of_model.train_and_valid)
                 measure(seed, f"{name}, refitted", model)
                 for member in model.ranker.members:
                     if member.name == "SASRec":

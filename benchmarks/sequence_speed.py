@@ -95,14 +95,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", nargs="*", type=int, default=[100_000, 1_000_000, 10_000_000])
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--only", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        print(json.dumps(ask() if options.one == "ask" else train(int(options.one), options.threads)))
+    if options.only:
+        print(json.dumps(ask() if options.only == "ask" else train(int(options.only), options.threads)))
         return
     rows = []
     for job in ["ask", *map(str, options.events)]:  # each in a process of its own, so that its memory is its own
-        command = [sys.executable, "-m", "benchmarks.sequence_speed", "--one", job, "--threads", str(options.threads)]
+        command = [sys.executable, "-m", "benchmarks.sequence_speed", "--only", job, "--threads", str(options.threads)]
         rows.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
     write_result("sequence_speed", rows)
 

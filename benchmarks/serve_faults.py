@@ -30,7 +30,7 @@ from typing import Any
 import httpx
 
 from benchmarks._common import write_result
-from benchmarks._fault_harness import People, Server, Shop, kept, launched, make_project, outcome, wait_until
+from benchmarks._fault_harness import People, Server, Shop, launched, make_project, outcome, stored_events, wait_until
 from benchmarks._http_load import Connection, request
 
 Row = dict[str, Any]
@@ -50,12 +50,12 @@ def kills(base: Path, many: int) -> Row:
             os.kill(server.process.pid, signal.SIGKILL)
             for shop in shops:
                 shop.end()
-        found = kept(folder, shops)
-        lost_at_once += sum(one not in found for shop in shops for one in shop.acknowledged)
+        counts = stored_events(folder, shops)
+        lost_at_once += sum(event_id not in counts for shop in shops for event_id in shop.acknowledged)
     with launched(folder) as server:
         for shop in shops:
             shop.send_again(server.url)
-    row = outcome(f"kill -9 during ingestion, {many} times", kept(folder, shops), shops)
+    row = outcome(f"kill -9 during ingestion, {many} times", stored_events(folder, shops), shops)
     return {**row, "lost": row["lost"] + lost_at_once}
 
 
@@ -91,7 +91,7 @@ def full_disk(base: Path) -> Row:
             shop.send_again(server.url)
         with contextlib.closing(sqlite3.connect(store)) as connection:
             (whole,) = connection.execute("PRAGMA integrity_check").fetchone()
-        row = outcome("full disk, and room again", kept(folder, [shop], store), [shop], people.seen)
+        row = outcome("full disk, and room again", stored_events(folder, [shop], store), [shop], people.seen)
         return {**row, "note": f"integrity: {whole}"}
 
 
@@ -106,7 +106,7 @@ def read_only_disk(base: Path) -> Row:
         subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
     lines = done.stderr.replace(str(disk), "DISK").strip().splitlines()
     note = f"ends with {done.returncode} and {len(lines)} line: {lines[-1]}"
-    return {**outcome("read-only disk at the start", kept(folder, []), []), "note": note}
+    return {**outcome("read-only disk at the start", stored_events(folder, []), []), "note": note}
 
 
 def locked_database(base: Path, seconds: float = 10) -> Row:
@@ -124,7 +124,7 @@ def locked_database(base: Path, seconds: float = 10) -> Row:
         wait_until(lambda: shop.statuses["200"] > before + 10, 60)
         shop.end()
         shop.send_again(server.url)
-    return outcome(f"database locked for {seconds:g} s", kept(folder, [shop]), [shop], people.seen)
+    return outcome(f"database locked for {seconds:g} s", stored_events(folder, [shop]), [shop], people.seen)
 
 
 def _begins(connection: sqlite3.Connection) -> bool:
@@ -167,7 +167,7 @@ def postgresql_away(base: Path, fault: str, away: Callable[[Any], None], back: C
             wait_until(lambda: shop.statuses["200"] > before + 10, 60)
             shop.end()
             shop.send_again(server.url)
-        return outcome(fault, kept(folder, [shop], database.url), [shop], people.seen)
+        return outcome(fault, stored_events(folder, [shop], database.url), [shop], people.seen)
 
 
 def _signal_all(database: Any, what: signal.Signals) -> None:
@@ -210,51 +210,51 @@ def clock_jumps(base: Path) -> Row:
     shop, unseen = Shop("jumps"), 0
     with People(url) as people, httpx.Client(base_url=url) as client:
         shop.begin(url)
-        for at, jump in enumerate((0, -86_400, 365 * 86_400, -3 * 365 * 86_400, 0)):
+        for index, jump in enumerate((0, -86_400, 365 * 86_400, -3 * 365 * 86_400, 0)):
             jumps.append(jump)
             for number in range(20):
-                user, item = f"traveller{at}-{number}", f"i{number}"
+                user, item = f"traveller{index}-{number}", f"i{number}"
                 client.post("/v1/events", json={"user_id": user, "item_id": item}).raise_for_status()
                 slate = client.post("/v1/recommendations", json={"user_id": user, "k": 200}).json()
-                unseen += slate["stage"] != "ranker" or item in [one["item_id"] for one in slate["items"]]
+                unseen += slate["stage"] != "ranker" or item in [shown["item_id"] for shown in slate["items"]]
             time.sleep(1)
         shop.end()
     running.should_exit = True
     thread.join()
-    row = outcome("clock 1 day back, 1 year on, 3 years back", kept(folder, [shop]), [shop], people.seen)
+    row = outcome("clock 1 day back, 1 year on, 3 years back", stored_events(folder, [shop]), [shop], people.seen)
     return {**row, "note": f"{unseen} of 100 events not seen by the next request"}
 
 
 def slow_clients(base: Path, many: int = 500) -> Row:
     """Send heads and bodies a byte at a time, over many connections, until the server has had enough."""
 
-    async def dawdle(server: Server, at: int) -> str:
+    async def dawdle(server: Server, position: int) -> str:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         head = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
-        writer.write(head + b"\r\n" if at % 2 else b"")
+        writer.write(head + b"\r\n" if position % 2 else b"")
         start = time.monotonic()
-        told = asyncio.ensure_future(reader.read(100))
-        for sign in (b" " * 100 if at % 2 else head * 2).decode():
-            await asyncio.wait([told], timeout=1)
-            if told.done():
+        reading = asyncio.ensure_future(reader.read(100))
+        for sign in (b" " * 100 if position % 2 else head * 2).decode():
+            await asyncio.wait([reading], timeout=1)
+            if reading.done():
                 break
             writer.write(sign.encode())
         try:
-            status = (await told).split(b" ")[1:2]
+            status = (await reading).split(b" ")[1:2]
         except ConnectionError:  # what was sent just before it was closed was not read any more
             status = []
         writer.close()
         return f"{(status or [b'closed'])[0].decode()} after {5 * round((time.monotonic() - start) / 5)} s"
 
     async def all_of_them(server: Server) -> list[str]:
-        return await asyncio.gather(*[dawdle(server, at) for at in range(many)])
+        return await asyncio.gather(*[dawdle(server, index) for index in range(many)])
 
     folder, shop = make_project(base / "shop"), Shop("slow")
     with launched(folder) as server, People(server.url) as people:
         shop.begin(server.url)
         ends = asyncio.run(all_of_them(server))
         shop.end()
-    row = outcome(f"{many} clients that send a byte a second", kept(folder, [shop]), [shop], people.seen)
+    row = outcome(f"{many} clients that send a byte a second", stored_events(folder, [shop]), [shop], people.seen)
     return {**row, "note": ", ".join(f"{ends.count(end)} × {end}" for end in sorted(set(ends)))}
 
 
@@ -265,14 +265,14 @@ def many_connections(base: Path, many: int) -> Row:
         connections: list[Connection] = []
         opened = asyncio.Semaphore(100)
 
-        async def one() -> bool:
+        async def connect_and_ask() -> bool:
             async with opened:
                 connection = await Connection.open(server.port)
                 status, _ = await connection.ask(request("GET", "/health"))
                 connections.append(connection)
                 return status == 200
 
-        answered = sum(await asyncio.gather(*[one() for _ in range(many)]))
+        answered = sum(await asyncio.gather(*[connect_and_ask() for _ in range(many)]))
         memory = _memory_mb(server.process.pid)
         await asyncio.sleep(5)
         for connection in connections:
@@ -286,7 +286,7 @@ def many_connections(base: Path, many: int) -> Row:
             shop.begin(server.url)
             answered, memory = asyncio.run(open_and_ask(server))
             shop.end()
-    row = outcome(f"{many:,} connections", kept(folder, [shop]), [shop], people.seen)
+    row = outcome(f"{many:,} connections", stored_events(folder, [shop]), [shop], people.seen)
     return {**row, "note": f"{answered:,} open and answered; memory {before} to {memory} MB"}
 
 
@@ -317,7 +317,7 @@ def a_worker_killed(base: Path, many: int = 3) -> Row:
     finally:
         process.terminate()
         process.wait(30)
-    return outcome(f"one of two workers killed, {many} times", kept(folder, [shop]), [shop])
+    return outcome(f"one of two workers killed, {many} times", stored_events(folder, [shop]), [shop])
 
 
 def _ready(url: str) -> bool:

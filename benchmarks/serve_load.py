@@ -63,9 +63,9 @@ def make_project(folder: Path, items: int | None, beauty: Path) -> None:
         for first in range(0, USERS, 100):
             store.add_events(
                 [
-                    Event(f"load-{user}", rng.choice(ids), "view", None, start + at * 1000)
+                    Event(f"load-{user}", rng.choice(ids), "view", None, start + index * 1000)
                     for user in range(first, first + 100)
-                    for at in range(HISTORY)
+                    for index in range(HISTORY)
                 ]
             ).result()
     store.close()
@@ -85,8 +85,8 @@ def synthetic(folder: Path, items: int) -> tuple[str, str]:
     spread = np.where(popular == items - 1, rng.integers(0, items, len(popular)), popular)
     with (folder / "events.csv").open("w") as file:
         file.write("user_id,item_id,timestamp\n")
-        for at, item in enumerate(spread.tolist()):
-            file.write(f"{at // 10},{item},{1_600_000_000 + at % 10 * 1000}\n")
+        for index, item in enumerate(spread.tolist()):
+            file.write(f"{index // 10},{item},{1_600_000_000 + index % 10 * 1000}\n")
     return "events.csv", "items.jsonl"
 
 
@@ -146,12 +146,12 @@ def recommendations(seed: int = 0, *, anew: bool = True) -> Iterator[bytes]:
         anew: whether no two requests of a user in a row ask for the same, so that each is scored, and none is answered
             with the slate of the one before.
     """
-    rng, asked = random.Random(seed), Counter[int]()
+    rng, requests = random.Random(seed), Counter[int]()
 
     def make() -> bytes:
         user = rng.randrange(USERS)
-        asked[user] += anew
-        k = 10 + (asked[user] + seed) % 7
+        requests[user] += anew
+        k = 10 + (requests[user] + seed) % 7
         return request("POST", "/v1/recommendations", b'{"user_id":"load-%d","k":%d}' % (user, k))
 
     return for_ever(make)
@@ -201,14 +201,14 @@ async def freshness(ids: list[str], seconds: float) -> list[float]:
     return changed
 
 
-async def mixed(served: Served, ids: list[str], minutes: float) -> list[float]:
+async def mixed(server: Served, ids: list[str], minutes: float) -> list[float]:
     """Ask and send events for minutes; return the memory of the server every five seconds, in MB."""
     memory: list[float] = []
 
     async def watch() -> None:
         while True:
             await asyncio.sleep(5)
-            memory.append(served.memory_mb())
+            memory.append(server.memory_mb())
 
     watching = asyncio.create_task(watch())
     await asyncio.gather(
@@ -233,51 +233,51 @@ def row(what: str, load: Any, target: str, cpu: float) -> dict[str, Any]:
 
 
 def measure_small(
-    served: Served,
+    server: Served,
     ids: list[str],
     wanted: list[str],
     options: argparse.Namespace,
     note: Callable[[dict[str, Any]], None],
 ) -> None:
     """Measure the server with 12,000 items."""
-    note({"what": "ready after start, s", "per_second": round(served.ready_after, 2), "target": "5 s"})
-    served.settle()
+    note({"what": "ready after start, s", "per_second": round(server.ready_after, 2), "target": "5 s"})
+    server.settle()
     if "empty" in wanted:
         nothing = for_ever(lambda: request("GET", "/health"))
         load = asyncio.run(closed_loop(PORT, nothing, options.connections, min(options.seconds, 10)))
-        note(row("an empty endpoint", load, "", served.cpu_seconds()))
+        note(row("an empty endpoint", load, "", server.cpu_seconds()))
     if "ask" in wanted:
         asyncio.run(closed_loop(PORT, recommendations(9), options.connections, 5))
-        before = served.cpu_seconds()
+        before = server.cpu_seconds()
         load = asyncio.run(closed_loop(PORT, recommendations(), options.connections, options.seconds))
-        spent = served.cpu_seconds() - before
+        spent = server.cpu_seconds() - before
         note(row(f"recommendations scored anew, {len(ids):,} items", load, "1,000/s, p99 25 ms", spent))
-        before = served.cpu_seconds()
+        before = server.cpu_seconds()
         again = recommendations(anew=False)
         load = asyncio.run(closed_loop(PORT, again, options.connections, options.seconds))
-        spent = served.cpu_seconds() - before
+        spent = server.cpu_seconds() - before
         note(row("the same users asking again, nothing having happened", load, "", spent))
     for rate in (500, 800) if "open" in wanted else ():
-        before = served.cpu_seconds()
+        before = server.cpu_seconds()
         load = asyncio.run(open_loop(PORT, recommendations(rate), rate, min(options.seconds, 20)))
         what = f"recommendations scored anew, people who come at their own time, {rate} a second"
-        note(row(what, load, "", served.cpu_seconds() - before))
+        note(row(what, load, "", server.cpu_seconds() - before))
     if "events" in wanted:
-        before = served.cpu_seconds()
+        before = server.cpu_seconds()
         batches = prepared(event_batches(100, ids), 6_000)
         load = asyncio.run(closed_loop(PORT, batches, 4, min(options.seconds, 20)))
-        spent = served.cpu_seconds() - before
-        one = row("events in batches of 100, durable (batches)", load, "10,000 events/s", spent)
-        note(one | {"per_second": round(100 * load.rate)})
+        spent = server.cpu_seconds() - before
+        events_row = row("events in batches of 100, durable (batches)", load, "10,000 events/s", spent)
+        note(events_row | {"per_second": round(100 * load.rate)})
     if "fresh" in wanted:
-        before = served.cpu_seconds()
+        before = server.cpu_seconds()
         load, changed = asyncio.run(fresh_beside_load(ids, min(options.seconds, 30)))
-        note(row("500 requests a second beside it", load, "", served.cpu_seconds() - before))
+        note(row("500 requests a second beside it", load, "", server.cpu_seconds() - before))
         p50, p99 = (round(1000 * float(np.percentile(changed, p)), 1) for p in (50, 99))
         what = f"event to changed recommendation, {len(changed)} times"
         note({"what": what, "p50_ms": p50, "p99_ms": p99, "target": "p99 100 ms"})
     if "memory" in wanted:
-        memory = asyncio.run(mixed(served, ids, options.minutes))
+        memory = asyncio.run(mixed(server, ids, options.minutes))
         start = float(np.median(memory[len(memory) // 10 : len(memory) // 5 + 1]))
         end = float(np.median(memory[-max(len(memory) // 10, 1) :]))
         what = f"memory over {options.minutes:g} minutes: {start:.0f} to {end:.0f} MB, %"
@@ -301,32 +301,32 @@ def main() -> None:
     wanted = options.only or ["empty", "ask", "open", "events", "fresh", "memory", "large"]
     rows: list[dict[str, Any]] = []
 
-    def note(one: dict[str, Any]) -> None:
-        rows.append(one)
-        print(one, flush=True)
+    def note(result: dict[str, Any]) -> None:
+        rows.append(result)
+        print(result, flush=True)
 
     small, large = options.folder / "beauty", options.folder / "large"
     make_project(small, None, options.beauty)
-    with Served(small) as served:
-        measure_small(served, _item_ids(small), wanted, options, note)
+    with Served(small) as server:
+        measure_small(server, _item_ids(small), wanted, options, note)
     if "large" in wanted:
         make_project(large, 100_000, options.beauty)
-        with Served(large) as served:
-            note({"what": "ready with 100,000 items, s", "per_second": round(served.ready_after, 2)})
-            served.settle()
+        with Served(large) as server:
+            note({"what": "ready with 100,000 items, s", "per_second": round(server.ready_after, 2)})
+            server.settle()
             asyncio.run(closed_loop(PORT, recommendations(9), 4, 5))
-            before = served.cpu_seconds()
+            before = server.cpu_seconds()
             load = asyncio.run(closed_loop(PORT, recommendations(), 4, min(options.seconds, 30)))
-            spent = served.cpu_seconds() - before
+            spent = server.cpu_seconds() - before
             note(row("recommendations, 100,000 items, 4 connections", load, "p99 40 ms", spent))
-    columns = list(dict.fromkeys(key for one in rows for key in one))
-    write_result("serve_load", [{key: one.get(key, "") for key in columns} for one in rows])
+    columns = list(dict.fromkeys(key for result in rows for key in result))
+    write_result("serve_load", [{key: result.get(key, "") for key in columns} for result in rows])
 
 
 def _item_ids(folder: Path) -> list[str]:
     from poise.project import Project
 
-    return [str(one) for one in Project(folder).run().pipeline.item_ids.series.to_list()]
+    return [str(item_id) for item_id in Project(folder).run().pipeline.item_ids.series.to_list()]
 
 
 if __name__ == "__main__":

@@ -52,9 +52,9 @@ def make_films(*, n_users: int = 40, n_items: int = 24, seed: int = 0, untouched
     rows = []
     for user in range(n_users):
         group = user % 2
-        own = rng.permutation(np.arange(group, touched, 2))[: rng.integers(5, 9)]
+        chosen = rng.permutation(np.arange(group, touched, 2))[: rng.integers(5, 9)]
         other = rng.permutation(np.arange(1 - group, touched, 2))[: rng.integers(0, 2)]
-        for place, item in enumerate(rng.permutation(np.concatenate([own, other]))):
+        for place, item in enumerate(rng.permutation(np.concatenate([chosen, other]))):
             rows.append(
                 {
                     "user_id": f"u{user:02}",

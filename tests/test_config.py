@@ -29,7 +29,7 @@ def test_options_reach_the_models_the_encoder_and_the_cleaning():
     pipeline = config.make_pipeline()
     assert isinstance(pipeline.ranker, EASE)
     assert pipeline.ranker.l2 == 42
-    assert (pipeline.candidates, [one.name for one in pipeline.retrievers]) == (7, ["ItemKNN"])
+    assert (pipeline.candidates, [retriever.name for retriever in pipeline.retrievers]) == (7, ["ItemKNN"])
     assert config.cleaning().k_core == 5
     assert config.text_encoder() is None
 
@@ -38,7 +38,7 @@ def test_several_models_are_blended_and_unsupported_ones_left_out():
     config = check_config({"data": FILES, "pipeline": {"models": ["EASE", "Popularity", "Content"]}})
     ranker = config.make_pipeline(frozenset({"Content"})).ranker
     assert isinstance(ranker, Blend)
-    assert [one.name for one in ranker.members] == ["EASE", "Popularity"]
+    assert [member.name for member in ranker.members] == ["EASE", "Popularity"]
     with pytest.raises(UsageError, match="none of EASE, Popularity, Content can learn"):
         config.make_pipeline(frozenset({"EASE", "Popularity", "Content"}))
 

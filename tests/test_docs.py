@@ -50,10 +50,10 @@ class Block(NamedTuple):
 
 
 def blocks(page: Path) -> list[Block]:
-    found = re.findall(
+    matches = re.findall(
         r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
-    return [Block(*one) for one in found]
+    return [Block(*match) for match in matches]
 
 
 def has_commands(page: Path) -> bool:
@@ -103,14 +103,14 @@ def few(cache: None) -> Dataset:
     """MovieLens 100K cut to 120 people and the 100 most popular films, so that many models are fitted in no time."""
     data = registry.load("movielens-100k")
     popular = np.argsort(-data.item_counts[1:], kind="stable")[:100] + 1
-    kept = data.select(np.isin(data.events.item, popular) & (data.events.user <= 120)).events
+    small_log = data.select(np.isin(data.events.item, popular) & (data.events.user <= 120)).events
     events = pl.DataFrame(
         {
-            "user_id": data.user_ids.ids(kept.user),
-            "item_id": data.item_ids.ids(kept.item),
-            "behaviour": data.behaviour_ids.ids(kept.behaviour.astype(np.int32)),
-            "value": kept.value,
-            "timestamp": kept.timestamp,
+            "user_id": data.user_ids.ids(small_log.user),
+            "item_id": data.item_ids.ids(small_log.item),
+            "behaviour": data.behaviour_ids.ids(small_log.behaviour.astype(np.int32)),
+            "value": small_log.value,
+            "timestamp": small_log.timestamp,
         }
     )
     items = data.items.insert_column(0, data.item_ids.series.rename("item_id"))[popular - 1]
@@ -147,8 +147,8 @@ class Reader:
                 self._shell(block.text)
 
     def _python(self, text: str) -> None:
-        at = self.page.read_text(encoding="utf-8").split(text)[0].count("\n")
-        exec(compile("\n" * at + text, name(self.page), "exec"), self.module.__dict__)
+        line_number = self.page.read_text(encoding="utf-8").split(text)[0].count("\n")
+        exec(compile("\n" * line_number + text, name(self.page), "exec"), self.module.__dict__)
 
     def _shell(self, text: str) -> None:
         for line in text.replace("\\\n", " ").splitlines():
@@ -199,7 +199,7 @@ def test_the_chinese_pages_have_the_examples_of_the_english_ones() -> None:
         return "\n".join(line for line in lines if line)
 
     for page in sorted((DOCS / "zh").glob("*.md")):
-        english = {bare(block.text) for one in ENGLISH for block in blocks(one)}
+        english = {bare(block.text) for document in ENGLISH for block in blocks(document)}
         for block in blocks(page):
             if block.language in ("sh", "python", "toml"):
                 assert bare(block.text) in english, f"{name(page)}: not in the English page:\n{block.text}"
@@ -239,12 +239,12 @@ def default_of(field: Any) -> str:
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, list):
-        return f"`[{', '.join(repr(one) for one in default)}]`".replace("'", '"')
+        return f"`[{', '.join(repr(value) for value in default)}]`".replace("'", '"')
     return f"`{default!r}`".replace("'", '"')
 
 
 def config_keys() -> dict[str, str]:
-    found = {}
+    default_by_key = {}
 
     def walk(model: type[BaseModel], prefix: str) -> None:
         for key, field in model.model_fields.items():
@@ -254,16 +254,22 @@ def config_keys() -> dict[str, str]:
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 walk(kind, f"{prefix}{key}.")
             elif f"{prefix}{key}" == "data.cleaning":
-                found.update({f"data.cleaning.{one.name}": default_of(one) for one in dataclasses.fields(Cleaning)})
+                default_by_key.update(
+                    {f"data.cleaning.{option.name}": default_of(option) for option in dataclasses.fields(Cleaning)}
+                )
             elif f"{prefix}{key}" == "encoder":
-                found.update({f"encoder.{one.name}": default_of(one) for one in dataclasses.fields(TextEncoder)})
+                default_by_key.update(
+                    {f"encoder.{option.name}": default_of(option) for option in dataclasses.fields(TextEncoder)}
+                )
             elif f"{prefix}{key}" == "adaptation":
-                found.update({f"adaptation.{one.name}": default_of(one) for one in dataclasses.fields(Adaptation)})
+                default_by_key.update(
+                    {f"adaptation.{option.name}": default_of(option) for option in dataclasses.fields(Adaptation)}
+                )
             elif f"{prefix}{key}" != "models":
-                found[f"{prefix}{key}"] = default_of(field)
+                default_by_key[f"{prefix}{key}"] = default_of(field)
 
     walk(Config, "")
-    return found
+    return default_by_key
 
 
 def test_the_reference_lists_every_key_of_poise_toml() -> None:
@@ -271,7 +277,7 @@ def test_the_reference_lists_every_key_of_poise_toml() -> None:
 
 
 def defaults(kind: type[Recommender]) -> dict[str, str]:
-    return {one.name: default_of(one) for one in dataclasses.fields(kind)}
+    return {option.name: default_of(option) for option in dataclasses.fields(kind)}
 
 
 @pytest.mark.parametrize("model", [*MODULES, "Pipeline"])
@@ -290,16 +296,16 @@ def test_the_reference_lists_what_the_sequence_models_share() -> None:
 def commands(command: click.Command, called: str) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group) and called != "poise":
         for sub in command.list_commands(click.Context(command)):
-            found = command.get_command(click.Context(command), sub)
-            assert found is not None
-            yield from commands(found, f"{called} {sub}")
+            subcommand = command.get_command(click.Context(command), sub)
+            assert subcommand is not None
+            yield from commands(subcommand, f"{called} {sub}")
         return
     yield called, command
     if isinstance(command, click.Group):
         for sub in command.list_commands(click.Context(command)):
-            found = command.get_command(click.Context(command), sub)
-            assert found is not None
-            yield from commands(found, f"{called} {sub}")
+            subcommand = command.get_command(click.Context(command), sub)
+            assert subcommand is not None
+            yield from commands(subcommand, f"{called} {sub}")
 
 
 def test_the_reference_lists_every_command_and_option() -> None:
@@ -309,13 +315,13 @@ def test_the_reference_lists_every_command_and_option() -> None:
     }
     there = {}
     for called, command in commands(group, "poise"):
-        found = set()
+        names = set()
         for parameter in command.params:
             if isinstance(parameter, click.Argument):
-                found.add(str(parameter.name).upper())
+                names.add(str(parameter.name).upper())
             else:
-                found |= {*parameter.opts, *parameter.secondary_opts}
-        there[called] = found | ({"--help", "-h"} if called == "poise" else set())
+                names |= {*parameter.opts, *parameter.secondary_opts}
+        there[called] = names | ({"--help", "-h"} if called == "poise" else set())
     assert listed == there
 
 
@@ -374,13 +380,13 @@ def test_links_have_a_target(page: Path) -> None:
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), f"{name(page)} links to {target}, which is not there"
         if anchor:
-            known = anchors(there)
-            assert anchor in known, f"{name(page)} links to {target}; {there.name} has {sorted(known)}"
+            targets = anchors(there)
+            assert anchor in targets, f"{name(page)} links to {target}; {there.name} has {sorted(targets)}"
 
 
 @pytest.mark.parametrize("which", ["demo", "test"])
 def test_the_readme_has_the_two_commands_on_one_line_each(which: str) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.findall(rf"<!-- {which} command -->\n```sh\n(.+)\n```", text)
-    assert len(found) == 1
-    assert found[0].startswith("python3 -m venv .venv && ")
+    matches = re.findall(rf"<!-- {which} command -->\n```sh\n(.+)\n```", text)
+    assert len(matches) == 1
+    assert matches[0].startswith("python3 -m venv .venv && ")

@@ -25,10 +25,10 @@ def test_a_pipeline_without_retrievers_scores_as_its_ranker(films):
 def test_only_retrieved_items_are_ranked(films):
     retriever = Popularity().fit(films)
     queries = films.queries()
-    brought = retriever.recommend(queries, 4).items
+    retrieved = retriever.recommend(queries, 4).items
     pipeline = Pipeline(ranker=EASE(l2=5.0), retrievers=[Popularity()], candidates=4).fit(films)
     slates = pipeline.recommend(queries, 6)
-    for row, allowed in zip(slates.items, brought, strict=True):
+    for row, allowed in zip(slates.items, retrieved, strict=True):
         assert set(row[row > 0]) == set(allowed[allowed > 0])
     assert pipeline.name == "EASE over Popularity"
 
@@ -38,8 +38,8 @@ def test_two_retrievers_give_the_union_of_candidates(films):
     queries = films.queries()
     parts = [model.fit(films).recommend(queries, 3).items for model in (Popularity(), ItemKNN())]
     slates = pipeline.recommend(queries, 6)
-    for row, *brought in zip(slates.items, *parts, strict=True):
-        union = set(np.concatenate(brought).tolist()) - {0}
+    for row, *item in zip(slates.items, *parts, strict=True):
+        union = set(np.concatenate(item).tolist()) - {0}
         assert set(row[row > 0].tolist()) == union
 
 
@@ -63,7 +63,7 @@ def test_a_pipeline_is_saved_and_loaded(films, tmp_path):
     pipeline.save(tmp_path / "pipeline")
     again = load(tmp_path / "pipeline")
     queries = films.queries()
-    first, second = (one.recommend(queries, 5, explain=True) for one in (pipeline, again))
+    first, second = (recommender.recommend(queries, 5, explain=True) for recommender in (pipeline, again))
     assert np.array_equal(first.items, second.items)
     assert np.array_equal(first.scores, second.scores)
     assert first.reasons == second.reasons

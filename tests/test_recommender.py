@@ -28,10 +28,10 @@ from poise.pipeline import Pipeline
 from poise.recommender import Recommender, load
 
 
-def _same(one, other):
-    np.testing.assert_array_equal(one.items, other.items)
-    np.testing.assert_array_equal(one.scores, other.scores)
-    assert one.reasons == other.reasons
+def _same(left, other):
+    np.testing.assert_array_equal(left.items, other.items)
+    np.testing.assert_array_equal(left.scores, other.scores)
+    assert left.reasons == other.reasons
 
 
 def _members(model):
@@ -93,19 +93,19 @@ def test_an_empty_batch_of_queries(fitted, films):
 
 
 def test_scores_depend_on_the_history_not_on_the_user_id(fitted, films):
-    known = films.queries(["u07"])
-    log, past = films.events, slice(known.start[0], known.stop[0])
+    of_user = films.queries(["u07"])
+    log, past = films.events, slice(of_user.start[0], of_user.stop[0])
     given = Queries.from_histories(
         [log.item[past]], films.item_ids, behaviours=[log.behaviour[past]], timestamps=[log.timestamp[past]]
     )
-    given = replace(given, users=known.users)
-    if any(isinstance(one, Random) for one in _members(fitted)):
+    given = replace(given, users=of_user.users)
+    if any(isinstance(member, Random) for member in _members(fitted)):
         return  # draws by user
-    _same(fitted.recommend(known, k=10, explain=True), fitted.recommend(given, k=10, explain=True))
+    _same(fitted.recommend(of_user, k=10, explain=True), fitted.recommend(given, k=10, explain=True))
 
 
 def test_batching_changes_no_score(fitted, films):
-    if any(isinstance(one, Random) for one in _members(fitted)):
+    if any(isinstance(member, Random) for member in _members(fitted)):
         return  # draws by batch
     queries = films.queries()
     together = fitted.score(queries)
@@ -123,11 +123,11 @@ def test_non_personalized_models_score_all_requests_alike(fitted, films):
 
 def test_fitting_twice_gives_the_same(make_model, films):
     split = leave_last_out(films)
-    one, other = (make_model().fit(split.train, split.valid) for _ in range(2))
-    assert one.selected == other.selected
-    _same(one.recommend(split.test.queries, k=8), other.recommend(split.test.queries, k=8))
-    one.fit(split.train, split.valid)
-    _same(one.recommend(split.test.queries, k=8), other.recommend(split.test.queries, k=8))
+    first, other = (make_model().fit(split.train, split.valid) for _ in range(2))
+    assert first.selected == other.selected
+    _same(first.recommend(split.test.queries, k=8), other.recommend(split.test.queries, k=8))
+    first.fit(split.train, split.valid)
+    _same(first.recommend(split.test.queries, k=8), other.recommend(split.test.queries, k=8))
 
 
 def test_fitting_raises_no_warnings(make_model, films):
@@ -139,10 +139,10 @@ def test_fitting_raises_no_warnings(make_model, films):
 def test_refit_keeps_what_was_selected(make_model, films):
     split = leave_last_out(films)
     model = make_model().fit(split.train, split.valid)
-    chosen = [one.selected for one in _members(model)]
+    chosen = [member.selected for member in _members(model)]
     assert model.data_fingerprint == split.train.fingerprint
     model.refit(films)
-    assert [one.selected for one in _members(model)] == chosen
+    assert [member.selected for member in _members(model)] == chosen
     assert model.data_fingerprint == films.fingerprint
     if isinstance(model, InnerProduct):
         return  # its choice is how long it learns, not how it scores: see tests/models/test_sequence_models.py
@@ -180,21 +180,21 @@ def test_extend_catalogue_keeps_old_scores(fitted, films, grown_films, tmp_path)
     np.testing.assert_array_equal(fitted.score(queries), before)
     after = grown.score(replace(queries, item_ids=grown_films.item_ids))
     assert after.shape == (len(queries), grown_films.item_ids.size)
-    told = np.arange(1, 23)  # of i23 nothing is known: it comes last, whatever the others are
-    np.testing.assert_allclose(after[:, told], before[:, told], rtol=1e-6, atol=1e-6)
+    with_data = np.arange(1, 23)  # of i23 nothing is known: it comes last, whatever the others are
+    np.testing.assert_allclose(after[:, with_data], before[:, with_data], rtol=1e-6, atol=1e-6)
     assert np.isfinite(after).all()
     if not isinstance(fitted, TwoTower) and "Random" not in str(fitted):  # the one reads columns, the other draws
         np.testing.assert_array_equal(after[:, 24], after[:, 26])  # nothing is known of either
     histories = [["i04", "i24", "i06"], ["i25"], []]
-    asked = Queries.from_histories([grown_films.item_ids.index(row) for row in histories], grown_films.item_ids)
-    slates = grown.recommend(asked, k=26, explain=True)
+    requests = Queries.from_histories([grown_films.item_ids.index(row) for row in histories], grown_films.item_ids)
+    slates = grown.recommend(requests, k=26, explain=True)
     assert [len(slate) for slate in slates] == [23, 25, 26]
     assert not {"i04", "i24", "i06"} & set(slates[0].items)
     grown.save(tmp_path / "grown")
     fitted.save(tmp_path / "model")
     for again in (load(tmp_path / "grown"), load(tmp_path / "model").extend_catalogue(grown_films)):
-        found = again.recommend(asked, k=26).scores  # it may add up in another order
-        np.testing.assert_allclose(found, slates.scores, rtol=1e-4, atol=1e-5)
+        scores = again.recommend(requests, k=26).scores  # it may add up in another order
+        np.testing.assert_allclose(scores, slates.scores, rtol=1e-4, atol=1e-5)
     if not isinstance(fitted, Random | Popularity):
         assert grown.similar(["i24"], k=25).items.shape == (1, 25)
     chosen = fitted.selected
@@ -205,18 +205,18 @@ def test_extend_catalogue_keeps_old_scores(fitted, films, grown_films, tmp_path)
 
 def test_update_keeps_what_was_selected_and_serves_new_users(fitted, films, later_films, tmp_path):
     before = fitted.score(films.queries())
-    chosen = [one.selected for one in _members(fitted)]
+    chosen = [member.selected for member in _members(fitted)]
     fitted.save(tmp_path / "model")
     updated = fitted.extend_catalogue(later_films).update(later_films)
     assert updated.data_fingerprint == later_films.fingerprint
     assert updated.item_ids is later_films.item_ids
-    assert [one.selected for one in _members(updated)] == chosen
+    assert [member.selected for member in _members(updated)] == chosen
     np.testing.assert_array_equal(fitted.score(films.queries()), before)
     queries = later_films.queries()
     slates = updated.recommend(queries, k=26, explain=True)
     assert len(slates[40]) == 26  # of u40 nothing is known
     _same(load(tmp_path / "model").update(later_films).recommend(queries, k=26, explain=True), slates)
-    if not any(isinstance(one, SequenceModel) for one in _members(fitted)):
+    if not any(isinstance(member, SequenceModel) for member in _members(fitted)):
         _same(load(tmp_path / "model").refit(later_films).recommend(queries, k=26, explain=True), slates)
     updated.save(tmp_path / "model")
     _same(load(tmp_path / "model").recommend(queries, k=26, explain=True), slates)
@@ -225,12 +225,12 @@ def test_update_keeps_what_was_selected_and_serves_new_users(fitted, films, late
 def test_extend_catalogue_ranks_a_new_item_by_content(fitted, grown_films):
     grown = fitted.extend_catalogue(grown_films)
     moons = [grown_films.item_ids.index(["i02", "i04", "i08"])]
-    asked = Queries.from_histories(moons, grown_films.item_ids)
-    place = grown.recommend(asked, k=23)[0].items.index("i24")
+    queries = Queries.from_histories(moons, grown_films.item_ids)
+    place = grown.recommend(queries, k=23)[0].items.index("i24")
     if isinstance(fitted, Content):
         assert place < 4
     elif isinstance(fitted, Popularity | ItemKNN | EASE):
-        assert grown.score(asked)[0, 25] == 0
+        assert grown.score(queries)[0, 25] == 0
 
 
 def test_extend_catalogue_with_another_order(fitted, films, grown_films):
@@ -242,9 +242,9 @@ def test_extend_catalogue_with_another_order(fitted, films, grown_films):
         vectors={"text": grown_films.vectors["text"][order]},
     )
     if isinstance(fitted, InnerProduct):
-        asked = films.queries(["u03"])
-        found = fitted.extend_catalogue(other).score(asked.reindex(other.item_ids))
-        np.testing.assert_allclose(found[:, :23], fitted.score(asked)[:, order[:23]], rtol=1e-5, atol=1e-5)
+        queries = films.queries(["u03"])
+        scores = fitted.extend_catalogue(other).score(queries.reindex(other.item_ids))
+        np.testing.assert_allclose(scores[:, :23], fitted.score(queries)[:, order[:23]], rtol=1e-5, atol=1e-5)
         return
     with pytest.raises(DataError, match="put new items last"):
         fitted.extend_catalogue(other)
@@ -253,13 +253,13 @@ def test_extend_catalogue_with_another_order(fitted, films, grown_films):
 
 
 def test_similar_items(fitted, films):
-    asked = ["i04", "i22", "i23"]  # i22 was never touched; of i23 nothing at all is known
+    item_ids = ["i04", "i22", "i23"]  # i22 was never touched; of i23 nothing at all is known
     if isinstance(fitted, Random | Popularity):
         with pytest.raises(UsageError, match="similar"):
-            fitted.similar(asked, k=23)
+            fitted.similar(item_ids, k=23)
         return
-    slates = fitted.similar(asked, k=23)
-    for item, slate in zip(asked, slates, strict=True):
+    slates = fitted.similar(item_ids, k=23)
+    for item, slate in zip(item_ids, slates, strict=True):
         assert item not in slate.items
         assert len(set(slate.items)) == 23
     for k in (0, 24):
@@ -494,10 +494,10 @@ def test_the_seed_of_fit_options_overrides_the_models_own(films):
         lambda seed: BPR(factors=4, iterations=5, seed=seed),
         lambda seed: TwoTower(dim=8, components=4, epochs=1, seed=seed),
     ):
-        own, other = (make(seed).fit(split.train).score(queries) for seed in (7, 0))
+        expected, other = (make(seed).fit(split.train).score(queries) for seed in (7, 0))
         handed = Blend(members=[make(0)]).fit(split.train, options=FitOptions(seed=7, threads=1)).members[0]
-        np.testing.assert_array_equal(handed.score(queries), own)
-        assert (own != other).any()
+        np.testing.assert_array_equal(handed.score(queries), expected)
+        assert (expected != other).any()
 
 
 def _pipeline(make):
@@ -509,11 +509,14 @@ def test_a_fitted_model_does_not_reference_its_data(make_model, films_like, with
     data = films_like()
     split = leave_last_out(data)
     model = (_pipeline(make_model) if within_pipeline else make_model)().fit(split.train, split.valid)
-    watched = [weakref.ref(one) for one in (split.train, split.train.events, split.valid, split.valid.queries)]
+    watched = [
+        weakref.ref(watched_object)
+        for watched_object in (split.train, split.train.events, split.valid, split.valid.queries)
+    ]
     assert pickle.loads(pickle.dumps(model)).item_ids == model.item_ids
     del split, data
     gc.collect()
-    assert [one() for one in watched] == [None] * 4
+    assert [reference() for reference in watched] == [None] * 4
 
 
 def test_fit_once_fits_again_on_another_data_set_object(films):

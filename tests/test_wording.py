@@ -12,7 +12,7 @@ def log(behaviours, values):
         pl.DataFrame(
             {
                 "user_id": ["u"] * n,
-                "item_id": [f"i{at}" for at in range(n)],
+                "item_id": [f"i{position}" for position in range(n)],
                 "behaviour": behaviours,
                 "value": values,
                 "timestamp": list(range(n)),

@@ -22,7 +22,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a BERT of two layers that has read nothing yet."""
     folder = tmp_path_factory.mktemp("tiny")
-    vocabulary = {word: at for at, word in enumerate([*SPECIAL, *WORDS])}
+    vocabulary = {word: index for index, word in enumerate([*SPECIAL, *WORDS])}
     words = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     words.normalizer = normalizers.BertNormalizer(lowercase=True)
     words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

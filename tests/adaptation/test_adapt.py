@@ -96,12 +96,12 @@ def test_merged_lora_weights_give_the_same_vectors(two_groups, encoder, monkeypa
 
 def test_only_training_events_are_used(two_groups):
     train = leave_last_out(two_groups).train
-    found = Pairs.of(train.events, np.array([False, *[True] * 8]), window=3)
+    pairs = Pairs.of(train.events, np.array([False, *[True] * 8]), window=3)
     histories = [
         train.events.item[start:stop].tolist() for start, stop in pairwise(train.events.offsets) if stop > start
     ]
-    assert sorted(map(tuple, found.items)) == sorted(map(tuple, histories))  # two events a user are left, a pair
-    assert found.log_chance(8).exp()[1:].sum() == pytest.approx(1)
+    assert sorted(map(tuple, pairs.items)) == sorted(map(tuple, histories))  # two events a user are left, a pair
+    assert pairs.log_chance(8).exp()[1:].sum() == pytest.approx(1)
 
 
 def test_pairs_lie_within_the_window_and_have_a_text(log_of):
@@ -120,7 +120,7 @@ def test_drawn_pairs_are_of_like_length(two_groups, tiny):
     assert [len(batch) for batch in batches] == [4] * 16
     assert {tuple(pair) for batch in batches for pair in batch.tolist()} == {(1, 3), (2, 4), (5, 7), (6, 8)}
     mixed = [len(set(passages.lengths[batch.ravel() - 1])) for batch in batches]
-    assert sum(one > 1 for one in mixed) <= 1
+    assert sum(length > 1 for length in mixed) <= 1
 
 
 def test_the_contrastive_loss_by_hand():
@@ -159,13 +159,13 @@ def test_special_tokens_are_never_masked(tiny):
     passages = Passages(tokenizer, ["sea moon story night red blue"] * 200 + ["sea"], 16)
     batch = mask(passages.batch(np.arange(201), torch.device("cpu")), tokenizer, np.random.default_rng(0))
     tokens, targets = batch.inputs["input_ids"], batch.targets
-    asked = targets >= 0
+    is_target = targets >= 0
     original = passages.batch(np.arange(201), torch.device("cpu"))["input_ids"]
-    assert (original[asked] == targets[asked]).all()
-    assert (tokens[~asked] == original[~asked]).all()
-    assert not np.isin(targets[asked].numpy(), tokenizer.all_special_ids).any()
-    assert asked.sum().item() / 1_201 == pytest.approx(0.15, abs=0.03)
-    assert (tokens[asked] == tokenizer.mask_token_id).float().mean().item() == pytest.approx(0.8, abs=0.08)
+    assert (original[is_target] == targets[is_target]).all()
+    assert (tokens[~is_target] == original[~is_target]).all()
+    assert not np.isin(targets[is_target].numpy(), tokenizer.all_special_ids).any()
+    assert is_target.sum().item() / 1_201 == pytest.approx(0.15, abs=0.03)
+    assert (tokens[is_target] == tokenizer.mask_token_id).float().mean().item() == pytest.approx(0.8, abs=0.08)
 
 
 def test_masked_language_then_contrastive_training(two_groups, encoder, tmp_path):

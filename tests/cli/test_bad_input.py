@@ -39,10 +39,10 @@ def change(folder, file, old, new):
 )
 def test_a_usage_error_exits_with_2(poise, fitted_shop, monkeypatch, arguments, said):
     monkeypatch.chdir(fitted_shop)
-    found = poise(*arguments)
-    assert found.code == 2
-    assert said in found.error
-    assert not found.out
+    result = poise(*arguments)
+    assert result.code == 2
+    assert said in result.error
+    assert not result.out
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_a_usage_error_exits_with_2(poise, fitted_shop, monkeypatch, arguments, 
 )
 def test_an_unknown_user_or_item_exits_with_1(poise, fitted_shop, monkeypatch, arguments, said):
     monkeypatch.chdir(fitted_shop)
-    found = poise(*arguments)
-    assert found.code == 1
-    assert said in found.error
+    result = poise(*arguments)
+    assert result.code == 1
+    assert said in result.error
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_bad_files_exit_with_1_and_leave_no_run(poise, shop, file, content, said
         (shop / file).unlink()
     else:
         (shop / file).write_bytes(content)
-    found = poise("fit", "-p", shop)
-    assert found.code == 1
-    assert said in found.error
+    result = poise("fit", "-p", shop)
+    assert result.code == 1
+    assert said in result.error
     assert not (shop / "runs").exists()
 
 
@@ -112,9 +112,9 @@ def test_a_damaged_or_newer_run_is_a_one_line_error(poise, fitted_shop, tmp_path
         path.unlink()
     else:
         path.write_text(json.dumps(damage), encoding="utf-8")
-    found = poise("recommend", "-p", tmp_path / "copy", "--user", "001")
-    assert found.code == 1
-    assert said in found.error
+    result = poise("recommend", "-p", tmp_path / "copy", "--user", "001")
+    assert result.code == 1
+    assert said in result.error
 
 
 @pytest.mark.parametrize("stage", ["write_report", "write_json", "write_catalogue"])
@@ -124,9 +124,9 @@ def test_a_full_disk_leaves_no_run(poise, shop, monkeypatch, stage):
 
     home = evaluation_room if stage == "write_report" else fitting
     monkeypatch.setattr(home, stage, full)
-    found = poise("fit", "-p", shop)
-    assert found.code == 1
-    assert "the disk is full while writing" in found.error
+    result = poise("fit", "-p", shop)
+    assert result.code == 1
+    assert "the disk is full while writing" in result.error
     assert list((shop / "runs").iterdir()) == []
 
 
@@ -137,25 +137,25 @@ def test_an_interrupt_while_a_run_is_written_leaves_nothing(poise, shop, monkeyp
 
     monkeypatch.setattr(fitting, "write_json", interrupt)
     monkeypatch.setattr("signal.signal", lambda *_: None)  # the tests go on
-    found = poise("fit", "-p", shop)
-    assert found.code == 1
-    assert found.error == "poise: error: interrupted; nothing half-done was kept"
+    result = poise("fit", "-p", shop)
+    assert result.code == 1
+    assert result.error == "poise: error: interrupted; nothing half-done was kept"
     assert list((shop / "runs").iterdir()) == []
 
 
 def test_k_above_the_size_of_the_catalogue(poise, shop):
     change(shop, "poise.toml", "[encoder]", "[evaluation]\nk = [5, 1000]\n[encoder]")
-    found = poise("fit", "-p", shop)
-    assert found.code == 2
-    assert "evaluation.k: found 1000; there are only 24 items" in found.error
+    result = poise("fit", "-p", shop)
+    assert result.code == 2
+    assert "evaluation.k: found 1000; there are only 24 items" in result.error
 
 
 def test_init_leaves_the_file_that_is_there_when_it_fails(poise, shop):
     before = (shop / "poise.toml").read_bytes()
     assert poise("init", shop).code == 2
     (shop / "log.csv").write_bytes(b"user,item,rating\na,i01,good\nb,i02,bad\n")
-    found = poise("init", shop, "--force")
-    assert "does not hold numbers" in found.error
+    result = poise("init", shop, "--force")
+    assert "does not hold numbers" in result.error
     assert (shop / "poise.toml").read_bytes() == before
 
 
@@ -164,6 +164,6 @@ def test_output_to_a_full_disk(poise, fitted_shop, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("poise.cli.similar.print_table", full)
-    found = poise("similar", "i02", "-p", fitted_shop)
-    assert found.code == 1
-    assert found.error.startswith("poise: error: the output cannot be written (No space left on device)")
+    result = poise("similar", "i02", "-p", fitted_shop)
+    assert result.code == 1
+    assert result.error.startswith("poise: error: the output cannot be written (No space left on device)")

@@ -9,30 +9,30 @@ from poise.cli.common import print_table
 
 
 def test_recommend_shows_history_titles_and_reasons(poise, fitted_shop):
-    found = poise("recommend", "-p", fitted_shop, "--user", "001", "-k", 3)
-    assert found.code == 0
-    assert "For user 001" in found.out
-    assert "because you chose Moon, story" in found.out
+    result = poise("recommend", "-p", fitted_shop, "--user", "001", "-k", 3)
+    assert result.code == 0
+    assert "For user 001" in result.out
+    assert "because you chose Moon, story" in result.out
 
 
 def test_a_history_of_titles_with_commas(poise, fitted_shop):
-    found = poise("recommend", "-p", fitted_shop, "--history", "Sea, story 4, Moon, story 5", "-k", 2, "--json")
-    slates = json.loads(found.out)
-    assert [one["item_id"] for one in slates[0]["history"]] == ["i04", "i05"]
+    result = poise("recommend", "-p", fitted_shop, "--history", "Sea, story 4, Moon, story 5", "-k", 2, "--json")
+    slates = json.loads(result.out)
+    assert [event["item_id"] for event in slates[0]["history"]] == ["i04", "i05"]
     assert len(slates[0]["items"]) == 2
-    assert not {"i04", "i05"} & {one["item_id"] for one in slates[0]["items"]}
+    assert not {"i04", "i05"} & {item["item_id"] for item in slates[0]["items"]}
 
 
 def test_an_empty_history_gets_what_is_popular(poise, fitted_shop):
-    found = poise("recommend", "-p", fitted_shop, "--history", "", "-k", 2)
-    assert found.code == 0
-    assert "popular with others" in found.out
+    result = poise("recommend", "-p", fitted_shop, "--history", "", "-k", 2)
+    assert result.code == 0
+    assert "popular with others" in result.out
 
 
 def test_k_may_be_all_unseen_items(poise, fitted_shop):
-    found = poise("recommend", "-p", fitted_shop, "--user", "001", "-k", 24)
-    assert found.code == 0
-    assert "items are left to recommend" in found.out
+    result = poise("recommend", "-p", fitted_shop, "--user", "001", "-k", 24)
+    assert result.code == 0
+    assert "items are left to recommend" in result.out
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_k_may_be_all_unseen_items(poise, fitted_shop):
 def test_with_json_only_json_goes_to_standard_output(poise, fitted_shop, tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     project = [] if arguments[0] == "data" else ["-p", fitted_shop]
-    found = poise(*arguments, *project, "--json")
-    assert found.code == 0
-    assert json.loads(found.out)
+    result = poise(*arguments, *project, "--json")
+    assert result.code == 0
+    assert json.loads(result.out)
 
 
 def test_two_fits_within_a_second_make_two_runs(poise, shop, monkeypatch):
@@ -68,7 +68,7 @@ def test_two_fits_within_a_second_make_two_runs(poise, shop, monkeypatch):
     assert f"next: poise recommend -p {shop}" in first.out
     metadata = json.loads(poise("fit", "-p", shop, "--json").out)
     assert metadata["run"] == "2026-01-02T03-04-05-2"
-    assert sorted(one.name for one in (shop / "runs").iterdir()) == ["2026-01-02T03-04-05", "2026-01-02T03-04-05-2"]
+    assert sorted(path.name for path in (shop / "runs").iterdir()) == ["2026-01-02T03-04-05", "2026-01-02T03-04-05-2"]
     assert json.loads(poise("recommend", "-p", shop, "-u", "001", "--json").out)[0]["run"] == "2026-01-02T03-04-05-2"
 
 
@@ -80,57 +80,57 @@ def test_items_added_since_the_run_are_reported(poise, shop):
     with (shop / "things.csv").open("a") as things:
         things.write("i99,The Newest\n")
     slates = json.loads(poise("recommend", "-p", shop, "--user", "new", "--json", "-k", 3).out)
-    assert [one["item_id"] for one in slates[0]["history"]] == ["i02"]
+    assert [event["item_id"] for event in slates[0]["history"]] == ["i02"]
     assert len(slates[0]["items"]) == 3
 
 
 def test_with_few_events_per_user_only_the_time_split_is_evaluated(poise, shop):
     rows = [
-        (f"u{user}", f"i{(user * 7 + at * 3) % 20:02}", 1_700_000_000 + (user * 3 + at * 7) * 86_400)
+        (f"u{user}", f"i{(user * 7 + index * 3) % 20:02}", 1_700_000_000 + (user * 3 + index * 7) * 86_400)
         for user in range(40)
-        for at in range(2)
+        for index in range(2)
     ]
     pl.DataFrame(rows, schema=["user", "item", "time"], orient="row").write_csv(shop / "log.csv")
-    found = poise("fit", "-p", shop)
-    assert found.code == 0
-    assert "no user has 3 events or more" in found.err
-    assert "(global time, test part)" in found.out
+    result = poise("fit", "-p", shop)
+    assert result.code == 0
+    assert "no user has 3 events or more" in result.err
+    assert "(global time, test part)" in result.out
 
 
 def test_evaluation_of_a_catalogue_smaller_than_the_default_k(poise, shop):
     rows = [
         (f"u{user}", f"i{item:02}", 1_700_000_000 + (user + place) * 86_400)
         for user in range(20)
-        for place, item in enumerate([(user + at) % 4 for at in range(3)])
+        for place, item in enumerate([(user + index) % 4 for index in range(3)])
     ]
     pl.DataFrame(rows, schema=["user", "item", "time"], orient="row").write_csv(shop / "log.csv")
-    (shop / "things.csv").write_text("item_id,title\n" + "".join(f"i{at:02},T{at}\n" for at in range(4)))
-    found = poise("fit", "-p", shop)
-    assert found.code == 0
-    assert "NDCG@4" in found.out
+    (shop / "things.csv").write_text("item_id,title\n" + "".join(f"i{index:02},T{index}\n" for index in range(4)))
+    result = poise("fit", "-p", shop)
+    assert result.code == 0
+    assert "NDCG@4" in result.out
 
 
 def test_without_timestamps_the_time_split_is_left_out(poise, shop):
     log = pl.read_csv(shop / "log.csv", infer_schema=False).drop("time")
     log.write_csv(shop / "log.csv")
-    found = poise("evaluate", "-p", shop, "-m", "Popularity", "--json")
-    assert list(json.loads(found.out)) == ["leave-last-out"]
-    assert "no timestamps" in found.err
+    result = poise("evaluate", "-p", shop, "-m", "Popularity", "--json")
+    assert list(json.loads(result.out)) == ["leave-last-out"]
+    assert "no timestamps" in result.err
 
 
 def test_windows_line_ends(poise, shop):
     for file in shop.iterdir():
         file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    found = poise("check", "-p", shop)
-    assert found.code == 0
-    assert "of 30 users with 24 items" in found.out
+    result = poise("check", "-p", shop)
+    assert result.code == 0
+    assert "of 30 users with 24 items" in result.out
 
 
 def test_init_writes_a_project_that_can_be_fitted(poise, tmp_path, shop):
     (shop / "poise.toml").unlink()
-    found = poise("init", shop)
-    assert found.code == 0
-    assert "events: log.csv (user_id = user, item_id = item, timestamp = time)" in found.out
+    result = poise("init", shop)
+    assert result.code == 0
+    assert "events: log.csv (user_id = user, item_id = item, timestamp = time)" in result.out
     text = (shop / "poise.toml").read_text(encoding="utf-8")
     (shop / "poise.toml").write_text(text.replace('# model = "multilingual"', 'model = "none"'), encoding="utf-8")
     assert poise("fit", "-p", shop).code == 0
@@ -147,8 +147,8 @@ def test_init_takes_column_names_as_options(poise, shop):
     assert "Did you mean 'wer'?" in wrong.error
     assert not (shop / "poise.toml").exists()
     assert "not of the form" in poise("init", shop, "--columns", "wer").error
-    found = poise("init", shop, "--columns", "user_id=wer, item_id=was, timestamp=wann")
-    assert found.code == 0
+    result = poise("init", shop, "--columns", "user_id=wer, item_id=was, timestamp=wann")
+    assert result.code == 0
     assert 'user_id = "wer"' in (shop / "poise.toml").read_text()
     assert poise("check", "-p", shop).code == 0
 
@@ -185,11 +185,11 @@ def test_fit_prints_what_was_selected_and_the_notes(poise, shop, quick_learning)
     path = shop / "poise.toml"
     tiny = "[models.SASRec]\ndim = 8\nheads = 2\nepochs = 2\n[fit]\ndevice = 'cpu'\nthreads = 1\nseed = 3\n"
     path.write_text(path.read_text() + '[pipeline]\nmodels = ["SASRec", "ItemKNN"]\n' + tiny)
-    found = poise("fit", "-p", shop)
-    assert found.code == 0
-    assert "chosen on validation: weights {'SASRec': " in found.err
-    assert "chosen on validation: ItemKNN {'decay': " in found.err
-    assert "SASRec: the data has no vectors of its items" in found.err
+    result = poise("fit", "-p", shop)
+    assert result.code == 0
+    assert "chosen on validation: weights {'SASRec': " in result.err
+    assert "chosen on validation: ItemKNN {'decay': " in result.err
+    assert "SASRec: the data has no vectors of its items" in result.err
     (run,) = (shop / "runs").iterdir()
     metadata = json.loads((run / "run.json").read_text())
     assert metadata["chosen_on_validation"]["SASRec"]["epochs"] in (1, 2)

@@ -60,9 +60,9 @@ def opened(shop):
 
 
 def run(poise, shop, *arguments):
-    found = poise("data", "import", "-p", shop, *arguments, "--json")
-    assert found.code == 0, found.err
-    return json.loads(found.out)
+    result = poise("data", "import", "-p", shop, *arguments, "--json")
+    assert result.code == 0, result.err
+    return json.loads(result.out)
 
 
 def test_import_of_gorse_files(poise, files):
@@ -74,7 +74,7 @@ def test_import_of_gorse_files(poise, files):
     assert counts["quarantine"] is None
     with opened(shop) as store:
         new = [event for event in store.history("001") if event.behaviour != "interaction"]
-        assert [(one.behaviour, one.item_id, one.value, one.time) for one in new] == [
+        assert [(event.behaviour, event.item_id, event.value, event.time) for event in new] == [
             ("read", "i04", 0.0, 1_704_103_200_000),
             ("like", "g1", 2.0, 1_704_103_500_250),
         ]
@@ -142,10 +142,10 @@ def test_refused_rows_go_to_quarantine(poise, files):
         more__csv="user,item,time,device\nzoe,i01,1710000000,tv\n,i02,1710000001,tv\nzoe,i03,yesterday,tv\nzoe,,1,tv\n"
         f"zoe,i04,1710000002,tv\nzoe,i04,1710000002,phone\nz{'o' * 300}e,i05,1710000003,tv\nzoe,i06,99,tv\n"
     )
-    found = poise("data", "import", "-p", shop, "--events", shop / "more.csv")
-    assert found.code == 0
-    assert found.out == "events: 8 read, 2 accepted, 6 refused\n"
-    assert "1 × events: no user_id" in found.err
+    result = poise("data", "import", "-p", shop, "--events", shop / "more.csv")
+    assert result.code == 0
+    assert result.out == "events: 8 read, 2 accepted, 6 refused\n"
+    assert "1 × events: no user_id" in result.err
     quarantine = pl.read_parquet(shop / "quarantine-import.parquet")
     assert quarantine["row"].to_list() == [2, 3, 4, 6, 7, 8]
     assert sorted(quarantine["reason"]) == [
@@ -166,8 +166,8 @@ def test_the_cleaning_of_the_project_applies_except_the_k_core(poise, files):
         config.write('[data.cleaning]\nmin_value = 3\nunknown_items = "drop"\nk_core = 2\n')
     counts = run(poise, shop, "--events", shop / "more.csv")
     assert counts["events"]["accepted"] == 1
-    found = set(pl.read_parquet(shop / "quarantine-import.parquet")["reason"])
-    assert found == {"item is not in the items table", "value below 3 (min_value)"}
+    reasons = set(pl.read_parquet(shop / "quarantine-import.parquet")["reason"])
+    assert reasons == {"item is not in the items table", "value below 3 (min_value)"}
 
 
 def test_column_names_can_be_given(poise, files):
@@ -181,7 +181,7 @@ def test_column_names_can_be_given(poise, files):
         *("--items", shop / "goods.csv", "--item-columns", "item_id=key"),
         *("--users", shop / "people.csv", "--user-columns", "user_id=k"),
     )
-    assert [one["accepted"] for one in (said["events"], said["items"], said["users"])] == [1, 1, 1]
+    assert [event["accepted"] for event in (said["events"], said["items"], said["users"])] == [1, 1, 1]
 
 
 def test_events_of_erased_users_are_not_imported(poise, files):
@@ -243,9 +243,9 @@ def test_a_bad_import_is_a_one_line_error_and_writes_nothing(poise, files, monke
         kinds__csv=f"user,item,time,event\n{kinds}",
     )
     monkeypatch.chdir(shop)
-    found = poise("data", "import", *arguments)
-    assert found.code == code
-    assert said in found.error
+    result = poise("data", "import", *arguments)
+    assert result.code == code
+    assert said in result.error
     if (shop / "live.sqlite").exists():
         with opened(shop) as store:
             assert store.version() == 0 or len(list(store.all_items())) == 24
@@ -255,9 +255,9 @@ def test_a_bad_import_is_a_one_line_error_and_writes_nothing(poise, files, monke
 def test_one_broken_file_stops_the_whole_import(poise, files):
     shop = files(feedback__jsonl=GORSE_FEEDBACK, items__jsonl='{"ItemId": "g1"}\n{"ItemId": "g1", \n')
     files(items__jsonl="{broken\n{broken\n")
-    found = poise("data", "import", "-p", shop, "--events", shop / "feedback.jsonl", "--items", shop / "items.jsonl")
-    assert found.code == 1
-    assert "items.jsonl" in found.error
+    result = poise("data", "import", "-p", shop, "--events", shop / "feedback.jsonl", "--items", shop / "items.jsonl")
+    assert result.code == 1
+    assert "items.jsonl" in result.error
     with opened(shop) as store:
         assert {event.behaviour for event in store.history("001")} == {"interaction"}  # those of the project's own file
 
@@ -269,7 +269,7 @@ def test_a_log_without_times_takes_events_without_times(poise, shop):
     assert run(poise, shop, "--events", shop / "more.csv")["events"]["accepted"] == 3
     assert run(poise, shop, "--events", shop / "more.csv")["events"]["duplicates"] == 3
     with opened(shop) as store:
-        assert [one.item_id for one in store.history("zoe")] == ["i01", "i02", "i01"]
+        assert [event.item_id for event in store.history("zoe")] == ["i01", "i02", "i01"]
 
 
 def test_import_into_another_store_is_in_the_audit_log(poise, files):
@@ -302,4 +302,4 @@ def test_an_interrupted_import_is_finished_by_the_next(poise, files):
     counts = run(poise, shop, "--events", shop / "many.csv")["events"]
     assert counts["accepted"] + counts["duplicates"] == 50_000
     with opened(shop) as store:
-        assert len(store.history("u5", 1_000)) == len({one.time for one in store.history("u5", 1_000)}) == 516
+        assert len(store.history("u5", 1_000)) == len({event.time for event in store.history("u5", 1_000)}) == 516

@@ -45,14 +45,14 @@ def lived(shop: Path) -> Path:
 
 
 def test_the_newest_impressions_as_json(poise: Callable[..., Any], lived: Path) -> None:
-    found = json.loads(poise("data", "impressions", "-p", lived, "--json", "--limit", 2).out)
-    assert [(row["request_id"], row["item_id"], row["behaviour"]) for row in found] == [
+    printed = json.loads(poise("data", "impressions", "-p", lived, "--json", "--limit", 2).out)
+    assert [(row["request_id"], row["item_id"], row["behaviour"]) for row in printed] == [
         ("r2", "i03", None),
         ("r2", "i05", None),
         ("r1", "i03", None),
         ("r1", "i05", ["click"]),
     ]
-    assert found[3] == {
+    assert printed[3] == {
         "title": "Moon, story 5",
         "request_id": "r1",
         "time": "2025-10-09T08:53:21+00:00",
@@ -77,12 +77,12 @@ def test_the_newest_impressions_as_json(poise: Callable[..., Any], lived: Path) 
 
 
 def test_the_newest_impressions_as_a_table(poise: Callable[..., Any], lived: Path) -> None:
-    found = poise("data", "impressions", "-p", lived, "--user", "002")
-    assert found.code == 0
-    assert "Moon, story 5" in found.out
-    assert "click" in found.out
-    assert "002" in found.out
-    assert "001" not in found.out
+    result = poise("data", "impressions", "-p", lived, "--user", "002")
+    assert result.code == 0
+    assert "Moon, story 5" in result.out
+    assert "click" in result.out
+    assert "002" in result.out
+    assert "001" not in result.out
     assert "'nobody' is not in the data set" in poise("data", "impressions", "-p", lived, "-u", "nobody").error
 
 

@@ -107,8 +107,8 @@ def test_a_model_of_another_package_is_fitted_saved_and_loaded(poise, shop):
     assert "starlight" not in sys.modules
     assert poise("fit", "-p", shop).code == 0
     forget()  # as in another process
-    found = poise("recommend", "-p", shop, "--user", "001", "--json")
-    assert found.code == 0
+    result = poise("recommend", "-p", shop, "--user", "001", "--json")
+    assert result.code == 0
     assert "starlight.models" in sys.modules
     (run,) = (shop / "runs").iterdir()
     ranker = load(run / "pipeline").ranker
@@ -122,9 +122,9 @@ def test_a_model_of_another_package_as_retriever(poise, shop):
 
 
 def test_a_model_of_another_package_is_tuned_over_its_search_space(poise, shop):
-    found = poise("tune", "-p", shop, "-m", "Starlight", "--trials", "3", "--json")
-    assert found.code == 0
-    tuned = json.loads(found.out)
+    result = poise("tune", "-p", shop, "-m", "Starlight", "--trials", "3", "--json")
+    assert result.code == 0
+    tuned = json.loads(result.out)
     assert list(tuned["space"]) == ["tilt"]
     assert len(tuned["trials"]) == 3
 

@@ -33,17 +33,17 @@ def test_an_interrupt_at_any_moment_prints_one_line(shop, delay):
 
 def test_a_closed_output_pipe_is_no_error(fitted_shop):
     command = " ".join([*POISE, "recommend", "--user", "001", "--json", "|", "head", "-1"])
-    found = subprocess.run(command, shell=True, cwd=fitted_shop, capture_output=True, text=True, check=False)
-    assert found.stdout.strip() == "["
-    assert "Traceback" not in found.stderr
+    completed = subprocess.run(command, shell=True, cwd=fitted_shop, capture_output=True, text=True, check=False)
+    assert completed.stdout.strip() == "["
+    assert "Traceback" not in completed.stderr
 
 
 def test_output_to_an_ascii_terminal(fitted_shop):
     env = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "NO_COLOR": "1"}
-    found = subprocess.run([*POISE, "similar", "i02"], cwd=fitted_shop, env=env, capture_output=True, check=False)
-    assert found.returncode == 0
-    assert b"\x1b[" not in found.stdout + found.stderr
-    assert found.stdout.isascii()
+    completed = subprocess.run([*POISE, "similar", "i02"], cwd=fitted_shop, env=env, capture_output=True, check=False)
+    assert completed.returncode == 0
+    assert b"\x1b[" not in completed.stdout + completed.stderr
+    assert completed.stdout.isascii()
 
 
 MODELS = ("torch", "sentence_transformers", "transformers", "implicit", "usearch")
@@ -59,9 +59,9 @@ def imported_by(heavy, *arguments):
         f"finally:\n    print(json.dumps([name for name in {heavy!r} if name in sys.modules]), file=sys.stderr)"
     )
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stderr
-    return json.loads(found.stderr.splitlines()[-1])
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    return json.loads(completed.stderr.splitlines()[-1])
 
 
 def test_help_imports_nothing_heavy():
@@ -74,8 +74,8 @@ def test_commands_import_nothing_heavy_before_they_run():
         f"import importlib, json, sys\n[importlib.import_module(f'poise.cli.{{name}}') for name in {names!r}]\n"
         f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(found.stdout) == []
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(completed.stdout) == []
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ Run = Callable[..., str]
 def folder(tmp_path: Path) -> Path:
     rng = random.Random(0)
     rows = [
-        (f"u{user}", f"i{item}", 1_700_000_000 + user * 50 + at)
+        (f"u{user}", f"i{item}", 1_700_000_000 + user * 50 + index)
         for user in range(40)
-        for at, item in enumerate(rng.sample(range(user % 2, 30, 2), 6))
+        for index, item in enumerate(rng.sample(range(user % 2, 30, 2), 6))
     ]
     frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
     frame.write_csv(tmp_path / "log.csv")
@@ -71,15 +71,15 @@ def test_runs_are_promoted_and_rolled_back(poise: Run, folder: Path) -> None:
     poise("fit")
     first, second = Project(folder).runs
 
-    def served() -> str:
+    def served_run() -> str:
         return next(row["run"] for row in json.loads(poise("runs", "list", "--json")) if row["served"])
 
-    assert served() == second
+    assert served_run() == second
     poise("runs", "promote", first)
-    assert served() == first
+    assert served_run() == first
     poise("runs", "promote", second)
     assert first in poise("runs", "rollback")
-    assert served() == first
+    assert served_run() == first
     with pytest.raises(UsageError, match="no run 'nothing'"):
         poise("runs", "promote", "nothing")
 
@@ -97,9 +97,9 @@ def test_poise_learn_updates_a_run_and_promotes_it(poise: Run, folder: Path) -> 
     rng = random.Random(1)
     now = int(time.time() * 1000) - 600_000
     events = [
-        Event(f"n{user}", f"i{item}", "interaction", None, now + at * 150_000 + user)
+        Event(f"n{user}", f"i{item}", "interaction", None, now + index * 150_000 + user)
         for user in range(450)
-        for at, item in enumerate(rng.sample(range(user % 2, 30, 2), 4))
+        for index, item in enumerate(rng.sample(range(user % 2, 30, 2), 4))
     ]
     store.add_events(events).result()
     learnt = json.loads(poise("learn", "--json"))

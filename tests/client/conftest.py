@@ -160,9 +160,9 @@ class Shop:
 
     async def _list_items(self, request: Request) -> Response:
         limit, after = int(request.query_params["limit"]), request.query_params.get("after", "")
-        left = sorted(one for one in self.items if one > after)
+        left = sorted(item for item in self.items if item > after)
         following = left[limit - 1] if len(left) > limit else None
-        return JSONResponse({"items": [self.items[one] for one in left[:limit]], "next": following})
+        return JSONResponse({"items": [self.items[item_id] for item_id in left[:limit]], "next": following})
 
     async def _item(self, request: Request) -> Response:
         item_id = request.path_params["id"]
@@ -189,10 +189,10 @@ class Shop:
         return JSONResponse(self.users[user_id])
 
     async def _recommend(self, request: Request) -> Response:
-        asked = await request.json()
+        body = await request.json()
         reasons = [{"kind": "history", "share": 0.7, "text": "because you viewed Desk"}]
         item = {"item_id": "lamp", "title": "Lamp", "score": 1.5, "probability": 1.0, "reasons": reasons}
-        if not asked.get("explain"):
+        if not body.get("explain"):
             del item["reasons"]
         answer = {"request_id": "q1", "run": "2026-01-01", "model": "EASE", "stage": "ranker", "items": [item]}
         return JSONResponse({**answer, "a field of a later version": 1})
@@ -221,11 +221,11 @@ class Shop:
         return Response()
 
     async def _fail(self, request: Request) -> Response:
-        self.faults.extend(Fault(**one) for one in await request.json())
+        self.faults.extend(Fault(**fault) for fault in await request.json())
         return Response()
 
     async def _state(self, request: Request) -> Response:
-        return JSONResponse({"events": self.events, "seen": [asdict(one) for one in self.seen]})
+        return JSONResponse({"events": self.events, "seen": [asdict(seen) for seen in self.seen]})
 
 
 def _merge(row: dict[str, Any], change: dict[str, Any]) -> None:
@@ -285,8 +285,8 @@ class Bridge:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             async def awaited() -> Any:
-                found = method(*args, **kwargs)
-                return await found if asyncio.iscoroutine(found) else found
+                outcome = method(*args, **kwargs)
+                return await outcome if asyncio.iscoroutine(outcome) else outcome
 
             return self.run(awaited()) if isinstance(self.client, AsyncClient) else method(*args, **kwargs)
 
@@ -306,8 +306,8 @@ def connect(request: pytest.FixtureRequest, shop: Shop) -> Iterator[Callable[...
             return made[-1]
 
         yield make
-        for one in made:
-            one.close()
+        for client in made:
+            client.close()
 
 
 @pytest.fixture

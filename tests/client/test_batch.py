@@ -85,7 +85,7 @@ def test_a_waiting_event_keeps_its_id_and_timestamp(shop, caplog):
         shop.fail(status=503)
         batch.add(event())
         until(lambda: batch.duplicates == 1)
-    sent = [one.body["events"][0] for one in shop.seen]
+    sent = [request.body["events"][0] for request in shop.seen]
     assert len(sent) == 3
     assert sent[0] == sent[1] == sent[2]
     assert len(shop.events) == 1
@@ -105,7 +105,7 @@ def test_adding_from_many_threads_loses_and_doubles_nothing(shop):
             thread.start()
         for thread in threads:
             thread.join()
-    assert len({one["item_id"] for one in shop.events.values()}) == len(shop.events) == 1_000
+    assert len({stored["item_id"] for stored in shop.events.values()}) == len(shop.events) == 1_000
     assert batch.accepted + batch.duplicates == 1_000
 
 
@@ -113,7 +113,7 @@ def test_events_are_sent_in_order(shop):
     with Client(shop.url) as client, client.batch(size=7, seconds=0.01) as batch:
         for place in range(100):
             batch.add(event(place))
-    assert [one["item_id"] for one in shop.events.values()] == [f"i{place}" for place in range(100)]
+    assert [stored["item_id"] for stored in shop.events.values()] == [f"i{place}" for place in range(100)]
 
 
 def test_refused_events_are_kept_with_the_reason(shop, caplog):
@@ -134,7 +134,7 @@ def test_events_that_cannot_be_sent_stay_in_waiting(shop):
     batch.add(event())
     with pytest.raises(PoiseClientError, match=r"1 events were not sent and are kept in 'waiting': POST .* 503"):
         batch.close()
-    assert [one.item_id for one in batch.waiting] == ["i0"]
+    assert [waiting.item_id for waiting in batch.waiting] == ["i0"]
     with pytest.raises(PoiseClientError, match="503"):
         batch.flush()
     batch.close()
@@ -199,7 +199,7 @@ def test_an_async_batch(shop, caplog):
             late.add(event())
 
     asyncio.run(asyncio.wait_for(work(), 30))
-    assert [one["item_id"] for one in shop.events.values()] == [f"i{place}" for place in range(8)]
+    assert [stored["item_id"] for stored in shop.events.values()] == [f"i{place}" for place in range(8)]
     assert "will be sent again" in caplog.text
 
 

@@ -18,7 +18,7 @@ def test_the_browser_client_in_node(shop):
     if node is None:
         warnings.warn("node is not installed: the snippet for browsers was NOT tested", stacklevel=1)
         pytest.skip("node is not installed: the snippet for browsers was NOT tested")
-    found = subprocess.run(
+    completed = subprocess.run(
         [node, "--test", "--test-reporter=tap", str(Path(__file__).with_name("browser.mjs"))],
         env={**os.environ, "POISE_SERVER": shop.url, "POISE_SNIPPET": SNIPPET.as_uri()},
         capture_output=True,
@@ -26,9 +26,9 @@ def test_the_browser_client_in_node(shop):
         check=False,
         timeout=120,
     )
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert int(re.search(r"^# pass (\d+)$", found.stdout, re.MULTILINE)[1]) >= 13
-    assert "# skipped 0" in found.stdout
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert int(re.search(r"^# pass (\d+)$", completed.stdout, re.MULTILINE)[1]) >= 13
+    assert "# skipped 0" in completed.stdout
 
 
 def test_the_browser_client_is_small_and_has_no_dependencies():
@@ -46,5 +46,5 @@ def test_the_typescript_types_match_the_browser_client():
     options = re.search(r"constructor\(\{(.*?)\}\)", code)[1]
     of_options = TYPES.read_text(encoding="utf-8").split("export interface Options {")[1].split("\n}")[0]
     assert re.findall(r"^  (\w+)\??:", of_options, re.MULTILINE) == [
-        one.split("=")[0].strip() for one in options.split(",")
+        option.split("=")[0].strip() for option in options.split(",")
     ]

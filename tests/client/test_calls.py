@@ -61,7 +61,7 @@ def test_many_events_are_sent_in_bodies_of_a_thousand_and_refusals_are_named(sho
     events = [Event("anna", "" if place in (3, 2_100) else f"i{place}") for place in range(2_500)]
     answer = client.send_events(iter(events))
     assert answer == Accepted(2_498, 0, [Refusal(3, "item_id is empty"), Refusal(2_100, "item_id is empty")])
-    assert [len(one.body["events"]) for one in shop.seen] == [1_000, 1_000, 500]
+    assert [len(request.body["events"]) for request in shop.seen] == [1_000, 1_000, 500]
     assert client.send_events([]) == Accepted(0)
     assert len(shop.seen) == 3
 
@@ -133,9 +133,9 @@ def test_fields_that_are_none_are_left_out_of_the_body(shop, client):
 def test_paging_through_items_and_users(shop, client):
     client.put_items([Item("desk"), Item("sofa")])
     page = client.list_items(limit=2)
-    assert ([one.item_id for one in page.items], page.next) == (["desk", "lamp"], "lamp")
+    assert ([item.item_id for item in page.items], page.next) == (["desk", "lamp"], "lamp")
     rest = client.list_items(limit=2, after=page.next)
-    assert ([one.item_id for one in rest.items], rest.next) == (["sofa"], None)
+    assert ([item.item_id for item in rest.items], rest.next) == (["sofa"], None)
     assert shop.seen[1].query == {"limit": "2"}
 
 
@@ -185,7 +185,7 @@ def test_search_similar_and_popular(shop, client):
     assert client.similar("lamp", k=1) == desk
     assert client.popular(k=2) == desk
     assert client.search("oak & brass", k=3) == desk
-    assert [(one.path, one.query) for one in shop.seen] == [
+    assert [(request.path, request.query) for request in shop.seen] == [
         ("/v1/items/lamp/similar", {"k": "1"}),
         ("/v1/popular", {"k": "2"}),
         ("/v1/search", {"q": "oak & brass", "k": "3"}),
@@ -246,8 +246,10 @@ def test_the_client_needs_nothing_of_poise():
     code = "import sys, poise_client.schema.problems; print(*{name.split('.')[0] for name in sys.modules})"
     # without site, no editable install of Poise puts its own sources on the path
     run = [sys.executable, "-S", "-c", code]
-    found = subprocess.run(run, env={"PYTHONPATH": path}, cwd="/", capture_output=True, text=True, check=True).stdout
-    loaded = set(found.split())
+    completed = subprocess.run(
+        run, env={"PYTHONPATH": path}, cwd="/", capture_output=True, text=True, check=True
+    ).stdout
+    loaded = set(completed.split())
     assert {"poise_client", "httpx", "msgspec"} <= loaded
     assert not loaded & {"poise", "torch", "numpy", "polars", "starlette", "sqlalchemy"}
 

@@ -68,12 +68,16 @@ EVERYTHING = CALLS.recommend(
         (CALLS.popular(3), ScoredItems),
         (CALLS.search("oak", 3), ScoredItems),
     ],
-    ids=lambda one: getattr(one, "__name__", "none"),
+    ids=lambda kind: getattr(kind, "__name__", "none"),
 )
 def test_client_messages_match_the_openapi_document(steps, answer):
     request = next(steps)
-    [operation] = [one for one in OPERATIONS if one.method == request.method and matches(one.path, request.path)]
-    assert set(request.query) == {one.name for one in operation.parameters if one.where == "query"}
+    [operation] = [
+        operation
+        for operation in OPERATIONS
+        if operation.method == request.method and matches(operation.path, request.path)
+    ]
+    assert set(request.query) == {parameter.name for parameter in operation.parameters if parameter.where == "query"}
     if request.body is not None:
         fields = msgspec.json.decode(request.body)
         for entry in fields.get(operation.many, [fields]) if operation.many else [fields]:

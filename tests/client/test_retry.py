@@ -17,7 +17,7 @@ def test_a_failed_request_is_retried_until_the_server_recovers(shop, client, sta
     shop.fail(2, status=status)
     assert client.send_event(Event("anna", "lamp")) == Accepted(1)
     assert len(shop.seen) == 3
-    assert len({one.body["event_id"] for one in shop.seen}) == 1
+    assert len({request.body["event_id"] for request in shop.seen}) == 1
 
 
 def test_a_retry_after_a_lost_answer_does_not_count_an_event_twice(shop, client):

@@ -66,9 +66,9 @@ def test_equal_timestamps_stay_in_file_order():
             }
         )
     )
-    order = sorted(range(5_000), key=lambda at: (users[at], times[at], at))
+    order = sorted(range(5_000), key=lambda position: (users[position], times[position], position))
     assert data.events.context["place"].to_list() == order
-    assert data.item_ids.ids(data.events.item) == [str(items[at]) for at in order]
+    assert data.item_ids.ids(data.events.item) == [str(items[position]) for position in order]
 
 
 def test_without_timestamps_events_are_in_file_order():
@@ -84,7 +84,9 @@ def test_without_timestamps_events_are_in_file_order():
 def test_no_events_and_too_many_behaviours():
     with pytest.raises(DataError, match="no events"):
         index(EVENTS.clear())
-    many = pl.DataFrame({"user_id": ["a"] * 256, "item_id": ["x"] * 256, "behaviour": [str(at) for at in range(256)]})
+    many = pl.DataFrame(
+        {"user_id": ["a"] * 256, "item_id": ["x"] * 256, "behaviour": [str(position) for position in range(256)]}
+    )
     with pytest.raises(DataError, match="256 different"):
         index(many)
     assert index(many.head(255)).events.behaviour.max() == 255
@@ -99,10 +101,10 @@ def test_titles():
 def test_find_items(films):
     ids = films.item_ids
 
-    def found(*words):
+    def find_ids(*words):
         return ids.ids(films.find_items(list(words)))
 
-    assert found("i03", " Moon Story 4 (1984) ", "sea story 5", "STORY 17") == ["i03", "i04", "i05", "i17"]
+    assert find_ids("i03", " Moon Story 4 (1984) ", "sea story 5", "STORY 17") == ["i03", "i04", "i05", "i17"]
     assert films.find_items([]) == []
     with pytest.raises(UnknownIdError, match=r"fits 12 items, among them 'Sea Story") as caught:
         films.find_items(["sea story"])

@@ -21,7 +21,7 @@ NOW = 2_000_000_000.0
 
 def dataset(rows, columns="user_id item_id timestamp", items=None, **options) -> Dataset:
     names = columns.split()
-    table = {name: [row[at] for row in rows] for at, name in enumerate(names)}
+    table = {name: [row[position] for row in rows] for position, name in enumerate(names)}
     return index(pl.DataFrame(table), items, **options)
 
 
@@ -33,31 +33,31 @@ def shop(n_users=300, per_user=8, n_items=200, seed=0, **item_columns) -> Datase
     chosen = rng.choice(n_items, n, p=popularity / popularity.sum())
     events = pl.DataFrame(
         {
-            "user_id": [f"u{at % n_users}" for at in range(n)],
-            "item_id": [f"i{at}" for at in chosen],
+            "user_id": [f"u{position % n_users}" for position in range(n)],
+            "item_id": [f"i{position}" for position in chosen],
             "timestamp": 1_600_000_000_000 + np.sort(rng.integers(0, 60 * DAY, n)),
             "value": rng.integers(1, 6, n).astype(float),
         }
     )
-    items = pl.DataFrame({"item_id": [f"i{at}" for at in range(n_items)], **item_columns})
+    items = pl.DataFrame({"item_id": [f"i{position}" for position in range(n_items)], **item_columns})
     return index(events, items)
 
 
-def topics(found) -> dict[str, str]:
-    return {verdict.topic: verdict.tone for verdict in found.verdicts}
+def topics(examination) -> dict[str, str]:
+    return {verdict.topic: verdict.tone for verdict in examination.verdicts}
 
 
 def test_activity_and_popularity_of_a_small_log():
     rows = [("a", "x", 1), ("a", "y", 2), ("a", "z", 3), ("b", "x", 4), ("c", "x", 5), ("c", "x", 6)]
     items = pl.DataFrame({"item_id": ["x", "y", "z", "never"]})
-    found = examine(dataset(rows, items=items), now=NOW)
-    assert (found.n_events, found.n_users, found.n_items) == (6, 3, 4)
-    assert found.density == 5 / 12
-    assert found.largest_user_share == 0.5
-    activity = found.activity
+    examination = examine(dataset(rows, items=items), now=NOW)
+    assert (examination.n_events, examination.n_users, examination.n_items) == (6, 3, 4)
+    assert examination.density == 5 / 12
+    assert examination.largest_user_share == 0.5
+    activity = examination.activity
     assert (activity.median, activity.mean, activity.most, activity.at_least_3) == (2, 2, 3, 1)
     assert activity.under_3 == pytest.approx(2 / 3)
-    popularity = found.popularity
+    popularity = examination.popularity
     assert (popularity.median, popularity.most, popularity.without_events, popularity.under_5) == (1, 4, 1, 1)
     assert popularity.top_1_percent == pytest.approx(4 / 6)  # one item at least
     assert popularity.gini == pytest.approx(0.5 * sum(abs(a - b) for a in (0, 1, 1, 4) for b in (0, 1, 1, 4)) / (4 * 6))
@@ -82,7 +82,7 @@ def test_order_of_a_small_log():
 
 def test_findings_about_time():
     hours = [1, 2, 3, 4, 5, 6, 7, 8, 9, 240]
-    rows = [(f"u{at % 3}", f"i{at}", hour * 3_600_000) for at, hour in enumerate(hours)]
+    rows = [(f"u{position % 3}", f"i{position}", hour * 3_600_000) for position, hour in enumerate(hours)]
     clock = examine(dataset(rows), now=NOW).clock
     assert (clock.start, clock.end) == ("1970-01-01T01:00:00Z", "1970-01-11T00:00:00Z")
     assert clock.days == pytest.approx(239 / 24)
@@ -93,21 +93,21 @@ def test_findings_about_time():
 
 
 def test_findings_about_a_log_without_timestamps():
-    found = examine(dataset([("a", "x"), ("a", "y"), ("b", "x")], "user_id item_id"))
-    assert found.clock is None
-    assert found.order.ties is None
-    assert topics(found)["order"] == "warning"
-    assert "time_split" not in topics(found)
-    assert "No event has a time" in report(found, dataset([("a", "x")], "user_id item_id")).render()
+    examination = examine(dataset([("a", "x"), ("a", "y"), ("b", "x")], "user_id item_id"))
+    assert examination.clock is None
+    assert examination.order.ties is None
+    assert topics(examination)["order"] == "warning"
+    assert "time_split" not in topics(examination)
+    assert "No event has a time" in report(examination, dataset([("a", "x")], "user_id item_id")).render()
 
 
 def test_events_in_the_future_and_without_time_are_reported():
     rows = [("a", "x", 1_000 * DAY), ("a", "y", None), ("b", "x", 1_001 * DAY), ("b", "y", 99_999 * DAY)]
-    found = examine(dataset(rows), now=NOW)
-    assert found.clock.future_events == 1
-    assert found.clock.without_time == 0.25
-    assert topics(found)["clock"] == "bad"
-    assert found.verdicts[0].tone == "bad"
+    examination = examine(dataset(rows), now=NOW)
+    assert examination.clock.future_events == 1
+    assert examination.clock.without_time == 0.25
+    assert topics(examination)["clock"] == "bad"
+    assert examination.verdicts[0].tone == "bad"
 
 
 def test_findings_about_columns_count_missing_values():
@@ -120,28 +120,28 @@ def test_findings_about_columns_count_missing_values():
         }
     )
     kinds = {"title": "text", "tags": "categories", "price": "number"}
-    found = examine(dataset([("a", "x", 1)], items=items, item_kinds=kinds, title_column="title"), now=NOW)
-    columns = {column.name: column for column in found.columns if column.table == "items"}
+    examination = examine(dataset([("a", "x", 1)], items=items, item_kinds=kinds, title_column="title"), now=NOW)
+    columns = {column.name: column for column in examination.columns if column.table == "items"}
     assert {name: column.missing for name, column in columns.items()} == {"title": 0.5, "tags": 0.5, "price": 0.25}
     assert {name: column.distinct for name, column in columns.items()} == {"title": 1, "tags": 2, "price": 2}
-    assert found.text.titled == 0.5
-    assert found.text.readable == 0.5
-    assert found.text.words == 2.5  # "One a b", "One a"
-    assert found.text.shared_titles == 0.5
+    assert examination.text.titled == 0.5
+    assert examination.text.readable == 0.5
+    assert examination.text.words == 2.5  # "One a b", "One a"
+    assert examination.text.shared_titles == 0.5
 
 
 def test_text_without_spaces_is_counted_by_character_and_its_script_reported():
     items = pl.DataFrame({"item_id": ["x"], "title": ["流浪地球 part 2"]})
-    found = examine(dataset([("a", "x", 1)], items=items, title_column="title"), now=NOW)
-    assert found.text.words == 6
-    assert found.text.scripts == {"Chinese": 0.5, "Latin": 0.5}
-    assert topics(found)["language"] == "warning"
+    examination = examine(dataset([("a", "x", 1)], items=items, title_column="title"), now=NOW)
+    assert examination.text.words == 6
+    assert examination.text.scripts == {"Chinese": 0.5, "Latin": 0.5}
+    assert topics(examination)["language"] == "warning"
 
 
 def test_findings_about_values_and_their_oddities():
     values = examine(dataset([("a", "x", 1.0), ("a", "y", 1.0)], "user_id item_id value")).values
     assert "Every value is 1" in values.oddities[0]
-    rows = [("a", f"i{at}", float(value)) for at, value in enumerate([*range(1, 101), -1, 999_999])]
+    rows = [("a", f"i{position}", float(value)) for position, value in enumerate([*range(1, 101), -1, 999_999])]
     values = examine(dataset(rows, "user_id item_id value")).values
     assert [word in " ".join(values.oddities) for word in ("below 0", "999999")] == [True, True]
     assert (values.least, values.most, values.distinct, values.missing) == (-1, 999_999, 102, 0)
@@ -155,17 +155,17 @@ def test_a_sound_log_has_no_suspects():
 def test_item_columns_made_from_the_log_are_suspects():
     plain = shop()
     count = plain.item_counts[1:]
-    found = examine(shop(heat=np.log1p(count) * 3, avgRating=np.zeros(200), price=np.arange(200) % 7), now=NOW)
-    assert [suspect.column for suspect in found.suspects] == ["heat", "avgRating"]
-    assert "number of events" in found.suspects[0].reason
-    assert topics(found)["leakage"] == "bad"
+    examination = examine(shop(heat=np.log1p(count) * 3, avgRating=np.zeros(200), price=np.arange(200) % 7), now=NOW)
+    assert [suspect.column for suspect in examination.suspects] == ["heat", "avgRating"]
+    assert "number of events" in examination.suspects[0].reason
+    assert topics(examination)["leakage"] == "bad"
 
 
 def test_item_columns_made_from_the_values_are_suspects():
     plain = shop(n_items=60)
     log = plain.events
     mean = np.bincount(log.item, log.value, minlength=61)[1:] / np.maximum(plain.item_counts[1:], 1)
-    assert [one.column for one in examine(shop(n_items=60, quality=mean), now=NOW).suspects] == ["quality"]
+    assert [suspect.column for suspect in examine(shop(n_items=60, quality=mean), now=NOW).suspects] == ["quality"]
 
 
 def test_context_that_determines_the_outcome_is_a_suspect():
@@ -174,12 +174,12 @@ def test_context_that_determines_the_outcome_is_a_suspect():
     value, item, device = rng.integers(1, 6, n), rng.integers(0, 40, n), rng.integers(0, 3, n)
     events = pl.DataFrame(
         {
-            "user_id": [f"u{at % 50}" for at in range(n)],
-            "item_id": [f"i{at}" for at in item],
+            "user_id": [f"u{position % 50}" for position in range(n)],
+            "item_id": [f"i{position}" for position in item],
             "value": value.astype(float),
-            "stars": [f"{at} stars" for at in value],
-            "product": [f"Product {at}" for at in item],
-            "device": [f"d{at}" for at in device],
+            "stars": [f"{position} stars" for position in value],
+            "product": [f"Product {position}" for position in item],
+            "device": [f"d{position}" for position in device],
             "row": range(n),
         }
     )
@@ -218,10 +218,10 @@ def test_verdicts_of_little_and_of_much_data():
 )
 def test_any_log_can_be_examined(rows):
     data = dataset(rows, "user_id item_id timestamp value behaviour")
-    found = examine(data, now=NOW)
-    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert sum(told["behaviours"].values()) == len(rows)
-    shares = [column["missing"] for column in told["columns"]] + [told["popularity"]["gini"], found.density]
+    examination = examine(data, now=NOW)
+    saved = json.loads(json.dumps(examination.to_dict(), allow_nan=False))
+    assert sum(saved["behaviours"].values()) == len(rows)
+    shares = [column["missing"] for column in saved["columns"]] + [saved["popularity"]["gini"], examination.density]
     assert all(0 <= share <= 1 for share in shares)
 
 
@@ -241,9 +241,9 @@ def test_the_smallest_and_strangest_logs_have_a_report(rows, columns):
 
 def test_the_report_shows_the_findings_escaped():
     data = replace(shop(title=["<i>流浪</i>"] * 200), title_column="title")
-    found = examine(data, now=NOW)
-    page = report(found, data).render()
-    for verdict in found.verdicts:
+    examination = examine(data, now=NOW)
+    page = report(examination, data).render()
+    for verdict in examination.verdicts:
         assert verdict.title in page
     assert page.count("<svg") == 8
     assert "&lt;i&gt;流浪" in page
@@ -256,7 +256,7 @@ def test_refused_rows_are_shown():
             return [("time <impossible>", 500, "u1, i1")]
 
     data = replace(shop(), quarantine=Refusals())
-    found = examine(data, now=NOW)
-    assert found.refused == [("time <impossible>", 500, "u1, i1")]
-    assert topics(found)["refused"] == "warning"
-    assert "time &lt;impossible&gt;" in report(found, data).render()
+    examination = examine(data, now=NOW)
+    assert examination.refused == [("time <impossible>", 500, "u1, i1")]
+    assert topics(examination)["refused"] == "warning"
+    assert "time &lt;impossible&gt;" in report(examination, data).render()

@@ -20,7 +20,7 @@ COUNTS = np.array([0, 9, 3, 8, 2, 4])
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "items"),
     [
         ("Toy Story", [1]),
         ("toy story, HEAT", [1, 3]),  # of two with one title the more popular is meant
@@ -31,8 +31,8 @@ COUNTS = np.array([0, 9, 3, 8, 2, 4])
         (" , ", []),
     ],
 )
-def test_a_line_of_titles_that_may_hold_commas(line: str, found: list[int]) -> None:
-    assert find_list(line, IDS, TITLES, COUNTS) == found
+def test_a_line_of_titles_that_may_hold_commas(line: str, items: list[int]) -> None:
+    assert find_list(line, IDS, TITLES, COUNTS) == items
 
 
 @pytest.mark.parametrize(

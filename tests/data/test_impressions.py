@@ -104,7 +104,7 @@ def test_selected_impressions_keep_their_requests(shown):
     keep = np.zeros(len(log), dtype=np.bool_)
     keep[log.outcome_shown[::3]] = True
     part = replace(shown, impressions=log.select(keep))
-    expected = [row for row, kept in zip(described(shown), keep.tolist(), strict=True) if kept]
+    expected = [row for row, is_kept in zip(described(shown), keep.tolist(), strict=True) if is_kept]
     assert described(part) == expected
     assert part.impressions.n_requests == len({row["request_id"] for row in expected})
     assert part.fingerprint != shown.fingerprint
@@ -125,12 +125,12 @@ def test_reindexing_items_and_users_of_impressions(shown):
     core = k_core(shown, 4)
     left = set(core.item_ids.series)
     rows = [row for row in described(shown) if row["item_id"] in left]
-    found = described(core)
-    assert [(row["request_id"], row["item_id"]) for row in found] == [
+    actual = described(core)
+    assert [(row["request_id"], row["item_id"]) for row in actual] == [
         (row["request_id"], row["item_id"]) for row in rows
     ]
     users = {row["request_id"]: row["user_id"] for row in rows}
-    assert all(row["user_id"] in (None, users[row["request_id"]]) for row in found)
+    assert all(row["user_id"] in (None, users[row["request_id"]]) for row in actual)
     assert len(core.impressions.outcome_event) == core.n_events
 
 
@@ -141,9 +141,9 @@ def test_reordering_the_catalogue_reindexes_impressions(shown):
     class Run:
         pipeline, metadata = Pipeline, {"behaviours": ["like", "buy"]}
 
-    known = as_known_to(Run, shown)
-    assert known.item_ids.series[:3].to_list() == Pipeline.item_ids.series.to_list()
-    assert described(known) == described(shown)
+    reordered = as_known_to(Run, shown)
+    assert reordered.item_ids.series[:3].to_list() == Pipeline.item_ids.series.to_list()
+    assert described(reordered) == described(shown)
 
 
 def test_a_saved_data_set_has_its_impressions(shown, tmp_path):

@@ -107,7 +107,7 @@ def test_take_keeps_everything_aligned(rows):
     assert taken.users["city"].to_list() == [f"c{row}" for row in rows]
     for field in ("exclude", "candidates"):
         before, after = getattr(queries, field), getattr(taken, field)
-        assert [after[at].tolist() for at in range(len(rows))] == [before[row].tolist() for row in rows]
+        assert [after[index].tolist() for index in range(len(rows))] == [before[row].tolist() for row in rows]
 
 
 def test_take_by_mask_and_batches():
@@ -142,10 +142,10 @@ def test_reindex_to_another_catalogue(ids, size):
     assert there.item_ids == other
     for row in range(len(queries)):
         before = ITEMS.ids(queries.history(row))
-        assert other.ids(there.history(row)) == [one for one in before if one in other]
+        assert other.ids(there.history(row)) == [outer_id for outer_id in before if outer_id in other]
         for field in ("exclude", "candidates"):
             before = ITEMS.ids(getattr(queries, field)[row])
-            assert other.ids(getattr(there, field)[row]) == [one for one in before if one in other]
+            assert other.ids(getattr(there, field)[row]) == [outer_id for outer_id in before if outer_id in other]
     for field in ("user", "time"):
         np.testing.assert_array_equal(getattr(there, field), getattr(queries, field))
     assert there.context.equals(queries.context)

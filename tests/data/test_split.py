@@ -31,7 +31,10 @@ def logs(draw):
     rows = draw(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 12)), min_size=8, max_size=50))
     return index(
         pl.DataFrame(
-            [(f"u{user}", f"i{item}", time, float(at), f"c{at}") for at, (user, item, time) in enumerate(rows)],
+            [
+                (f"u{user}", f"i{item}", time, float(position), f"c{position}")
+                for position, (user, item, time) in enumerate(rows)
+            ],
             schema=["user_id", "item_id", "timestamp", "value", "mark"],
             orient="row",
         ),
@@ -67,7 +70,7 @@ def _events(holdout):
 @given(data=logs(), seed=st.integers(0, 3), hide=st.booleans())
 def test_invariants_of_all_splits(name, data, seed, hide):
     log = data.events
-    place = {float(value): at for at, value in enumerate(log.value)}  # of each event in the log
+    place = {float(value): position for position, value in enumerate(log.value)}  # of each event in the log
     for split in _parts(PROTOCOLS[name], data, seed, hide):
         train = set(split.train.events.value.tolist())
         both = set(split.train_and_valid.events.value.tolist())
@@ -88,15 +91,15 @@ def test_invariants_of_all_splits(name, data, seed, hide):
             assert part.queries.item_ids is data.item_ids
             assert (part.targets.lengths > 0).all()
             for row, (user, history, targets) in enumerate(requests):
-                assert {int(log.user[place[one]]) for one in history | targets} == {user}
+                assert {int(log.user[place[value]]) for value in history | targets} == {user}
                 assert not history & targets
                 assert not history & test_targets or part is split.valid
                 assert part.targets[row].tolist() == [
-                    int(log.item[place[one]]) for one in sorted(targets, key=place.get)
+                    int(log.item[place[value]]) for value in sorted(targets, key=place.get)
                 ]
                 if not name.startswith("k-fold"):
-                    assert max((place[one] for one in history), default=-1) < min(place[one] for one in targets)
-                seen = {int(log.item[place[one]]) for one in history}
+                    assert max((place[value] for value in history), default=-1) < min(place[value] for value in targets)
+                seen = {int(log.item[place[value]]) for value in history}
                 if hide:
                     assert not seen & set(part.targets[row].tolist())
                 else:
@@ -116,23 +119,25 @@ def test_targets_are_all_held_out_events_that_can_be_recommended(name, data):
     for split in _parts(PROTOCOLS[name], data):
         log = data.events
         both = set(split.train_and_valid.events.value.tolist())
-        held_out = [at for at in range(len(log)) if float(log.value[at]) not in both]
+        held_out = [position for position in range(len(log)) if float(log.value[position]) not in both]
         single = name == "cold items"  # each target is a request of its own
         expected, unreachable, done = set(), 0, set()
-        for at in held_out:
-            user, item = int(log.user[at]), int(log.item[at])
+        for position in held_out:
+            user, item = int(log.user[position]), int(log.item[position])
             if (user, item) in done and not single:
                 continue
             done.add((user, item))
-            known = [other for other in range(len(log)) if log.user[other] == user and float(log.value[other]) in both]
+            history = [
+                other for other in range(len(log)) if log.user[other] == user and float(log.value[other]) in both
+            ]
             if name != "k-fold":
-                known = [other for other in known if other < at]
-            if item in {int(log.item[other]) for other in known}:
+                history = [other for other in history if other < position]
+            if item in {int(log.item[other]) for other in history}:
                 unreachable += 1
             else:
-                expected.add(float(log.value[at]))
-        found = set().union(*(targets for _, _, targets in _events(split.test)))
-        assert found == expected
+                expected.add(float(log.value[position]))
+        actual = set().union(*(targets for _, _, targets in _events(split.test)))
+        assert actual == expected
         assert split.test.unreachable == unreachable
 
 
@@ -182,7 +187,7 @@ def test_equal_timestamps_stay_on_one_side_of_a_time_split(data):
     moment = {float(value): int(time) for value, time in zip(log.value, log.timestamp, strict=True)}
     valid = set().union(*(targets for _, _, targets in _events(split.valid)))
     test = set().union(*(targets for _, _, targets in _events(split.test)))
-    times = [{moment[float(one)] for one in part} for part in (split.train.events.value.tolist(), valid, test)]
+    times = [{moment[float(value)] for value in part} for part in (split.train.events.value.tolist(), valid, test)]
     assert max(times[0]) < min(times[1]) <= max(times[1]) < min(times[2])
     assert set(split.test.queries.time.tolist()) == {min(times[2])}  # all are asked at the moment when test begins
     assert split.train_and_valid.n_events == sum(time < min(times[2]) for time in moment.values())

@@ -24,10 +24,10 @@ def test_targets_that_were_seen_or_are_repeated_are_left_out(histories):
         if expected:  # then it is validation that has no answers
             assert all(set(items[-4:-2]) <= set(items[:-4]) for items in histories)
         return
-    found = {
+    actual = {
         data.user_ids.id(int(user)): data.item_ids.ids(test.targets[row]) for row, user in enumerate(test.queries.user)
     }
-    assert found == expected
+    assert actual == expected
 
 
 def test_a_split_without_targets_is_an_error():

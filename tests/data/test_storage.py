@@ -14,23 +14,23 @@ from poise.errors import DataError, PoiseError
 ARRAYS = ("user", "item", "behaviour", "value", "timestamp", "offsets")
 
 
-def _same(one, other):
+def _same(left, other):
     for column in ARRAYS:
-        a, b = getattr(one.events, column), getattr(other.events, column)
+        a, b = getattr(left.events, column), getattr(other.events, column)
         assert a.dtype == b.dtype
         np.testing.assert_array_equal(a, b)  # NaN equals NaN
     for name in ("item_ids", "user_ids", "behaviour_ids"):
-        assert getattr(one, name) == getattr(other, name)
-        assert getattr(one, name).series.to_list() == getattr(other, name).series.to_list()
+        assert getattr(left, name) == getattr(other, name)
+        assert getattr(left, name).series.to_list() == getattr(other, name).series.to_list()
     for name in ("items", "users"):
-        assert getattr(one, name).equals(getattr(other, name))
-        assert getattr(one, name).schema == getattr(other, name).schema
-    assert one.events.context.equals(other.events.context)
+        assert getattr(left, name).equals(getattr(other, name))
+        assert getattr(left, name).schema == getattr(other, name).schema
+    assert left.events.context.equals(other.events.context)
     for name in ("item_kinds", "user_kinds", "title_column", "name", "fingerprint"):
-        assert getattr(one, name) == getattr(other, name)
-    assert one.events.has_time == other.events.has_time
-    assert list(one.vectors) == list(other.vectors)
-    for name, vectors in one.vectors.items():
+        assert getattr(left, name) == getattr(other, name)
+    assert left.events.has_time == other.events.has_time
+    assert list(left.vectors) == list(other.vectors)
+    for name, vectors in left.vectors.items():
         np.testing.assert_array_equal(vectors, other.vectors[name])
 
 

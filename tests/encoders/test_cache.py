@@ -21,9 +21,9 @@ def unit_vectors(n: int, dim: int = 8, seed: int = 0) -> HalfFloats:
 def test_the_vector_cache_returns_what_was_put() -> None:
     vectors = unit_vectors(3)
     VectorCache("one").put(["a", "b", "影"], vectors)
-    known, found = VectorCache("one").get(["影", "x", "a"])
-    assert known.tolist() == [True, False, True]
-    np.testing.assert_array_equal(found, vectors[[2, 0]])
+    is_cached, cached_vectors = VectorCache("one").get(["影", "x", "a"])
+    assert is_cached.tolist() == [True, False, True]
+    np.testing.assert_array_equal(cached_vectors, vectors[[2, 0]])
 
 
 def test_encoders_do_not_share_cached_vectors() -> None:
@@ -32,12 +32,12 @@ def test_encoders_do_not_share_cached_vectors() -> None:
 
 
 def test_looking_up_many_vectors_is_quick() -> None:
-    texts = [f"text {at}" for at in range(100_000)]
+    texts = [f"text {index}" for index in range(100_000)]
     cache = VectorCache("many")
     cache.put(texts, unit_vectors(len(texts), 64))
     start = time.perf_counter()
-    known, _ = cache.get(texts)
-    assert known.all()
+    is_cached, _ = cache.get(texts)
+    assert is_cached.all()
     assert time.perf_counter() - start < 10  # about one on a quiet machine
 
 
@@ -98,7 +98,7 @@ def start_writing(name: str, part: int, n: int) -> subprocess.Popen[bytes]:
 def test_two_processes_write_to_the_cache_at_once() -> None:
     processes = [start_writing("shared", part, 40) for part in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
-    texts = [f"{who} {at}" for who in ("0", "1", "both") for at in range(40)]
+    texts = [f"{who} {index}" for who in ("0", "1", "both") for index in range(40)]
     assert VectorCache("shared").get(texts)[0].all()
 
 

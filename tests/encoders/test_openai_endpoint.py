@@ -35,7 +35,7 @@ class Service:
                     status, headers, content = service.failures.pop(0)
                 else:
                     service.requests.append({"path": self.path, **body})
-                    rows = [{"index": at, "embedding": [len(text), 1.0]} for at, text in enumerate(body["input"])]
+                    rows = [{"index": index, "embedding": [len(text), 1.0]} for index, text in enumerate(body["input"])]
                     status, headers, content = 200, {}, json.dumps({"data": rows[::-1]}).encode()
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(content)), **headers}.items():

@@ -97,7 +97,7 @@ def test_vectors_encoded_before_a_failure_are_cached() -> None:
                 raise PoiseError("the service is gone")
             return super().encode(texts)
 
-    texts = [f"text number {at}" for at in range(20)]
+    texts = [f"text number {position}" for position in range(20)]
     with pytest.raises(PoiseError, match="gone"):
         with_backend(Failing()).encode(texts)
     rest = Lengths()
@@ -140,7 +140,7 @@ def test_minilm_finds_similar_films(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_bfloat16_agrees_with_float32() -> None:
-    texts = [f"{film} {at}" for at in range(5) for film in FILMS]
+    texts = [f"{film} {position}" for position in range(5) for film in FILMS]
     exact = TextEncoder(precision="float32").encode(texts)
     fast = TextEncoder(precision="bfloat16").encode(texts)
     assert (exact * fast).sum(axis=1).min() > 0.999
@@ -152,12 +152,12 @@ def test_a_model_folder_is_identified_by_its_files(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     shutil.copytree(source, here)
     shutil.copytree(source, there)
-    one, two = SentenceTransformer(str(here)), SentenceTransformer(str(there))
-    assert one.identity == two.identity
+    first, two = SentenceTransformer(str(here)), SentenceTransformer(str(there))
+    assert first.identity == two.identity
     with (there / "model.safetensors").open("r+b") as file:
         file.seek(50_000_000)
         file.write(b"\x01")
-    assert SentenceTransformer(str(there)).identity != one.identity
+    assert SentenceTransformer(str(there)).identity != first.identity
     np.testing.assert_allclose(TextEncoder(model=str(here)).encode(FILMS), TextEncoder().encode(FILMS), atol=1e-3)
 
 

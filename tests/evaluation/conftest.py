@@ -55,7 +55,7 @@ def make_holdout() -> MakeHoldout:
         users: pl.DataFrame | None = None,
         hide_seen: bool = True,
     ) -> Holdout:
-        names = [f"item {at:03}" for at in range(1, n_items + 1)]
+        names = [f"item {position:03}" for position in range(1, n_items + 1)]
         events = pl.DataFrame(
             {
                 "user_id": [f"user {user:04}" for user, row in enumerate(histories) for _ in row],
@@ -69,7 +69,9 @@ def make_holdout() -> MakeHoldout:
         if users is None:
             users = pl.DataFrame({"user_id": [f"user {user:04}" for user in range(len(histories))]})
         else:
-            users = users.insert_column(0, pl.Series("user_id", [f"user {at:04}" for at in range(len(histories))]))
+            users = users.insert_column(
+                0, pl.Series("user_id", [f"user {position:04}" for position in range(len(histories))])
+            )
         data = index(
             events,
             items,

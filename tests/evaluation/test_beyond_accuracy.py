@@ -52,10 +52,10 @@ def test_novelty_popularity_and_tail_by_hand(statistics):
 
 def test_diversity_of_labels_and_of_vectors(statistics):
     # cosines of label sets: {drama} with {drama, war} is 1/sqrt(2); {comedy} with {drama} is 0; {} with all is 0
-    found = beyond_accuracy.intra_list_diversity(slates([1, 2, 0], [1, 3, 5], [1, 0, 0]), statistics)
-    assert found[0] == pytest.approx(1 - 1 / np.sqrt(2))
-    assert found[1] == pytest.approx(1.0)
-    assert np.isnan(found[2])
+    actual = beyond_accuracy.intra_list_diversity(slates([1, 2, 0], [1, 3, 5], [1, 0, 0]), statistics)
+    assert actual[0] == pytest.approx(1 - 1 / np.sqrt(2))
+    assert actual[1] == pytest.approx(1.0)
+    assert np.isnan(actual[2])
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(6, 7)).astype(np.float32)
     vectors[0] = 0
@@ -81,9 +81,9 @@ def test_serendipity_counts_hits_that_a_popularity_list_would_not_have_shown(sta
     assert beyond_accuracy.popular_reach(allowed, statistics, 2).tolist() == [2, 4, 2]
     shown = slates([1, 5], [3, 5], [0, 0])
     hits = np.array([[True, True], [True, False], [False, False]])
-    found = beyond_accuracy.serendipity(shown, hits, beyond_accuracy.popular_reach(allowed, statistics, 2), statistics)
-    assert found[:2].tolist() == [0.5, 0.0]
-    assert np.isnan(found[2])
+    actual = beyond_accuracy.serendipity(shown, hits, beyond_accuracy.popular_reach(allowed, statistics, 2), statistics)
+    assert actual[:2].tolist() == [0.5, 0.0]
+    assert np.isnan(actual[2])
 
 
 def test_popular_reach_of_a_long_history_and_of_too_few_items():
@@ -106,12 +106,12 @@ def test_calibration_is_the_divergence_of_label_distributions(holdout, statistic
     assert statistics.labels_name == "genres"
     # labels in order: comedy, drama, war; the first history is {drama}, {drama, war}, {comedy}
     np.testing.assert_allclose(history[0], [1 / 3, 1.5 / 3, 0.5 / 3])
-    found = beyond_accuracy.calibration(slates([1, 2, 3], [4, 3, 0], [5, 0, 0], [1, 0, 0]), history, statistics)
-    assert found[0] == pytest.approx(0.0)
+    actual = beyond_accuracy.calibration(slates([1, 2, 3], [4, 3, 0], [5, 0, 0], [1, 0, 0]), history, statistics)
+    assert actual[0] == pytest.approx(0.0)
     p, q = history[1], np.array([1.5, 0, 0.5]) / 2
-    assert found[1] == pytest.approx(entropy(p, 0.99 * q + 0.01 * p))
-    assert np.isnan(found[2])
-    assert found[3] == pytest.approx(0.0)
+    assert actual[1] == pytest.approx(entropy(p, 0.99 * q + 0.01 * p))
+    assert np.isnan(actual[2])
+    assert actual[3] == pytest.approx(0.0)
 
 
 def test_a_column_of_labels_that_is_not_there_is_named(holdout):

@@ -16,14 +16,14 @@ def data(make_holdout):
 
 
 def test_the_mean_and_interval_are_those_of_the_folds(data):
-    found = cross_validate({"a": Random, "b": lambda: Random(seed=1)}, data, folds=4, k=5, resamples=20)
-    values = np.array([fold.estimates["a"]["Recall@5"].value for fold in found.folds])
-    one = found.estimates()["a"]["Recall@5"]
+    folds = cross_validate({"a": Random, "b": lambda: Random(seed=1)}, data, folds=4, k=5, resamples=20)
+    values = np.array([fold.estimates["a"]["Recall@5"].value for fold in folds.folds])
+    estimate = folds.estimates()["a"]["Recall@5"]
     half = 3.182446305284263 * values.std(ddof=1) / 2  # Student's t, 3 degrees of freedom
-    assert one.value == pytest.approx(values.mean())
-    assert (one.low, one.high) == pytest.approx((values.mean() - half, values.mean() + half))
-    assert found.frame().filter(model="b", metric="Recall@5")["folds"].to_list() == [4]
-    assert "Recall@5" in found.text()
+    assert estimate.value == pytest.approx(values.mean())
+    assert (estimate.low, estimate.high) == pytest.approx((values.mean() - half, values.mean() + half))
+    assert folds.frame().filter(model="b", metric="Recall@5")["folds"].to_list() == [4]
+    assert "Recall@5" in folds.text()
 
 
 def test_cross_validation_is_repeatable_with_a_seed(data):

@@ -30,8 +30,8 @@ def model(two_users, fixed):
 
 
 def test_every_metric_of_a_small_case_by_hand(two_users, model):
-    found = evaluate(model, two_users, k=(2, 4)).estimates["Fixed"]
-    value = {name: one.value for name, one in found.items()}
+    estimates = evaluate(model, two_users, k=(2, 4)).estimates["Fixed"]
+    value = {name: estimate.value for name, estimate in estimates.items()}
     assert value["Recall@2"] == pytest.approx((1 + 1 / 2) / 2)
     assert value["Precision@2"] == pytest.approx((1 / 2 + 1 / 2) / 2)
     assert value["F1@2"] == pytest.approx((2 / 3 + 1 / 2) / 2)
@@ -46,18 +46,18 @@ def test_every_metric_of_a_small_case_by_hand(two_users, model):
     assert value["Coverage@2"] == 3 / 5
     assert value["Popularity@4"] == pytest.approx((1 / 4 + 1 / 4) / 2)
     assert value["Novelty@4"] == pytest.approx(1.0)
-    assert set(METRICS) == {name.split("@")[0] for name in found}
+    assert set(METRICS) == {name.split("@")[0] for name in estimates}
 
 
 def test_intervals_contain_their_estimates(two_users, model):
-    for name, one in evaluate(model, two_users, k=2).estimates["Fixed"].items():
-        assert one.low - 1e-12 <= one.value <= one.high + 1e-12, name
+    for name, estimate in evaluate(model, two_users, k=2).estimates["Fixed"].items():
+        assert estimate.low - 1e-12 <= estimate.value <= estimate.high + 1e-12, name
 
 
 def test_short_slates_and_padding_are_no_hits(make_holdout, fixed):
     holdout = make_holdout([[1, 2]], [[3]], 3)
     report = evaluate(fixed([[9] * 4, [9, 9, 9, 1]]).fit(holdout.train), holdout, k=3)
-    value = {name: one.value for name, one in report.estimates["Fixed"].items()}
+    value = {name: estimate.value for name, estimate in report.estimates["Fixed"].items()}
     assert value["Recall@3"] == 1
     assert value["Precision@3"] == pytest.approx(1 / 3)
     assert value["MRR@3"] == 1
@@ -68,10 +68,10 @@ def test_random_has_the_metrics_of_chance(make_holdout):
     n, n_items = 4_000, 50
     rng = np.random.default_rng(0)
     holdout = make_holdout([[1]] * n, [[int(item)] for item in rng.integers(2, n_items + 1, n)], n_items)
-    found = evaluate(Random().fit(holdout.train), holdout, k=10).estimates["Random"]
-    assert found["Recall@10"].low < 10 / (n_items - 1) < found["Recall@10"].high
-    assert found["AUC"].low < 0.5 < found["AUC"].high
-    assert found["Coverage@10"].value == pytest.approx(49 / 50)
+    estimates = evaluate(Random().fit(holdout.train), holdout, k=10).estimates["Random"]
+    assert estimates["Recall@10"].low < 10 / (n_items - 1) < estimates["Recall@10"].high
+    assert estimates["AUC"].low < 0.5 < estimates["AUC"].high
+    assert estimates["Coverage@10"].value == pytest.approx(49 / 50)
 
 
 def test_batch_size_does_not_change_metrics(make_holdout, monkeypatch, fixed):
@@ -97,8 +97,8 @@ def test_model_names_are_made_unique(two_users, model):
 def test_metrics_that_cannot_be_measured_are_left_out_unless_named(make_holdout, fixed):
     holdout = make_holdout([[1]], [[2]], 3)
     model = fixed([[0] * 4, [0, 1, 2, 3]]).fit(holdout.train)
-    found = evaluate(model, holdout, k=2).names
-    assert not {"RMSE", "MAE", "Calibration@2", "Diversity@2"} & set(found)
+    names = evaluate(model, holdout, k=2).names
+    assert not {"RMSE", "MAE", "Calibration@2", "Diversity@2"} & set(names)
     for name, why in (("RMSE", "no values"), ("Calibration", "no column of labels"), ("Diversity", "neither vectors")):
         with pytest.raises(UsageError, match=why):
             evaluate(model, holdout, k=2, metrics=[name])
@@ -154,10 +154,10 @@ def test_reports_order_compare_and_serialise(make_holdout, tmp_path, fixed):
     targets = rng.integers(2, n_items + 1, n)
     holdout = make_holdout([[1]] * n, [[int(item)] for item in targets], n_items)
     noise = rng.random((n + 1, n_items + 1))
-    told = noise.copy()
-    told[np.arange(1, n + 1), targets] += 0.5
-    models = {"bad": fixed(noise), "good": fixed(told), "copy": fixed(told)}
-    report = evaluate({name: one.fit(holdout.train) for name, one in models.items()}, holdout, k=(5, 10))
+    informed = noise.copy()
+    informed[np.arange(1, n + 1), targets] += 0.5
+    models = {"bad": fixed(noise), "good": fixed(informed), "copy": fixed(informed)}
+    report = evaluate({name: model.fit(holdout.train) for name, model in models.items()}, holdout, k=(5, 10))
     assert report.primary == "NDCG@10"
     assert report.ordered() == ["good", "copy", "bad"]
     against_copy, against_bad = report.significance()

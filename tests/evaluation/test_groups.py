@@ -11,7 +11,7 @@ from poise.evaluation.groups import user_groups
 
 
 def test_activity_is_split_into_thirds_of_similar_size(make_holdout):
-    holdout = make_holdout([[*range(1, 2 + at)] for at in range(30)], [[40]] * 30, 40)
+    holdout = make_holdout([[*range(1, 2 + index)] for index in range(30)], [[40]] * 30, 40)
     (groups,) = user_groups(holdout)
     assert groups.labels == ("1–10", "11–20", "21–30")
     assert np.bincount(groups.of_request).tolist() == [10, 10, 10]
@@ -63,7 +63,7 @@ def test_a_column_of_mostly_rare_labels_is_left_out_unless_named(make_holdout):
 
 
 def test_labels_called_other_and_unknown_keep_their_own_group(make_holdout):
-    labels = ["other", "unknown", None] + [f"label {at:02}" for at in range(9)]
+    labels = ["other", "unknown", None] + [f"label {index:02}" for index in range(9)]
     users = pl.DataFrame({"work": labels * 2 + ["other"] * 30 + ["unknown"] * 30})
     holdout = make_holdout([[1]] * 84, [[2]] * 84, 3, users=users)
     (groups,) = user_groups(holdout)

@@ -18,12 +18,15 @@ def evaluated(make_holdout, fixed):
     targets = rng.integers(11, n_items + 1, n)
     histories = [rng.choice(np.arange(1, 11), 5, replace=False).tolist() for _ in range(n - 1)] + [[]]
     users = pl.DataFrame({"plan": rng.choice(["<free>", "paid"], n)})
-    genres = [["a" if at % 2 else "b"] for at in range(n_items)]
+    genres = [["a" if index % 2 else "b"] for index in range(n_items)]
     holdout = make_holdout(histories, [[int(item)] for item in targets], n_items, users=users, genres=genres)
     noise = rng.random((n + 1, n_items + 1))
-    told = noise.copy()
-    told[np.arange(1, n + 1), targets] += 0.6
-    models = [fixed(noise, name="<b>bad</b>").fit(holdout.train), fixed(told, name="good & true").fit(holdout.train)]
+    informed = noise.copy()
+    informed[np.arange(1, n + 1), targets] += 0.6
+    models = [
+        fixed(noise, name="<b>bad</b>").fit(holdout.train),
+        fixed(informed, name="good & true").fit(holdout.train),
+    ]
     return evaluate(models, holdout, k=(5, 10), resamples=200), holdout, models
 
 

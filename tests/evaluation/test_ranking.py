@@ -37,10 +37,10 @@ def reference(items, targets, measures):
         for rank, item in enumerate(items[row])
         if item
     ]
-    found = {measure: np.zeros(len(items)) for measure in measures}
+    actual = {measure: np.zeros(len(items)) for measure in measures}
     for metric in ir_measures.iter_calc(measures, qrels, run):
-        found[metric.measure][int(metric.query_id)] = metric.value
-    return found
+        actual[metric.measure][int(metric.query_id)] = metric.value
+    return actual
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -70,10 +70,16 @@ def test_agrees_with_scikit_learn_on_the_same_lists(seed):
     shown = np.zeros((n, n_items + 1), dtype=bool)
     np.put_along_axis(shown, items[:, :k].astype(np.int64), True, axis=1)
     for row in np.flatnonzero(full):
-        one = (hits[[row]], targets.lengths[[row]], k)
-        assert ranking.ndcg(*one)[0] == pytest.approx(ndcg_score(truth[[row]], scores[[row], 1:], k=k), abs=1e-9)
-        assert ranking.dcg(*one)[0] == pytest.approx(dcg_score(truth[[row]], scores[[row], 1:], k=k), abs=1e-9)
-        assert ranking.f1(*one)[0] == pytest.approx(f1_score(truth[row], shown[row, 1:], zero_division=0), abs=1e-9)
+        row_arguments = (hits[[row]], targets.lengths[[row]], k)
+        assert ranking.ndcg(*row_arguments)[0] == pytest.approx(
+            ndcg_score(truth[[row]], scores[[row], 1:], k=k), abs=1e-9
+        )
+        assert ranking.dcg(*row_arguments)[0] == pytest.approx(
+            dcg_score(truth[[row]], scores[[row], 1:], k=k), abs=1e-9
+        )
+        assert ranking.f1(*row_arguments)[0] == pytest.approx(
+            f1_score(truth[row], shown[row, 1:], zero_division=0), abs=1e-9
+        )
 
 
 @pytest.mark.parametrize("levels", [3, 1_000_000])
@@ -86,18 +92,18 @@ def test_auc_agrees_with_scikit_learn_with_and_without_ties(levels):
     targets = Ragged.from_rows(
         [rng.choice(np.flatnonzero(row), size=rng.integers(1, 8), replace=False) for row in allowed]
     )
-    found = ranking.auc(scores, targets, allowed)
+    actual = ranking.auc(scores, targets, allowed)
     for row in range(n):
         truth = np.isin(np.arange(width), targets[row])
         expected = roc_auc_score(truth[allowed[row]], scores[row][allowed[row]])
-        assert found[row] == pytest.approx(expected, abs=1e-9)
+        assert actual[row] == pytest.approx(expected, abs=1e-9)
 
 
 def test_auc_of_unscored_items_is_that_of_chance():
     scores = np.array([[0, 5, -np.inf, -np.inf, -np.inf]], dtype=np.float32)
     allowed = np.array([[False, True, True, True, True]])
-    found = ranking.auc(scores, Ragged.from_rows([[2]]), allowed)
-    assert found[0] == pytest.approx((0 + 0.5 + 0.5) / 3)
+    actual = ranking.auc(scores, Ragged.from_rows([[2]]), allowed)
+    assert actual[0] == pytest.approx((0 + 0.5 + 0.5) / 3)
 
 
 def test_auc_is_undefined_without_other_items():
@@ -136,10 +142,10 @@ def test_metrics_lie_between_0_and_1_and_a_perfect_slate_gets_1(seed, most):
     previous = np.zeros(len(hits))
     for k in CUTOFFS:
         for name, metric in ranking.AT_K.items():
-            found = metric(hits, lengths, k)
-            assert (found >= 0).all()
-            assert name == "DCG" or (found <= 1 + 1e-12).all()
-            np.testing.assert_array_equal(metric(hits[order], lengths[order], k), found[order])
+            actual = metric(hits, lengths, k)
+            assert (actual >= 0).all()
+            assert name == "DCG" or (actual <= 1 + 1e-12).all()
+            np.testing.assert_array_equal(metric(hits[order], lengths[order], k), actual[order])
         for name in ("NDCG", "MAP", "MRR", "HitRate"):
             np.testing.assert_allclose(ranking.AT_K[name](perfect, lengths, k), 1.0)
         recall = ranking.recall(hits, lengths, k)

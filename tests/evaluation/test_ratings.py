@@ -15,8 +15,8 @@ def test_rating_metrics_agree_with_scikit_learn_and_leave_out_missing_values():
     actual = rng.integers(1, 6, lengths.sum()).astype(np.float32)
     predicted = rng.normal(3, 1, lengths.sum()).astype(np.float32)
     actual[rng.random(len(actual)) < 0.3] = np.nan
-    known = ~np.isnan(actual)
-    found = errors(predicted, actual, targets)
-    expected = actual[known].astype(np.float64), predicted[known].astype(np.float64)
-    assert found["RMSE"].value == pytest.approx(root_mean_squared_error(*expected), abs=1e-9)
-    assert found["MAE"].value == pytest.approx(mean_absolute_error(*expected), abs=1e-9)
+    has_value = ~np.isnan(actual)
+    estimated = errors(predicted, actual, targets)
+    expected = actual[has_value].astype(np.float64), predicted[has_value].astype(np.float64)
+    assert estimated["RMSE"].value == pytest.approx(root_mean_squared_error(*expected), abs=1e-9)
+    assert estimated["MAE"].value == pytest.approx(mean_absolute_error(*expected), abs=1e-9)

@@ -12,8 +12,8 @@ def test_intervals_have_their_nominal_coverage():
     truth, held = 0.3, 0
     for trial in range(200):
         values = (rng.random(150) < truth).astype(float)
-        one = estimates([Measured(values)], resamples=300, seed=trial)[0]
-        held += one.low <= truth <= one.high
+        estimate = estimates([Measured(values)], resamples=300, seed=trial)[0]
+        held += estimate.low <= truth <= estimate.high
     assert 0.90 <= held / 200 <= 0.985
 
 

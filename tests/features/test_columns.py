@@ -37,10 +37,10 @@ def test_column_features_by_hand(features):
         [0, 1, 0, 0, 0],
         [0, 0, 0, 0, 10 / deviation],
     ]
-    found = features.matrix(TABLE, 4)
-    assert found.dtype == np.float32
+    actual = features.matrix(TABLE, 4)
+    assert actual.dtype == np.float32
     assert features.width == 5
-    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-6)
+    np.testing.assert_allclose(actual.toarray(), expected, rtol=1e-6)
 
 
 def test_unseen_labels_and_numbers_are_read(features):
@@ -69,7 +69,7 @@ def test_constant_columns_are_left_out():
 
 
 def test_selected_columns_by_name():
-    assert [one.name for one in ColumnFeatures.fit(TABLE, KINDS, only=["age"], least=2).columns] == ["age"]
+    assert [column.name for column in ColumnFeatures.fit(TABLE, KINDS, only=["age"], least=2).columns] == ["age"]
     with pytest.raises(UsageError, match="no column 'town'"):
         ColumnFeatures.fit(TABLE, KINDS, only=["town"])
     with pytest.raises(UsageError, match="'photo' holds image"):

@@ -22,9 +22,9 @@ from poise.models.sequential.sasrec import SASRec
 def test_data_defaults_follow_from_the_size_of_the_log(
     people: int, length: int, items: int, expected: dict[str, float], log_of: Callable[..., Dataset]
 ) -> None:
-    data = log_of([[1 + (user + at) % items for at in range(length)] for user in range(people)])
-    found = DataDefaults.to(data)
-    assert {name: getattr(found, name) for name in expected} == expected
+    data = log_of([[1 + (user + index) % items for index in range(length)] for user in range(people)])
+    defaults = DataDefaults.to(data)
+    assert {name: getattr(defaults, name) for name in expected} == expected
 
 
 def test_given_options_override_data_defaults_and_a_refit_keeps_them(films: Dataset) -> None:

@@ -36,7 +36,7 @@ def test_attributions_add_up_to_the_score(name, repeats, films):
     assert attributions.shape == (len(history), 24)
     bias = model.item_vectors[items, -1] if isinstance(model, BPR) else 0
     np.testing.assert_allclose(attributions.sum(axis=0) + bias, model.score(queries)[0, 1:], rtol=2e-3, atol=2e-5)
-    again = [item in history[at + 1 :] for at, item in enumerate(history)]
+    again = [item in history[index + 1 :] for index, item in enumerate(history)]
     assert not attributions[again].any()  # only the newest event on an item counts
 
 
@@ -63,8 +63,8 @@ def test_the_decay_is_selected_on_validation(log_of):
     model = ItemKNN(shrink=0.0).fit(split.train, valid)
     decay = model.selected.decay
     quality = {}
-    for one in DECAYS:
-        quality[one] = mean_ndcg(ItemKNN(shrink=0.0, decay=one).fit(split.train), valid)
+    for other_decay in DECAYS:
+        quality[other_decay] = mean_ndcg(ItemKNN(shrink=0.0, decay=other_decay).fit(split.train), valid)
     assert quality[decay] == max(quality.values())
     assert quality[decay] > quality[1.0]
     assert model.recency == decay

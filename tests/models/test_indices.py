@@ -85,9 +85,9 @@ def queries(exact: Sums) -> Queries:
     return Queries.from_histories([*histories, []], exact.item_ids)
 
 
-def _recall(found: Any, expected: Any) -> float:
+def _recall(retrieved: Any, expected: Any) -> float:
     return float(
-        np.mean([len(np.intersect1d(one, other)) / len(other) for one, other in zip(found, expected, strict=True)])
+        np.mean([len(np.intersect1d(row, other)) / len(other) for row, other in zip(retrieved, expected, strict=True)])
     )
 
 
@@ -96,37 +96,41 @@ def test_the_index_retrieves_what_exact_search_does(
     exact: Sums, indexed: Sums, queries: Queries, hide_seen: bool
 ) -> None:
     queries = replace(queries, hide_seen=hide_seen)
-    expected, found = exact.recommend(queries, 10), indexed.recommend(queries, 10)
-    assert _recall(found.items, expected.items) > 0.95
-    same = found.items == expected.items
-    np.testing.assert_allclose(found.scores[same], expected.scores[same], rtol=1e-4)  # exact, though found by halves
-    assert (np.diff(found.scores, axis=1) <= 0).all()
+    expected, retrieved = exact.recommend(queries, 10), indexed.recommend(queries, 10)
+    assert _recall(retrieved.items, expected.items) > 0.95
+    same = retrieved.items == expected.items
+    np.testing.assert_allclose(
+        retrieved.scores[same], expected.scores[same], rtol=1e-4
+    )  # exact, though found by halves
+    assert (np.diff(retrieved.scores, axis=1) <= 0).all()
     seen = queries.histories()[1]
-    assert any(np.isin(seen[row], found.items[row]).any() for row in range(100)) != hide_seen
-    np.testing.assert_array_equal(found.items[-1], expected.items[-1])  # without a history: the most popular
+    assert any(np.isin(seen[row], retrieved.items[row]).any() for row in range(100)) != hide_seen
+    np.testing.assert_array_equal(retrieved.items[-1], expected.items[-1])  # without a history: the most popular
 
 
 def test_retrieve_uses_the_index(indexed: Sums, kind: Index, queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    searches = []
     search = kind.search
-    monkeypatch.setattr(kind, "search", lambda self, vectors, k: asked.append(len(vectors)) or search(self, vectors, k))
+    monkeypatch.setattr(
+        kind, "search", lambda self, vectors, k: searches.append(len(vectors)) or search(self, vectors, k)
+    )
     Pipeline(ranker=indexed, retrievers=[indexed], candidates=20).score(queries)
-    assert asked == [100]
-    asked.clear()
+    assert searches == [100]
+    searches.clear()
     indexed.recommend(queries, 1_001)
     allowed = Ragged.from_rows([[1, 2, 3]] * len(queries))
-    some = indexed.recommend(replace(queries, candidates=allowed), 5)
-    assert set(some.items.ravel().tolist()) <= {0, 1, 2, 3}
-    assert not asked
+    slates = indexed.recommend(replace(queries, candidates=allowed), 5)
+    assert set(slates.items.ravel().tolist()) <= {0, 1, 2, 3}
+    assert not searches
 
 
 def test_where_nearly_all_items_are_hidden_search_is_exact(exact: Sums, indexed: Sums) -> None:
     history = np.arange(1, N_ITEMS - 4)
     queries = Queries.from_histories([history, [3]], exact.item_ids)
-    found = indexed.recommend(queries, 20)
-    np.testing.assert_array_equal(found.items[0], exact.recommend(queries, 20).items[0])
-    assert (found.items[0] > 0).sum() == 5
-    assert (found.items[1] > 0).all()
+    slates = indexed.recommend(queries, 20)
+    np.testing.assert_array_equal(slates.items[0], exact.recommend(queries, 20).items[0])
+    assert (slates.items[0] > 0).sum() == 5
+    assert (slates.items[1] > 0).all()
 
 
 def test_items_outside_the_index_are_retrieved_too(exact: Sums, kind: Index, queries: Queries) -> None:
@@ -155,13 +159,13 @@ def test_a_large_catalogue_gets_an_index_and_it_is_saved(
     monkeypatch.setattr(inner_product, "INDEXED_FROM", 10)
     model = TwoTower(**options).fit(films)
     queries = films.queries()
-    found = model.recommend(queries, 5, explain=True)
+    slates = model.recommend(queries, 5, explain=True)
     expected = plain.recommend(queries, 5, explain=True)
-    np.testing.assert_array_equal(found.items, expected.items)
-    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4, atol=1e-5)
-    assert found.reasons is not None
-    assert [[bool(one) for one in row] for row in found.reasons] == [
-        [bool(one) for one in row] for row in expected.reasons or []
+    np.testing.assert_array_equal(slates.items, expected.items)
+    np.testing.assert_allclose(slates.scores, expected.scores, rtol=1e-4, atol=1e-5)
+    assert slates.reasons is not None
+    assert [[bool(reasons) for reasons in row] for row in slates.reasons] == [
+        [bool(reasons) for reasons in row] for row in expected.reasons or []
     ]
     model.save(tmp_path / "model")
     again = load(tmp_path / "model")

@@ -47,7 +47,7 @@ def _circle(n_items: int = N_ITEMS, users: int = 60, length: int = 8, *, time_fe
     )
     if time_features:
         events = events.with_columns(timestamp=pl.Series(1_700_000_000_000 + steps * (1 + people % 5) * HOUR))
-    data = index(events, pl.DataFrame({"item_id": [f"item {at:02}" for at in range(n_items)]}))
+    data = index(events, pl.DataFrame({"item_id": [f"item {position:02}" for position in range(n_items)]}))
     angle = 2 * np.pi * np.arange(n_items)[:, None] / N_ITEMS
     turns = np.arange(1, 13)
     vectors = np.hstack([np.cos(angle * turns), np.sin(angle * turns)]).astype(np.float32)
@@ -70,8 +70,8 @@ def fitted(request: pytest.FixtureRequest) -> SequenceModel:
 
 def test_sequence_models_learn_the_next_item(fitted: SequenceModel) -> None:
     test = split.leave_last_out(_circle()).test
-    found = fitted.recommend(test.queries, 1).items[:, 0]
-    assert (found == test.targets.values).mean() > 0.7  # by chance it would be .08; processors differ
+    best = fitted.recommend(test.queries, 1).items[:, 0]
+    assert (best == test.targets.values).mean() > 0.7  # by chance it would be .08; processors differ
 
 
 def test_only_the_last_max_length_events_count(fitted: SequenceModel) -> None:
@@ -89,12 +89,12 @@ def test_without_a_history_popular_items_come_first(fitted: SequenceModel) -> No
 def test_attributions_are_the_loss_of_score_without_an_event(fitted: SequenceModel) -> None:
     history = [3, 17, 4, 8, 1, 9, 2, 6, 5, 11, 12, 7]  # two more than it looks back on
     items = np.array([13, 1, 20], dtype=np.int32)
-    found = fitted.attributions(_ask(fitted, history), items)
-    assert not found[:2].any()
+    actual = fitted.attributions(_ask(fitted, history), items)
+    assert not actual[:2].any()
     whole = fitted.score(_ask(fitted, history))[0, items]
-    for at in range(2, len(history)):
-        rest = fitted.score(_ask(fitted, history[2:at] + history[at + 1 :]))[0, items]
-        np.testing.assert_allclose(found[at], whole - rest, atol=1e-5)
+    for position in range(2, len(history)):
+        rest = fitted.score(_ask(fitted, history[2:position] + history[position + 1 :]))[0, items]
+        np.testing.assert_allclose(actual[position], whole - rest, atol=1e-5)
     single = fitted.attributions(_ask(fitted, [4]), items)
     np.testing.assert_allclose(single[0], fitted.score(_ask(fitted, [4]))[0, items], atol=1e-5)
 
@@ -116,9 +116,9 @@ def test_only_the_times_of_time_features_change_scores(
     data = _circle(time_features=True)
     model = kind(**SMALL, epochs=1, time_features=time_features).fit(data)
     queries = data.queries(["user 007", "user 019"])
-    asked = queries.events.timestamp[queries.stop - 1] + HOUR
-    later = replace(queries, time=asked + 50 * HOUR)
-    queries = replace(queries, time=asked)
+    request_times = queries.events.timestamp[queries.stop - 1] + HOUR
+    later = replace(queries, time=request_times + 50 * HOUR)
+    queries = replace(queries, time=request_times)
     times = queries.events.timestamp.copy()
     times[queries.stop - 2] -= HOUR // 2
     closer = replace(queries, events=replace(queries.events, timestamp=times))

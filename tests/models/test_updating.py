@@ -37,7 +37,7 @@ def _two_circles(*, later: bool) -> Dataset:
         }
     )
     size = OLD + NEW if later else OLD
-    data = index(events, pl.DataFrame({"item_id": [f"item {at:02}" for at in range(size)]}))
+    data = index(events, pl.DataFrame({"item_id": [f"item {position:02}" for position in range(size)]}))
     vectors = np.random.default_rng(0).normal(size=(OLD + NEW + 1, 24)).astype(np.float32)
     vectors[0] = 0
     return data.with_vectors("text", vectors[: size + 1])
@@ -46,9 +46,9 @@ def _two_circles(*, later: bool) -> Dataset:
 def _right(model: SequenceModel, first: int, size: int) -> float:
     """Return how often the next item of a circle comes first."""
     steps = np.arange(size)
-    histories = [first + (at + np.arange(4)) % size + 1 for at in steps]
-    found = model.recommend(Queries.from_histories(histories, model.item_ids), 1).items[:, 0]
-    return float((found == first + (steps + 4) % size + 1).mean())
+    histories = [first + (position + np.arange(4)) % size + 1 for position in steps]
+    best = model.recommend(Queries.from_histories(histories, model.item_ids), 1).items[:, 0]
+    return float((best == first + (steps + 4) % size + 1).mean())
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_update_without_replay_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("poise.models.sequential.sequence_model.UPDATE_RATE", 1.0)
     data = _two_circles(later=True)
     model = SASRec(**SMALL, epochs=3).fit(_two_circles(later=False))
-    kept = model.extend_catalogue(data).update(data)
+    updated = model.extend_catalogue(data).update(data)
     monkeypatch.setattr("poise.train.batches.replay.REPLAY", -1.0)
     lost = model.extend_catalogue(data).update(data)
-    assert _right(kept, 0, OLD) > 0.9
-    assert _right(lost, 0, OLD) < _right(kept, 0, OLD) - 0.2
+    assert _right(updated, 0, OLD) > 0.9
+    assert _right(lost, 0, OLD) < _right(updated, 0, OLD) - 0.2
 
 
 @pytest.mark.parametrize("kind", [SASRec, BERT4Rec])

@@ -36,8 +36,8 @@ def test_a_validation_sample_is_a_part_of_the_requests(films, monkeypatch):
     users = part.queries.user.tolist()
     assert len(set(users)) == 9
     for row, user in enumerate(users):
-        at = valid.queries.user.tolist().index(user)
-        assert part.targets[row].tolist() == valid.targets[at].tolist()
-        assert part.queries.history(row).tolist() == valid.queries.history(at).tolist()
+        index = valid.queries.user.tolist().index(user)
+        assert part.targets[row].tolist() == valid.targets[index].tolist()
+        assert part.queries.history(row).tolist() == valid.queries.history(index).tolist()
     np.testing.assert_array_equal(sample(valid).queries.user, part.queries.user)
     assert sample(valid, seed=1).queries.user.tolist() != users

@@ -43,9 +43,9 @@ def make_log(days: int) -> pl.DataFrame:
 
 def titles(n: int) -> pl.DataFrame:
     """Return a catalogue with twelve items on one side and ``n`` on the other."""
-    ids = sorted({2 * at for at in range(N_ITEMS // 2)} | {2 * at + 1 for at in range(n)})
-    names = [f"{'Sea' if one % 2 else 'Moon'} Story {one}" for one in ids]
-    return pl.DataFrame({"item_id": [f"i{one:02}" for one in ids], "title": names})
+    ids = sorted({2 * position for position in range(N_ITEMS // 2)} | {2 * position + 1 for position in range(n)})
+    names = [f"{'Sea' if number % 2 else 'Moon'} Story {number}" for number in ids]
+    return pl.DataFrame({"item_id": [f"i{number:02}" for number in ids], "title": names})
 
 
 @pytest.fixture
@@ -81,20 +81,20 @@ def test_a_challenger_that_is_no_worse_is_promoted(project: Project, later: Data
     learnt = learn(project, run, later, requests=20)
     assert learnt.run is not None
     assert project.runs == [run.name, learnt.run.name]
-    kept = Run.open(learnt.run.path)
-    assert kept.metadata["parent"] == run.name == learnt.parent
-    assert kept.metadata["compared"][run.name] == learnt.champion
-    assert kept.metadata["compared"]["challenger"] == learnt.challenger >= 0.99 * learnt.champion
-    assert kept.metadata["metrics"][learnt.metric] == learnt.challenger
-    assert kept.metadata["data"]["events"] == later.n_events
-    assert kept.until == later.events.until
+    promoted = Run.open(learnt.run.path)
+    assert promoted.metadata["parent"] == run.name == learnt.parent
+    assert promoted.metadata["compared"][run.name] == learnt.champion
+    assert promoted.metadata["compared"]["challenger"] == learnt.challenger >= 0.99 * learnt.champion
+    assert promoted.metadata["metrics"][learnt.metric] == learnt.challenger
+    assert promoted.metadata["data"]["events"] == later.n_events
+    assert promoted.until == later.events.until
     assert learnt.new_events == make_log(40).height - make_log(16).height
-    assert learnt.verdict.startswith(f"run {kept.name} continues from {run.name}")
-    assert kept.pipeline.data_fingerprint == as_known_to(run, later).fingerprint  # it learnt from the newest too
-    assert kept.pipeline.item_ids.series.head(N_ITEMS).equals(run.pipeline.item_ids.series)
-    assert (kept.path / "report.html").is_file()
-    moons = kept.find("i02, i04, i06")
-    assert len(kept.pipeline.recommend(kept.queries([moons]), 5)[0]) == 5
+    assert learnt.verdict.startswith(f"run {promoted.name} continues from {run.name}")
+    assert promoted.pipeline.data_fingerprint == as_known_to(run, later).fingerprint  # it learnt from the newest too
+    assert promoted.pipeline.item_ids.series.head(N_ITEMS).equals(run.pipeline.item_ids.series)
+    assert (promoted.path / "report.html").is_file()
+    moons = promoted.find("i02, i04, i06")
+    assert len(promoted.pipeline.recommend(promoted.queries([moons]), 5)[0]) == 5
 
 
 def test_a_challenger_that_is_worse_is_refused(
@@ -167,30 +167,32 @@ def test_the_catalogue_is_reordered_to_that_of_the_run(project: Project, later: 
     old = np.append(0, later.item_ids.index(shuffled))
     new = np.zeros(later.item_ids.size, dtype=np.int32)
     new[old] = np.arange(len(old))
-    kept = later.select(new[later.events.item] > 0)
+    without_new = later.select(new[later.events.item] > 0)
     other = replace(
-        kept,
+        without_new,
         item_ids=Vocabulary(shuffled),
         items=later.items[old[1:] - 1],
-        events=replace(kept.events, item=new[kept.events.item], behaviour=3 - kept.events.behaviour),
+        events=replace(
+            without_new.events, item=new[without_new.events.item], behaviour=3 - without_new.events.behaviour
+        ),
         behaviour_ids=Vocabulary(["view", "like"]),
         vectors={"text": np.arange(len(old), dtype=np.float32)[:, None]},
     )
-    found = as_known_to(run, other)
-    assert found.item_ids.series.head(N_ITEMS).equals(run.pipeline.item_ids.series)
-    assert found.n_items == later.n_items
-    assert found.behaviour_ids.series.to_list() == ["like", "view"]
+    reordered = as_known_to(run, other)
+    assert reordered.item_ids.series.head(N_ITEMS).equals(run.pipeline.item_ids.series)
+    assert reordered.n_items == later.n_items
+    assert reordered.behaviour_ids.series.to_list() == ["like", "view"]
     for name in ("user", "behaviour", "timestamp"):
-        np.testing.assert_array_equal(getattr(found.events, name), getattr(kept.events, name))
-    assert found.item_ids.ids(found.events.item) == later.item_ids.ids(kept.events.item)
-    gone = int(found.item_ids.index(["i04"])[0])
-    assert found.items["title"][gone - 1] is None
-    assert not found.vectors["text"][gone]
-    rest = [one for one in found.item_ids.series if one != "i04"]
-    there, before = found.item_ids.index(rest), later.item_ids.index(rest)
-    assert [found.titles[at] for at in there] == [later.titles[at] for at in before]
-    assert found.vectors["text"][there, 0].tolist() == other.item_ids.index(rest).tolist()
-    assert as_known_to(run, found) is found
+        np.testing.assert_array_equal(getattr(reordered.events, name), getattr(without_new.events, name))
+    assert reordered.item_ids.ids(reordered.events.item) == later.item_ids.ids(without_new.events.item)
+    gone = int(reordered.item_ids.index(["i04"])[0])
+    assert reordered.items["title"][gone - 1] is None
+    assert not reordered.vectors["text"][gone]
+    rest = [item_id for item_id in reordered.item_ids.series if item_id != "i04"]
+    there, before = reordered.item_ids.index(rest), later.item_ids.index(rest)
+    assert [reordered.titles[position] for position in there] == [later.titles[position] for position in before]
+    assert reordered.vectors["text"][there, 0].tolist() == other.item_ids.index(rest).tolist()
+    assert as_known_to(run, reordered) is reordered
 
 
 def test_runs_are_compared_on_events_after_both(project: Project, later: Dataset) -> None:

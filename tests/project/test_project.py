@@ -46,8 +46,8 @@ def test_data_is_cached_until_a_file_changes(project):
 
 def test_a_damaged_data_cache_is_rebuilt(project):
     first = project.data()
-    kept = next((project.folder / ".poise").iterdir())
-    os.truncate(kept / "item.npy", 10)
+    cache = next((project.folder / ".poise").iterdir())
+    os.truncate(cache / "item.npy", 10)
     assert project.data().fingerprint == first.fingerprint
 
 
@@ -65,7 +65,7 @@ def test_a_run_holds_its_config_metrics_and_pipeline(project):
     run = fit(project)
     assert project.runs == [run.name]
     again = Run.open(run.path)
-    assert {one.name for one in run.path.iterdir()} == {
+    assert {path.name for path in run.path.iterdir()} == {
         *("run.json", "config.toml", "metrics.json", "report.html", "catalogue.arrow", "pipeline")
     }
     assert again.metadata["data"]["events"] == project.data().n_events
@@ -85,9 +85,9 @@ def test_missing_runs_are_an_error(project):
 
 
 def test_models_are_compared_with_the_pipeline(project):
-    found = compare(project, project.data(), "global-time", ["Random", "EASE", "Content"])
-    assert list(found.models) == ["Random", "EASE", "Blend"]  # without vectors, Content cannot learn
-    assert found.pipeline[0] == "Blend"
+    report = compare(project, project.data(), "global-time", ["Random", "EASE", "Content"])
+    assert list(report.models) == ["Random", "EASE", "Blend"]  # without vectors, Content cannot learn
+    assert report.pipeline[0] == "Blend"
     with pytest.raises(UsageError, match="Did you mean 'EASE'"):
         compare(project, project.data(), "leave-last-out", ["Eas"])
 
@@ -95,9 +95,9 @@ def test_models_are_compared_with_the_pipeline(project):
 def test_k_is_limited_by_the_size_of_the_catalogue(project, log_of):
     few = log_of([[1, 2, 3]])
     assert cutoffs_for(project, few) == [3]
-    asked = check_config({"data": {"events": "log.csv"}, "evaluation": {"k": [2, 9]}})
+    config = check_config({"data": {"events": "log.csv"}, "evaluation": {"k": [2, 9]}})
     with pytest.raises(UsageError, match="evaluation.k: found 9"):
-        cutoffs_for(Project(project.folder, config=asked), few)
+        cutoffs_for(Project(project.folder, config=config), few)
 
 
 def test_a_fit_without_test_events_leaves_no_run(project):
@@ -110,11 +110,11 @@ def test_a_fit_without_test_events_leaves_no_run(project):
 def test_files_are_found_by_their_columns(project):
     (project.folder / "customers.csv").write_text("customer_id,age\nu01,30\n")
     (project.folder / "notes.txt").write_text("hello\nworld\n")
-    found = find_sources(project.folder, {"events": None, "items": None, "users": None}, {})
-    assert {table: source.path for table, source in found.items()} == {
+    sources = find_sources(project.folder, {"events": None, "items": None, "users": None}, {})
+    assert {table: source.path for table, source in sources.items()} == {
         **{"events": "log.csv", "items": "films.tsv", "users": "customers.csv"}
     }
-    text = scaffold(project.folder, found, None, project.data())
+    text = scaffold(project.folder, sources, None, project.data())
     assert 'timestamp = "time"' in text
     assert 'title = "name"' in text
 

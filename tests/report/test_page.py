@@ -119,8 +119,8 @@ def test_missing_values_show_as_a_dash():
 
 def test_the_best_of_a_column_is_bold_and_ties_share_it():
     rows = [["a", 1, 3], ["b", 2, 3], ["c", 2, 4]]
-    found = cells(["m", "up", "down"], rows, best={1: "max", 2: "min"})
-    assert found == [
+    actual = cells(["m", "up", "down"], rows, best={1: "max", 2: "min"})
+    assert actual == [
         "a",
         "1",
         "<strong>3</strong>",

@@ -195,15 +195,15 @@ class Running:
                         total += sample.value
         return total
 
-    def recommend(self, **asked: Any) -> dict[str, Any]:
+    def recommend(self, **body: Any) -> dict[str, Any]:
         """Ask for recommendations."""
-        answer = self.client.post("/v1/recommendations", json=asked)
+        answer = self.client.post("/v1/recommendations", json=body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def shown(self, **asked: Any) -> list[str]:
+    def shown(self, **body: Any) -> list[str]:
         """Return the ids of the items that are recommended."""
-        return [item["item_id"] for item in self.recommend(**asked)["items"]]
+        return [item["item_id"] for item in self.recommend(**body)["items"]]
 
     def add(self, user_id: str, item_id: str, **more: Any) -> None:
         """Send an event."""
@@ -282,12 +282,12 @@ def _load(path: Path) -> ModuleType:
 def postgres() -> Iterator[Any]:
     """Return a real PostgreSQL server."""
     with tempfile.TemporaryDirectory(prefix="poise-postgres-") as folder:  # which another account can reach
-        found = _load(Path(__file__).parents[1] / "store" / "postgres.py").Server(Path(folder))
-        found.start()
+        database = _load(Path(__file__).parents[1] / "store" / "postgres.py").Server(Path(folder))
+        database.start()
         try:
-            yield found
+            yield database
         finally:
-            found.stop("immediate")
+            database.stop("immediate")
 
 
 @pytest.fixture(scope="session")

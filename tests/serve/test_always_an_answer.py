@@ -56,21 +56,21 @@ def unreadable(*_, **__):
 
 def sabotage(server, *, ranker=None, retriever=None, popular=None, explain=None):
     """Have something done before each stage works: fail, or hang."""
-    served = server.tenant.state.serving_model
-    pipeline = copy.copy(served.pipeline)
+    model = server.tenant.state.serving_model
+    pipeline = copy.copy(model.pipeline)
     pipeline.ranker = copy.copy(pipeline.ranker)
     if ranker is not None:
         _before(pipeline.ranker, "score", ranker)
     if explain is not None:
         _before(pipeline, "explain_slates", explain)
     if retriever is not None:
-        quickest = served.fallback.ranker
+        quickest = model.fallback.ranker
         broken = copy.copy(quickest)
         _before(broken, "score", retriever)
         pipeline.ranker.members = [broken if member is quickest else member for member in pipeline.ranker.members]
     if popular is not None:
         _before(server.tenant.state.popularity, "scores", popular)
-    server.tenant.state.serving_model = replace(served, pipeline=pipeline)
+    server.tenant.state.serving_model = replace(model, pipeline=pipeline)
 
 
 def _before(thing, name, fault):
@@ -102,13 +102,13 @@ def test_a_failing_stage_falls_back_to_the_next(server, broken, stage):
     slate = server.recommend(user_id="u00", k=5, explain=True)
     assert slate["stage"] == stage
     assert len(slate["items"]) == 5
-    assert all("reasons" in one for one in slate["items"])
+    assert all("reasons" in item for item in slate["items"])
     for failed in ("ranker", "popular"):
         assert fallbacks(server, failed, "RuntimeError") == (failed in broken)
     assert fallbacks(server, "retrieval", "RuntimeError") == ("retriever" in broken)
     assert server.metric("poise_slates_total", stage=stage) >= 1
     if stage == "cached":
-        assert [one["item_id"] for one in slate["items"]] == [one["item_id"] for one in before["items"]]
+        assert [item["item_id"] for item in slate["items"]] == [item["item_id"] for item in before["items"]]
         excluded = before["items"][0]["item_id"]
         assert excluded not in server.shown(user_id="u00", exclude=[excluded])
         slate = server.recommend(user_id="nobody")
@@ -133,10 +133,10 @@ def test_a_cached_slate_of_another_run_is_not_used(server):
 
 
 def test_old_catalogues_and_models_are_released(server):
-    for at in range(12):
-        assert server.client.patch("/v1/items/i01", json={"content": {"price": at}}).status_code == 200
-        server.recommend(user_id=f"u{at:02}")
-        server.recommend(user_id=f"u{at:02}", filters=[{"column": "price", "min": 3}])
+    for index in range(12):
+        assert server.client.patch("/v1/items/i01", json={"content": {"price": index}}).status_code == 200
+        server.recommend(user_id=f"u{index:02}")
+        server.recommend(user_id=f"u{index:02}", filters=[{"column": "price", "min": 3}])
     older, newest = server.tenant.project.runs
     for run in (older, newest):
         server.tenant.store.set("run", run).result()
@@ -144,7 +144,7 @@ def test_old_catalogues_and_models_are_released(server):
 
     def alive():
         gc.collect()
-        return sum(type(one) is ServingModel and one.item_search is finder for one in gc.get_objects())
+        return sum(type(value) is ServingModel and value.item_search is finder for value in gc.get_objects())
 
     finder = server.tenant.state.serving_model.item_search
     server.wait_for(lambda: alive() <= 3)
@@ -200,14 +200,14 @@ def test_a_slow_explanation_is_left_out(server, hang, monkeypatch):
     slate = server.recommend(user_id="u00", explain=True)
     assert time.perf_counter() - start < LONG
     assert slate["stage"] == "ranker"
-    assert all(one["reasons"] == [] for one in slate["items"])
+    assert all(item["reasons"] == [] for item in slate["items"])
     assert fallbacks(server, "explanation", "TimeoutError") == 1
 
 
 def test_without_the_store_cached_histories_serve_and_others_get_popular_items(server, monkeypatch):
-    known = server.shown(user_id="u00")
+    shown = server.shown(user_id="u00")
     monkeypatch.setattr(server.tenant.store, "history", unreadable)
-    assert server.shown(user_id="u00") == known
+    assert server.shown(user_id="u00") == shown
     assert server.recommend(user_id="u01")["stage"] == "popular"
     assert fallbacks(server, "store", "StoreError") == 1
 
@@ -215,8 +215,8 @@ def test_without_the_store_cached_histories_serve_and_others_get_popular_items(s
 def test_a_hanging_store_is_not_waited_for(hasty, hang, monkeypatch):
     monkeypatch.setattr(hasty.tenant.store, "history", hang)
     start = time.perf_counter()
-    for at in range(8):  # more than there are threads to wait in
-        assert hasty.recommend(user_id=f"u{at:02}")["stage"] == "popular"
+    for index in range(8):  # more than there are threads to wait in
+        assert hasty.recommend(user_id=f"u{index:02}")["stage"] == "popular"
     assert time.perf_counter() - start < 8 * LONG
     assert fallbacks(hasty, "store", "TimeoutError") == 8
     hasty.add("u40", "i02")
@@ -330,8 +330,8 @@ def test_search_falls_back_to_words_without_the_encoder(server, monkeypatch):
 def test_new_items_are_accepted_while_the_encoder_hangs(server, hang, monkeypatch):
     monkeypatch.setattr(items, "ENCODED_WITHIN", 0.1)
     monkeypatch.setattr(TextEncoder, "encode", hang)
-    for at in range(12):  # more than there are threads to wait in
-        server.client.post("/v1/items", json={"item_id": f"saga{at}", "content": {"title": "Sea saga"}})
+    for index in range(12):  # more than there are threads to wait in
+        server.client.post("/v1/items", json={"item_id": f"saga{index}", "content": {"title": "Sea saga"}})
     assert len(server.client.get("/v1/search?q=saga&k=20").json()["items"]) == 12
     server.add("u00", "i01")
     assert server.recommend(user_id="u33")["stage"] == "ranker"
@@ -342,9 +342,9 @@ def test_a_hanging_encoder_blocks_nothing_else(server, hang, monkeypatch):
     monkeypatch.setattr(TextEncoder, "encode", hang)
     start = time.perf_counter()
     with ThreadPoolExecutor(12) as pool:  # more than there are threads to wait in
-        found = list(pool.map(lambda _: server.client.get("/v1/search?q=moon+17"), range(12)))
+        answers = list(pool.map(lambda _: server.client.get("/v1/search?q=moon+17"), range(12)))
     assert time.perf_counter() - start < LONG
-    assert all(one.json()["items"][0]["item_id"] == "i17" for one in found)
+    assert all(answer.json()["items"][0]["item_id"] == "i17" for answer in answers)
     assert fallbacks(server, "encoder") == 12
     start = time.perf_counter()
     server.add("u00", "i01")
@@ -354,10 +354,10 @@ def test_a_hanging_encoder_blocks_nothing_else(server, hang, monkeypatch):
     assert time.perf_counter() - start < LONG
 
 
-def ask_many(server, many, **asked):
+def ask_many(server, many, **body):
     """Ask all at once; return the statuses and the answers."""
     with ThreadPoolExecutor(many) as pool:
-        return list(pool.map(lambda _: server.client.post("/v1/recommendations", json=asked), range(many)))
+        return list(pool.map(lambda _: server.client.post("/v1/recommendations", json=body), range(many)))
 
 
 def test_requests_beyond_the_queue_are_refused_with_429(copy_shop, start):
@@ -370,14 +370,14 @@ def test_requests_beyond_the_queue_are_refused_with_429(copy_shop, start):
 
     sabotage(server, ranker=slow)
     answers = ask_many(server, 40, user_id="u00")
-    by_status = {status: [one for one in answers if one.status_code == status] for status in (200, 429)}
+    by_status = {status: [answer for answer in answers if answer.status_code == status] for status in (200, 429)}
     assert sum(map(len, by_status.values())) == 40
     assert len(by_status[200]) >= 8
     assert by_status[429]
-    assert {one.json()["stage"] for one in by_status[200]} == {"ranker"}
-    for one in by_status[429]:
-        assert int(one.headers["retry-after"]) >= 1
-        assert one.headers["content-type"] == "application/problem+json"
+    assert {answer.json()["stage"] for answer in by_status[200]} == {"ranker"}
+    for answer in by_status[429]:
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.headers["content-type"] == "application/problem+json"
     assert max(waiting) <= 8
     assert server.recommend(user_id="u00")["stage"] == "ranker"
     assert len(server.tenant.engine.ranker) == 0
@@ -388,16 +388,16 @@ def test_a_full_queue_behind_a_stuck_ranker_falls_back(copy_shop, start, hang):
     sabotage(server, ranker=hang)
     ask_many(server, 12, user_id="u00")
     answers = [server.client.post("/v1/recommendations", json={"user_id": "u00"}) for _ in range(4)]
-    assert {one.status_code for one in answers} == {200}
+    assert {answer.status_code for answer in answers} == {200}
     assert len(server.tenant.engine.ranker) <= 4
 
 
 def test_too_many_concurrent_requests_are_refused(server, monkeypatch):
-    kept = []
+    gates = []
 
     def later(events):
-        kept.append(Future())
-        return kept[-1]
+        gates.append(Future())
+        return gates[-1]
 
     monkeypatch.setattr(app, "MOST_AT_WORK", 3)
     real = server.tenant.store.add_events
@@ -405,14 +405,14 @@ def test_too_many_concurrent_requests_are_refused(server, monkeypatch):
     with ThreadPoolExecutor(3) as pool:
         event = {"user_id": "u00", "item_id": "i01"}
         at_work = [pool.submit(server.client.post, "/v1/events", json=event) for _ in range(3)]
-        server.wait_for(lambda: len(kept) == 3)
+        server.wait_for(lambda: len(gates) == 3)
         refused = server.client.post("/v1/recommendations", json={"user_id": "u00"})
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
         assert server.client.get("/health").status_code == 200
-        for one in kept:
-            one.set_result(real([]).result())
-        assert [one.result().status_code for one in at_work] == [200] * 3
+        for gate in gates:
+            gate.set_result(real([]).result())
+        assert [future.result().status_code for future in at_work] == [200] * 3
     assert server.recommend(user_id="u00")["stage"] == "ranker"
 
 
@@ -438,10 +438,10 @@ def test_a_request_at_work_when_the_server_stops_gets_503(server, monkeypatch, c
     monkeypatch.setattr(server.tenant.store, "add_events", never)
     event = {"user_id": "u00", "item_id": "i01"}
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(httpx.post, f"{server.url}/v1/events", json=event, timeout=30)
+        future = pool.submit(httpx.post, f"{server.url}/v1/events", json=event, timeout=30)
         assert sent.wait(10)
         server.close()
-        answer = asked.result()
+        answer = future.result()
     assert answer.status_code == 503
     assert "stopping" in answer.json()["detail"]
     assert "Traceback" not in caplog.text
@@ -491,6 +491,6 @@ def test_a_system_clock_that_jumps(copy_shop, start):
             for who in (user, "all the time"):
                 slate = server.recommend(user_id=who, k=40)
                 assert slate["stage"] == "ranker"
-                assert item not in [one["item_id"] for one in slate["items"]]
+                assert item not in [shown["item_id"] for shown in slate["items"]]
         assert server.client.get("/v1/popular").json()["items"]
         assert server.client.get("/metrics").status_code == 200

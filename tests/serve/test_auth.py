@@ -52,17 +52,17 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"}
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_every_operation_needs_a_key_with_its_scope(locked, operation):
     server, keys = locked
-    asked = request_for(operation)
+    request = request_for(operation)
     for header in ({}, bearer("poise_none_such"), {"Authorization": "Basic YTpi"}, {"Authorization": b"Bearer \xe9"}):
-        answer = server.client.request(**asked, headers=header)
+        answer = server.client.request(**request, headers=header)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert answer.headers["content-type"] == "application/problem+json"
     for scopes, token in keys.items():
-        answer = server.client.request(**asked, headers=bearer(token))
+        answer = server.client.request(**request, headers=bearer(token))
         if operation.scope in scopes:
             assert answer.status_code in (200, 204, 404, 422), answer.text
         else:
@@ -161,11 +161,11 @@ def test_the_rate_limit(copy_shop, start):
     hasty, patient = (key_for(folder, "read")[1] for _ in range(2))
     server = start(folder, is_open=False)
     answers = [server.client.get("/v1/popular", headers=bearer(hasty)) for _ in range(40)]
-    refused = [one for one in answers if one.status_code == 429]
-    assert {one.status_code for one in answers[:10]} == {200}
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert {answer.status_code for answer in answers[:10]} == {200}
     assert refused
-    assert {one.headers["retry-after"] for one in refused} == {"1"}
-    assert {one.headers["content-type"] for one in refused} == {"application/problem+json"}
+    assert {refusal.headers["retry-after"] for refusal in refused} == {"1"}
+    assert {refusal.headers["content-type"] for refusal in refused} == {"application/problem+json"}
     assert server.client.get("/v1/popular", headers=bearer(patient)).status_code == 200
     server.wait_for(lambda: server.client.get("/v1/popular", headers=bearer(hasty)).status_code == 200)
 
@@ -179,15 +179,15 @@ def narrow(copy_shop, start):
     return start(copy_shop("budget = 10\nmax_body_bytes = 2000"))
 
 
-WITH_BODY = [one for one in OPERATIONS if one.body is not None]
+WITH_BODY = [operation for operation in OPERATIONS if operation.body is not None]
 
 
-@pytest.mark.parametrize("operation", WITH_BODY, ids=lambda one: one.name)
+@pytest.mark.parametrize("operation", WITH_BODY, ids=lambda operation: operation.name)
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "not declared"])
 def test_bodies_over_max_body_bytes_are_refused(narrow, operation, declared):
     path = operation.path.format(item_id="i01", user_id="u01")
     content = b'{"user_id": "' + b"x" * 3_000
-    body = content if declared else iter([content[at : at + 500] for at in range(0, len(content), 500)])
+    body = content if declared else iter([content[index : index + 500] for index in range(0, len(content), 500)])
     answer = narrow.client.request(operation.method, path, content=body)
     assert answer.status_code == 413
     assert "2,000" in answer.json()["detail"]
@@ -206,11 +206,11 @@ def test_a_body_that_does_not_come_times_out(narrow, monkeypatch):
         with socket.create_connection(narrow.url.removeprefix("http://").split(":"), timeout=20) as connection:
             head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
             connection.sendall(head.encode() + b'{"user_id":')
-            told = b""
+            answer = b""
             while part := connection.recv(1000):  # until it is closed
-                told += part
-        assert told.startswith(b"HTTP/1.1 408")
-        assert b"application/problem+json" in told
+                answer += part
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"application/problem+json" in answer
 
 
 def test_a_head_that_does_not_come_times_out(narrow, monkeypatch):
@@ -219,29 +219,29 @@ def test_a_head_that_does_not_come_times_out(narrow, monkeypatch):
     for sent in (b"", b"GET /health HT", whole, whole + b"GET /health HTTP/1.1\r\nHost"):
         with socket.create_connection(narrow.url.removeprefix("http://").split(":"), timeout=20) as connection:
             connection.sendall(sent)
-            told = b""
+            answer = b""
             while sent != whole and (part := connection.recv(1000)):  # until it is closed
-                told += part
+                answer += part
             if sent.startswith(whole):
-                told = told or connection.recv(1000)
-                assert told.startswith(b"HTTP/1.1 200")
+                answer = answer or connection.recv(1000)
+                assert answer.startswith(b"HTTP/1.1 200")
 
 
 def test_the_bodies_in_flight_have_a_total_limit(narrow, monkeypatch):
     monkeypatch.setattr("poise.serve.http.request_bodies.HELD", 3_000)
     address = narrow.url.removeprefix("http://").split(":")
     head = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1900\r\n\r\n"
-    with socket.create_connection(address, timeout=20) as one, socket.create_connection(address, timeout=20) as other:
-        one.sendall(head + b" " * 1_800)
+    with socket.create_connection(address, timeout=20) as first, socket.create_connection(address, timeout=20) as other:
+        first.sendall(head + b" " * 1_800)
         narrow.wait_for(lambda: narrow.app.state.server.answering == 1)
         narrow.client.get("/health")
         other.sendall(head + b" " * 1_800)
-        told = other.recv(1000)
-        assert told.startswith(b"HTTP/1.1 429")
-        assert b"retry-after: 1" in told.lower()
+        answer = other.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 429")
+        assert b"retry-after: 1" in answer.lower()
         event = b'{"user_id": "slow", "item_id": "i01"}'
-        one.sendall(b" " * (100 - len(event)) + event)
-        assert one.recv(1000).startswith(b"HTTP/1.1 200")
+        first.sendall(b" " * (100 - len(event)) + event)
+        assert first.recv(1000).startswith(b"HTTP/1.1 200")
     narrow.add("quick", "i01")
 
 
@@ -280,10 +280,10 @@ def everything_of(client, user, item, query, request_id):
     ]
     answers = [client.get(path) for path in paths]
     answers.append(client.get("/v1/search", params={"q": query, "k": 200}))
-    for asked in ({"history": ["i02"]}, {"user_id": user}, {"candidates": [item]}, {"history": [item]}):
-        answers.append(client.post("/v1/recommendations", json={**asked, "k": 200}))
+    for event in ({"history": ["i02"]}, {"user_id": user}, {"candidates": [item]}, {"history": [item]}):
+        answers.append(client.post("/v1/recommendations", json={**event, "k": 200}))
     answers.append(client.post("/v1/recommendations", json={"user_id": user, "offset": 1, "request_id": request_id}))
-    return [(one.status_code, one.json()) for one in answers]
+    return [(answer.status_code, answer.json()) for answer in answers]
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -302,9 +302,9 @@ def test_tenants_see_nothing_of_each_other(tenants, names, owner):
     assert [status for status, _ in seen].count(200) >= len(seen) - 1
     assert mark in json.dumps(seen)
 
-    told = everything_of(theirs, user, item, mark, slate["request_id"])
-    assert mark not in json.dumps([body for status, body in told if status == 200])
-    assert [status for status, _ in told[:5]] == [404] * 5
+    contents = everything_of(theirs, user, item, mark, slate["request_id"])
+    assert mark not in json.dumps([body for status, body in contents if status == 200])
+    assert [status for status, _ in contents[:5]] == [404] * 5
     assert (theirs.get("/v1/popular?k=200").json(), theirs.get("/v1/items?limit=1000").json()) == before
     event = {"user_id": user, "item_id": "i01", "event_id": mark}
     assert theirs.post("/v1/events", json=event).json()["accepted"] == 1  # the id is another's
@@ -328,9 +328,9 @@ def test_the_log_holds_no_ids_nor_keys_nor_contents(locked, caplog, monkeypatch)
         for client_key in (everything, keys["read",], f"poise_{secret}_{secret}"):
             headers = bearer(client_key)
             for operation in OPERATIONS:
-                asked = request_for(operation)
-                asked["url"] = asked["url"].replace("none", secret)
-                server.client.request(**asked, headers=headers)
+                request = request_for(operation)
+                request["url"] = request["url"].replace("none", secret)
+                server.client.request(**request, headers=headers)
             body = {"user_id": secret, "item_id": secret, "context": {"note": secret}}
             server.client.post("/v1/events", json=body, headers=headers)
             server.client.post("/v1/events", content=f'{{"user_id": "{secret}", ', headers=headers)
@@ -343,7 +343,7 @@ def test_the_log_holds_no_ids_nor_keys_nor_contents(locked, caplog, monkeypatch)
 
         monkeypatch.setattr(server.tenant.store, "item", fail)
         assert server.client.get(f"/v1/items/{secret}", headers=bearer(everything)).status_code == 500
-    ours = [one.getMessage() for one in caplog.records if not one.name.startswith(("httpx", "httpcore"))]
+    ours = [record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
     assert any("/v1/users/{user_id}/profile" in line for line in ours)
     assert any("RuntimeError" in line for line in ours)
     for line in ours:

@@ -20,12 +20,12 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [
         {
             "user_id": f"u{user}",
-            "item_id": f"{'phone' if user % 2 else 'tv'}-{(user // 2 + at) % 5}",
-            "timestamp": 1_700_000_000_000 + user * 100_000 + at,
+            "item_id": f"{'phone' if user % 2 else 'tv'}-{(user // 2 + index) % 5}",
+            "timestamp": 1_700_000_000_000 + user * 100_000 + index,
             "scenario": "phone" if user % 2 else "tv",
         }
         for user in range(40)
-        for at in range(3)
+        for index in range(3)
     ]
     (folder / "log.ndjson").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     (folder / "poise.toml").write_text(
@@ -43,6 +43,6 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("how", ["scenario", "context"])
 def test_the_scenario_reaches_the_model(start: Callable[..., Any], places: Path, place: str, how: str) -> None:
     server = start(places)
-    asked = {"scenario": place} if how == "scenario" else {"context": {"scenario": place, "hour": 7, "logged_in": True}}
-    shown = server.shown(history=["phone-0", "tv-0"], k=3, **asked)
+    body = {"scenario": place} if how == "scenario" else {"context": {"scenario": place, "hour": 7, "logged_in": True}}
+    shown = server.shown(history=["phone-0", "tv-0"], k=3, **body)
     assert {item.split("-")[0] for item in shown} == {place}

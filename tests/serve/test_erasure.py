@@ -24,9 +24,9 @@ def lived(server):
     """Return the server, on which the person did and was shown all that one can, among many others."""
     server.client.post("/v1/users", json={"user_id": SECRET, "content": {"note": TRACE}})
     draw = random.Random(0)
-    others = [f"person{at:04}" for at in range(300)]
+    others = [f"person{index:04}" for index in range(300)]
     events = [{"user_id": draw.choice([*others, SECRET]), "item_id": f"i{draw.randrange(40):02}"} for _ in range(2_000)]
-    events += [{"user_id": SECRET, "item_id": "i01", "event_id": f"{TRACE}-{at}"} for at in range(20)]
+    events += [{"user_id": SECRET, "item_id": "i01", "event_id": f"{TRACE}-{index}"} for index in range(20)]
     events.append({"user_id": SECRET, "item_id": "i02", "context": {"device": TRACE}})
     assert server.client.post("/v1/events", json={"events": events}).json()["accepted"] == len(events)
     server.requests = [server.recommend(user_id=SECRET, k=5)["request_id"] for _ in range(3)]
@@ -63,12 +63,12 @@ def test_erasure_removes_everything_but_a_receipt(lived):
         after = page["next"]
         if after is None:
             break
-    assert SECRET not in [one["user_id"] for one in pages]
+    assert SECRET not in [listed["user_id"] for listed in pages]
 
     (erasure,) = lived.tenant.store.erasures()
     assert erasure.receipt_id == receipt["receipt_id"]
     assert erasure.subject == lived.tenant.store.subject(SECRET)
-    (act,) = [one for one in lived.tenant.store.audit() if one.act == "erase_user"]
+    (act,) = [entry for entry in lived.tenant.store.audit() if entry.act == "erase_user"]
     assert act.actor == "open"
     assert SECRET not in json.dumps(act.detail)
     assert act.detail["receipt_id"] == receipt["receipt_id"]
@@ -79,8 +79,8 @@ def test_files_hold_nothing_of_an_erased_user(lived):
 
     def is_clean():
         lived.add("somebody", "i01")  # the log is cut after the next write, if a reader stood in the way
-        found = files(lived)
-        return SECRET.encode() not in found and TRACE.encode() not in found
+        matches = files(lived)
+        return SECRET.encode() not in matches and TRACE.encode() not in matches
 
     lived.wait_for(is_clean)
     assert b"person0001" in files(lived)
@@ -133,10 +133,10 @@ def test_erasure_reaches_the_other_worker(copy_shop, start, monkeypatch):
         raise RuntimeError("broken on purpose")
 
     folder = copy_shop()
-    one, other = (start(folder, workers=2) for _ in range(2))
-    one.add(SECRET, "i05")
+    first, other = (start(folder, workers=2) for _ in range(2))
+    first.add(SECRET, "i05")
     assert other.recommend(user_id=SECRET)["stage"] == "ranker"
-    assert one.client.delete(f"/v1/users/{SECRET}").status_code == 200
+    assert first.client.delete(f"/v1/users/{SECRET}").status_code == 200
     assert other.recommend(user_id=SECRET)["stage"] == "popular"
     assert other.client.get(f"/v1/users/{SECRET}/profile").status_code == 404
     monkeypatch.setattr(other.tenant.state.popularity, "scores", fail)
@@ -145,13 +145,13 @@ def test_erasure_reaches_the_other_worker(copy_shop, start, monkeypatch):
 
 def test_pending_impressions_of_another_worker_are_not_written_after_erasure(copy_shop, start):
     folder = copy_shop()
-    one, other = (start(folder, workers=2) for _ in range(2))
-    one.add(SECRET, "i05")
+    first, other = (start(folder, workers=2) for _ in range(2))
+    first.add(SECRET, "i05")
     shown = other.recommend(user_id=SECRET)["request_id"]
     witness = other.recommend(user_id="u01")["request_id"]
-    assert one.client.delete(f"/v1/users/{SECRET}").status_code == 200
+    assert first.client.delete(f"/v1/users/{SECRET}").status_code == 200
     assert other.client.get(f"/v1/requests/{witness}").status_code == 200
     assert other.client.get(f"/v1/requests/{shown}").status_code == 404
-    assert not one.tenant.store.impressions_of(SECRET)
+    assert not first.tenant.store.impressions_of(SECRET)
     later = other.recommend(user_id=SECRET)["request_id"]
     assert other.client.get(f"/v1/requests/{later}").status_code == 200

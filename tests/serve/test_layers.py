@@ -45,8 +45,8 @@ def test_rendering_a_page_imports_no_model_and_no_polars() -> None:
         "from poise.serve.page import guard, pictures, render, visit, words\n"
         f"print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(found.stdout) == []
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(completed.stdout) == []
 
 
 def test_the_whole_server_is_imported_without_a_model() -> None:
@@ -56,5 +56,5 @@ def test_the_whole_server_is_imported_without_a_model() -> None:
         "import poise.serve.server, poise.serve.page.routes\n"
         f"print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(found.stdout) == []
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(completed.stdout) == []

@@ -89,19 +89,19 @@ class Shop:
     def send_until_it_is_gone(self, url):
         with httpx.Client(base_url=url, verify=False) as client, contextlib.suppress(httpx.HTTPError):
             while True:
-                self.send(client, [f"{self.name}-{len(self.sent) + at}" for at in range(7)])
+                self.send(client, [f"{self.name}-{len(self.sent) + index}" for index in range(7)])
 
     def send_again(self, url):
         """Send what was not acknowledged, as whoever got no answer does."""
         with httpx.Client(base_url=url, verify=False) as client:
-            if doubtful := [one for one in self.sent if one not in self.acknowledged]:
+            if doubtful := [event_id for event_id in self.sent if event_id not in self.acknowledged]:
                 self.send(client, doubtful)
 
     def send(self, client, ids):
-        self.sent += [one for one in ids if one not in self.sent[-20:]]
-        events = [{"user_id": self.name, "item_id": "i01", "event_id": one} for one in ids]
-        told = client.post("/v1/events", json={"events": events}).raise_for_status().json()
-        assert told["accepted"] + told["duplicates"] == len(ids)
+        self.sent += [event_id for event_id in ids if event_id not in self.sent[-20:]]
+        events = [{"user_id": self.name, "item_id": "i01", "event_id": event_id} for event_id in ids]
+        body = client.post("/v1/events", json={"events": events}).raise_for_status().json()
+        assert body["accepted"] + body["duplicates"] == len(ids)
         self.acknowledged.update(ids)
 
 
@@ -122,22 +122,22 @@ def test_acknowledged_events_survive_a_kill_exactly_once(folder, launch):
             os.kill(process.pid, signal.SIGKILL)
             for thread in threads:
                 thread.join()
-            assert kept(folder, shops) >= {one for shop in shops for one in shop.acknowledged}
+            assert stored_events(folder, shops) >= {event_id for shop in shops for event_id in shop.acknowledged}
     with launch(folder) as (_, url):
         for shop in shops:
             shop.send_again(url)
             profile = httpx.get(f"{url}/v1/users/{shop.name}/profile").json()
             assert profile["events"] == min(len(shop.sent), 200)
-    assert kept(folder, shops) == {one for shop in shops for one in shop.sent}
+    assert stored_events(folder, shops) == {event_id for shop in shops for event_id in shop.sent}
     assert sum(len(shop.sent) for shop in shops) > 50 * KILLS
 
 
-def kept(folder, shops):
+def stored_events(folder, shops):
     """Return the ids of the events that are in the store, each of which is there once."""
     with Store.open(folder / "live.sqlite", "shop") as store:
-        found = [event.event_id for shop in shops for event in store.history(shop.name, 1_000_000)]
-    assert max(Counter(found).values(), default=1) == 1
-    return set(found)
+        stored = [event.event_id for shop in shops for event in store.history(shop.name, 1_000_000)]
+    assert max(Counter(stored).values(), default=1) == 1
+    return set(stored)
 
 
 def test_a_graceful_stop_finishes_requests_at_work(folder, launch):
@@ -152,7 +152,7 @@ def test_a_graceful_stop_finishes_requests_at_work(folder, launch):
         process.join(20)
         assert process.exitcode in (0, -signal.SIGTERM)
         thread.join()
-    assert kept(folder, [shop]) == shop.acknowledged
+    assert stored_events(folder, [shop]) == shop.acknowledged
     with Store.open(folder / "live.sqlite", "shop") as store:
         assert len(store.impressions_of("polite")) == 1
 
@@ -192,14 +192,14 @@ def test_a_batch_at_work_when_the_server_stops_leaves_no_traceback(folder, stop)
         while len(answers) < 4:
             time.sleep(0.01)
         server.send_signal(stop)
-        _, told = server.communicate(timeout=60)
+        _, output = server.communicate(timeout=60)
         for thread in threads:
             thread.join()
     finally:
         server.kill()
     assert set(answers) <= {200, 503}
-    assert "Traceback" not in told
-    assert "Error" not in told
+    assert "Traceback" not in output
+    assert "Error" not in output
 
 
 def test_poise_serve_skips_a_damaged_run_and_prints_its_address(folder):
@@ -214,8 +214,8 @@ def test_poise_serve_skips_a_damaged_run_and_prints_its_address(folder):
         httpx.post(f"{url}/v1/recommendations", json={"user_id": "u00"}).raise_for_status()
     finally:
         server.terminate()
-        _, told = server.communicate(timeout=30)
-    lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+        _, output = server.communicate(timeout=30)
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert any(newest in line.get("text", "") and "damaged" in line["text"] for line in lines)
     assert any(line.get("route") == "/v1/recommendations" and line["status"] == 200 for line in lines)
-    assert "u00" not in told
+    assert "u00" not in output

@@ -12,10 +12,10 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "guide.md", ROOT / "docs" / "how-to
 
 
 def curls() -> list[str]:
-    found = [
+    lines = [
         line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("curl ")
     ]
-    return list(dict.fromkeys(line for line in found if "$KEY" not in line))
+    return list(dict.fromkeys(line for line in lines if "$KEY" not in line))
 
 
 @pytest.mark.parametrize("line", curls())

@@ -117,37 +117,37 @@ SAGA = {"item_id": "saga", "content": {"title": "Sea saga", "genres": ["sea", "s
 def places(server):
     shown = server.shown(history=["i02", "i04"], k=200)
     by_meaning = server.client.get("/v1/search?q=ocean&k=200").json()["items"]
-    return shown.index("saga"), "saga" in [one["item_id"] for one in by_meaning]
+    return shown.index("saga"), "saga" in [item["item_id"] for item in by_meaning]
 
 
 def test_a_new_item_ranks_the_same_after_a_restart(folder, start):
     first = start(folder)
     first.client.post("/v1/items", json=SAGA)
-    found = places(first)
-    assert found[1]
+    expected = places(first)
+    assert expected[1]
     first.close()
     second = start(folder)
     second.wait_for(lambda: "saga" in second.shown(history=["i02"], k=200))
-    second.wait_for(lambda: places(second) == found)
+    second.wait_for(lambda: places(second) == expected)
 
 
 def test_a_new_item_ranks_the_same_in_a_promoted_run(folder, start):
     older, newest = runs_of(folder)
     server = start(folder)
     server.client.post("/v1/items", json=SAGA)
-    found = places(server)
+    expected = places(server)
     for name in (older, newest):
         server.tenant.store.set("run", name).result()
         server.wait_for(lambda name=name: server.recommend()["run"] == name)
     server.wait_for(lambda: "saga" in server.shown(history=["i02"], k=200))
-    server.wait_for(lambda: places(server) == found)
+    server.wait_for(lambda: places(server) == expected)
 
 
 def test_a_new_item_is_ranked_by_content_whichever_task_encodes_it(folder, start, monkeypatch):
     """At the start the whole catalogue is encoded for searching, and new items for ranking: either may be first."""
     first = start(folder)
     first.client.post("/v1/items", json=SAGA)
-    found = places(first)
+    expected = places(first)
     first.close()
     real, done = ServingState.encode_new, threading.Event()
 
@@ -159,13 +159,13 @@ def test_a_new_item_is_ranked_by_content_whichever_task_encodes_it(folder, start
     monkeypatch.setattr(ServingState, "encode_new", all_then_new)
     second = start(folder)
     assert done.wait(20)
-    assert places(second) == found
+    assert places(second) == expected
 
 
 def test_an_item_with_an_event_is_no_longer_new(folder, start):
     def reasons(server):
         slate = server.recommend(history=["i02"], k=200, explain=True)["items"]
-        return {reason["kind"] for one in slate if one["item_id"] == "saga" for reason in one["reasons"]}
+        return {reason["kind"] for item in slate if item["item_id"] == "saga" for reason in item["reasons"]}
 
     first = start(folder)
     first.client.post("/v1/items", json=SAGA)

@@ -140,9 +140,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def open_store(url: str) -> Iterator[OpenStore]:
     """Opens stores on one database; the project is one that no other test has, unless it is named."""
     opened: list[Store] = []
-    own = f"project {next(_numbers)}"
+    name = f"project {next(_numbers)}"
 
-    def open_one(project: str = own, **options: Any) -> Store:
+    def open_one(project: str = name, **options: Any) -> Store:
         opened.append(Store.open(url, project, **options))
         return opened[-1]
 

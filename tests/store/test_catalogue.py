@@ -44,7 +44,7 @@ def test_a_deleted_item_is_gone_until_it_is_put_again(store: Store) -> None:
 
 def test_pages_are_ordered_by_id_and_all_items_by_arrival(store: Store) -> None:
     ids = ["b", "B", "é", "10", "9", "日", "_", "a b"]
-    store.put_items([Item(one, {}) for one in ids]).result()
+    store.put_items([Item(item_id, {}) for item_id in ids]).result()
     in_order = sorted(ids, key=str.encode)
     assert [item.item_id for item in store.items(limit=3)] == in_order[:3]
     assert [item.item_id for item in store.items(after=in_order[2], limit=100)] == in_order[3:]
@@ -54,9 +54,9 @@ def test_pages_are_ordered_by_id_and_all_items_by_arrival(store: Store) -> None:
 
 def test_all_items_of_more_than_a_page(store: Store) -> None:
     ids = [f"i{number}" for number in range(4_100)]
-    store.put_items([Item(one, {}) for one in ids]).result()
+    store.put_items([Item(item_id, {}) for item_id in ids]).result()
     store.delete_item("i7").result()
-    assert [item.item_id for item in store.all_items()] == [one for one in ids if one != "i7"]
+    assert [item.item_id for item in store.all_items()] == [item_id for item_id in ids if item_id != "i7"]
 
 
 def test_users_are_put_patched_and_listed(store: Store, make_event: Callable[..., Event]) -> None:

@@ -42,9 +42,9 @@ def test_changes_of_one_version_are_never_split(store: Store, make_event: MakeEv
     for size in (2, 2, 5, 1):
         store.add_events([make_event() for _ in range(size)]).result()
     seen, sizes = 0, []
-    while (found := store.changes(seen, limit=3)).version > seen:
-        sizes.append((found.version, len(found.events)))
-        seen = found.version
+    while (changes := store.changes(seen, limit=3)).version > seen:
+        sizes.append((changes.version, len(changes.events)))
+        seen = changes.version
     assert sizes == [(1, 2), (2, 2), (3, 5), (4, 1)]
     assert (store.changes(0, limit=4).version, store.changes(0, limit=100).version) == (2, 4)
 
@@ -79,8 +79,8 @@ def test_a_follower_misses_nothing_while_others_write(open_store: Callable[[], S
     follower.join(timeout=20)
     done.set()
     follower.join()
-    followed = [one for changes in seen for one in changes.events]
+    followed = [event for changes in seen for event in changes.events]
     for worker in (0, 1):
-        own = [one.event_id for one in followed if (one.event_id or "").startswith(f"{worker}-")]
-        assert own == [f"{worker}-{number}" for number in range(40)]
+        of_worker = [event.event_id for event in followed if (event.event_id or "").startswith(f"{worker}-")]
+        assert of_worker == [f"{worker}-{number}" for number in range(40)]
     assert len(followed) == 160

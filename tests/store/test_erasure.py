@@ -50,8 +50,8 @@ def test_the_audit_log_does_not_name_the_user(store: Store, make_event: MakeEven
 
 
 def test_the_hash_of_an_erased_user_differs_between_projects(open_store: Callable[..., Store]) -> None:
-    one, again, other = open_store(), open_store(), open_store("another project")
-    assert one.subject("u") == again.subject("u") != other.subject("u")
+    first, again, other = open_store(), open_store(), open_store("another project")
+    assert first.subject("u") == again.subject("u") != other.subject("u")
 
 
 def on_disk(path: Path) -> bytes:

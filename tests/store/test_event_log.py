@@ -23,8 +23,8 @@ def test_a_history_is_ordered_by_time_then_arrival(store: Store, make_event: Mak
         make_event(item="fourth", time=21),
     ]
     assert store.add_events(added).result() == Added(5, 0)
-    assert [one.item_id for one in store.history("u")] == ["first", "second", "third", "fourth"]
-    assert [one.item_id for one in store.history("u", limit=2)] == ["third", "fourth"]
+    assert [event.item_id for event in store.history("u")] == ["first", "second", "third", "fourth"]
+    assert [event.item_id for event in store.history("u", limit=2)] == ["third", "fourth"]
     assert store.history("nobody") == []
 
 
@@ -46,12 +46,12 @@ def test_an_event_is_read_as_it_was_written(store: Store) -> None:
 
 def test_nan_values_and_empty_context_are_stored_as_null(store: Store, make_event: MakeEvent) -> None:
     store.add_events([make_event(value=float("nan"), context={"a": None}), make_event(context={})]).result()
-    assert [(one.value, one.context) for one in store.history("u")] == [(None, None), (None, None)]
+    assert [(event.value, event.context) for event in store.history("u")] == [(None, None), (None, None)]
 
 
 def test_an_event_with_a_known_id_is_a_duplicate(store: Store, make_event: MakeEvent) -> None:
-    one, two, three = (make_event(event_id=name) for name in "abc")
-    assert store.add_events([one, two, one]).result() == Added(2, 1)
+    first, two, three = (make_event(event_id=name) for name in "abc")
+    assert store.add_events([first, two, first]).result() == Added(2, 1)
     assert store.add_events([two, three, three]).result() == Added(1, 2)
     assert store.add_events([make_event(), make_event()]).result() == Added(2, 0)  # nothing tells these apart
     assert store.add_events([]).result() == Added(0, 0)
@@ -79,14 +79,14 @@ def test_the_same_events_from_many_threads_are_stored_once(
         thread.join()
     assert sum(added.accepted for added in answers) == 150
     assert sum(added.duplicates for added in answers) == 5 * 150
-    assert sorted(int(one.event_id or "") for one in stores[0].history("u", limit=1_000)) == list(range(150))
+    assert sorted(int(event.event_id or "") for event in stores[0].history("u", limit=1_000)) == list(range(150))
 
 
 def test_feedback_is_the_events_of_a_request_id(store: Store, make_event: MakeEvent) -> None:
     store.add_events(
         [make_event(item="b", time=5, request_id="r"), make_event(), make_event(item="a", time=1, request_id="r")]
     ).result()
-    assert [one.item_id for one in store.feedback("r")] == ["b", "a"]
+    assert [event.item_id for event in store.feedback("r")] == ["b", "a"]
     assert store.feedback("unknown") == []
 
 
@@ -126,7 +126,7 @@ def test_values_that_cannot_be_stored_do_not_affect_other_events(
     assert good.result() == Added(1, 0)
     with pytest.raises(DataError, match=r"^this cannot be kept: [^\n]+$"):
         bad.result()
-    assert [one.event_id for one in store.history("u")] == ["b"]
+    assert [event.event_id for event in store.history("u")] == ["b"]
 
 
 def test_latest_users(store: Store, make_event: MakeEvent) -> None:

@@ -158,8 +158,8 @@ def test_a_data_set_of_a_store_without_impressions(store: Store, make_event: Mak
 
 
 def test_impressions_of_another_project_are_not_read(open_store: Callable[..., Store], make_event: MakeEvent) -> None:
-    one, other = open_store("one"), open_store("other")
-    one.add_impressions([replace(ONE, request_id="of another project")]).result()
+    first, other = open_store("one"), open_store("other")
+    first.add_impressions([replace(ONE, request_id="of another project")]).result()
     other.add_events([make_event(item="a")]).result()
     assert other.dataset().impressions is None
 

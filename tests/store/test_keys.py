@@ -37,8 +37,8 @@ def test_a_revoked_key_is_refused(store: Store) -> None:
     assert store.revoke_key(key.key_id) is False
     assert store.revoke_key("unknown") is False
     assert store.check_key(token) is None
-    (known,) = store.keys()
-    assert known.revoked is not None
+    (stored_key,) = store.keys()
+    assert stored_key.revoked is not None
 
 
 def test_no_secret_is_stored(open_store: Callable[[], Store], url: str) -> None:

@@ -55,22 +55,22 @@ def shop() -> Dataset:
     )
 
 
-def same(one: Dataset, other: Dataset) -> None:
-    assert one.fingerprint == other.fingerprint
-    assert (one.item_kinds, one.user_kinds) == (other.item_kinds, other.user_kinds)
-    assert (one.title_column, one.name) == (other.title_column, other.name)
-    assert one.events.has_time == other.events.has_time
-    assert one.items.schema == other.items.schema
-    assert one.users.schema == other.users.schema
-    assert one.events.context.schema == other.events.context.schema
-    assert np.array_equal(one.events.offsets, other.events.offsets)
+def same(left: Dataset, other: Dataset) -> None:
+    assert left.fingerprint == other.fingerprint
+    assert (left.item_kinds, left.user_kinds) == (other.item_kinds, other.user_kinds)
+    assert (left.title_column, left.name) == (other.title_column, other.name)
+    assert left.events.has_time == other.events.has_time
+    assert left.items.schema == other.items.schema
+    assert left.users.schema == other.users.schema
+    assert left.events.context.schema == other.events.context.schema
+    assert np.array_equal(left.events.offsets, other.events.offsets)
 
 
 def test_a_loaded_data_set_is_read_as_it_was(open_store: OpenStore) -> None:
     data = shop()
     assert open_store().load(data) == 6
-    found, version = open_store().snapshot()
-    same(found, data)
+    snapshot, version = open_store().snapshot()
+    same(snapshot, data)
     assert version == open_store().version() > 0
 
 
@@ -200,9 +200,9 @@ def test_changes_return_a_data_set_in_parts(store: Store) -> None:
     )
     store.load(index(log))
     sizes, seen = [], 0
-    while (found := store.changes(seen, limit=1_000)).version > seen:
-        sizes.append(len(found.events) + len(found.items))
-        seen = found.version
+    while (changes := store.changes(seen, limit=1_000)).version > seen:
+        sizes.append(len(changes.events) + len(changes.items))
+        seen = changes.version
     assert sum(sizes) == n + 90
     assert max(sizes) <= 10_000
 

@@ -48,10 +48,10 @@ def test_the_migrations_make_the_current_tables(open_store: Callable[[], Store],
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "poise_revision"})
         assert compare_metadata(context, metadata) == []
-        found = connection.execute(sa.text("SELECT version_num FROM poise_revision")).scalars().all()
+        versions = connection.execute(sa.text("SELECT version_num FROM poise_revision")).scalars().all()
     engine.dispose()
     scripts = ScriptDirectory(str(Path(sys.modules["poise.store.sql"].__file__ or "").parent / "migrations"))
-    assert found == [REVISION] == scripts.get_heads()
+    assert versions == [REVISION] == scripts.get_heads()
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_an_id_with_a_nul_is_unknown(store: Store) -> None:
 
 
 def test_a_power_cut_while_events_come_in(postgres: Any, store: Store, make_event: MakeEvent) -> None:
-    kept: list[str] = []
+    acknowledged: list[str] = []
     enough = threading.Event()
 
     def send() -> None:
@@ -93,21 +93,21 @@ def test_a_power_cut_while_events_come_in(postgres: Any, store: Store, make_even
             except StoreError:
                 continue  # as a client does: the same events again
             assert added.accepted + added.duplicates == 5
-            kept.append(f"{number}-")
+            acknowledged.append(f"{number}-")
             number += 1
 
     sender = threading.Thread(target=send)
     sender.start()
     for _ in range(2):
-        before = len(kept)
-        while len(kept) < before + 3:
+        before = len(acknowledged)
+        while len(acknowledged) < before + 3:
             time.sleep(0.01)
         postgres.stop("immediate")
         postgres.start()
-    before = len(kept)
-    while len(kept) < before + 3:
+    before = len(acknowledged)
+    while len(acknowledged) < before + 3:
         time.sleep(0.01)
     enough.set()
     sender.join()
-    found = [event.event_id for event in store.history("u", limit=10**6)]
-    assert found == [f"{batch}{row}" for batch in kept for row in range(5)]
+    stored = [event.event_id for event in store.history("u", limit=10**6)]
+    assert stored == [f"{batch}{row}" for batch in acknowledged for row in range(5)]

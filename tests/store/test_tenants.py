@@ -38,40 +38,42 @@ class Mirror:
         self.versions = 0
 
 
-def act(store: Store, mirror: Mirror, who: int, what: str, one: str, two: str) -> None:
+def act(store: Store, mirror: Mirror, who: int, what: str, first_id: str, two: str) -> None:
     mirror.versions += what not in ("show", "key")
     if what == "event":
-        event = Event(one, two, "view", None, 0, f"{one}{two}", None, two)
+        event = Event(first_id, two, "view", None, 0, f"{first_id}{two}", None, two)
         store.add_events([event]).result()
-        mirror.events.setdefault(f"{one}{two}", event)
+        mirror.events.setdefault(f"{first_id}{two}", event)
     elif what == "item":
-        mirror.items[one] = Item(one, {"of": f"{who} {two}"})
-        store.put_items([mirror.items[one]]).result()
+        mirror.items[first_id] = Item(first_id, {"of": f"{who} {two}"})
+        store.put_items([mirror.items[first_id]]).result()
     elif what == "user":
-        mirror.users[one] = User(one, {"of": f"{who} {two}"})
-        store.put_users([mirror.users[one]]).result()
+        mirror.users[first_id] = User(first_id, {"of": f"{who} {two}"})
+        store.put_users([mirror.users[first_id]]).result()
     elif what == "patch":
-        found = store.patch_item(one, {"by": two}).result()
-        assert (found is None) == (one not in mirror.items)
-        if found is not None:
-            mirror.items[one] = found
+        patched = store.patch_item(first_id, {"by": two}).result()
+        assert (patched is None) == (first_id not in mirror.items)
+        if patched is not None:
+            mirror.items[first_id] = patched
     elif what == "delete":
-        assert store.delete_item(one).result() == (mirror.items.pop(one, None) is not None)
+        assert store.delete_item(first_id).result() == (mirror.items.pop(first_id, None) is not None)
     elif what == "erase":
-        store.erase_user(one, [], "me").result()
-        mirror.events = {name: event for name, event in mirror.events.items() if event.user_id != one}
-        mirror.shown = {name: shown for name, shown in mirror.shown.items() if shown.user_id != one}
-        mirror.users.pop(one, None)
+        store.erase_user(first_id, [], "me").result()
+        mirror.events = {name: event for name, event in mirror.events.items() if event.user_id != first_id}
+        mirror.shown = {name: shown for name, shown in mirror.shown.items() if shown.user_id != first_id}
+        mirror.users.pop(first_id, None)
         mirror.erased += 1
     elif what == "set":
-        mirror.settings[one] = [who, two]
-        store.set(one, [who, two]).result()
+        mirror.settings[first_id] = [who, two]
+        store.set(first_id, [who, two]).result()
     elif what == "show":
-        impression = Impression(one, 0, two, LATER + who, None, f"run {who}", "ranker", ["x"], [1.0], [1.0], ["ranker"])
+        impression = Impression(
+            first_id, 0, two, LATER + who, None, f"run {who}", "ranker", ["x"], [1.0], [1.0], ["ranker"]
+        )
         store.add_impressions([impression]).result()
-        mirror.shown.setdefault(one, impression)
+        mirror.shown.setdefault(first_id, impression)
     elif what == "key":
-        store.create_key(f"{who} {one}", ["read"])
+        store.create_key(f"{who} {first_id}", ["read"])
 
 
 @settings(
@@ -88,8 +90,8 @@ def test_projects_in_one_store_are_isolated(
     number = next(_example)
     stores = [open_store(f"tenant {who} of {number}") for who in (0, 1)]
     mirrors = [Mirror(), Mirror()]
-    for who, what, one, two in acts:
-        act(stores[who], mirrors[who], who, what, one, two)
+    for who, what, first_id, two in acts:
+        act(stores[who], mirrors[who], who, what, first_id, two)
     for who, (store, mirror) in enumerate(zip(stores, mirrors, strict=True)):
         by_user: dict[str, list[Event]] = defaultdict(list)
         for event in mirror.events.values():
@@ -103,15 +105,15 @@ def test_projects_in_one_store_are_isolated(
         assert all(store.setting(name) == mirror.settings.get(name) for name in "abc")
         assert all(store.impressions(name) == ([mirror.shown[name]] if name in mirror.shown else []) for name in "abc")
         assert all(
-            sorted(one.event_id or "" for one in store.feedback(name))
-            == sorted(key for key, one in mirror.events.items() if one.request_id == name)
+            sorted(stored.event_id or "" for stored in store.feedback(name))
+            == sorted(key for key, stored in mirror.events.items() if stored.request_id == name)
             for name in "abc"
         )
         assert sum(row[3] for row in store.counts_by_day()) == len(mirror.events)
         assert set(store.run_metrics()) <= {f"run {who}"}
         assert len(store.erasures()) == len(store.audit()) == mirror.erased
-        known = store.keys()
-        assert all(key.name.startswith(f"{who} ") for key in known)
+        keys = store.keys()
+        assert all(key.name.startswith(f"{who} ") for key in keys)
         changes = store.changes(0)
         assert changes.version == store.version() == mirror.versions
         assert changes.events == list(mirror.events.values())

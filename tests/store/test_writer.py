@@ -44,13 +44,13 @@ def test_waiting_writes_are_committed_together(store: Store, make_event: MakeEve
 def test_a_full_write_queue_refuses_at_once(open_store: Callable[..., Store], make_event: MakeEvent) -> None:
     store = open_store(capacity=100)
     go_on = held_up(store)
-    kept = store.add_events([make_event() for _ in range(99)])
+    write = store.add_events([make_event() for _ in range(99)])
     with pytest.raises(StoreFull, match=r"^100 rows wait .* no more than 100 may: send them again in a moment$"):
         store.add_events([make_event()])
     with pytest.raises(StoreFull):
         store.add_impressions([Impression("r", 0, None, 1, None, "run", "ranker", [], [], [], [])])
     go_on.set()
-    assert kept.result() == Added(99, 0)
+    assert write.result() == Added(99, 0)
     store.set("x", 1).result()
     assert store.add_events([make_event() for _ in range(300)]).result() == Added(300, 0)  # alone it may be larger
     assert store.pending <= 300
@@ -58,8 +58,8 @@ def test_a_full_write_queue_refuses_at_once(open_store: Callable[..., Store], ma
 
 def test_a_write_cancelled_while_waiting_is_not_written(store: Store, make_event: MakeEvent) -> None:
     go_on = held_up(store)
-    one, two = store.add_events([make_event(item="a")]), store.add_events([make_event(item="b")])
-    assert one.cancel()
+    first, two = store.add_events([make_event(item="a")]), store.add_events([make_event(item="b")])
+    assert first.cancel()
     go_on.set()
     two.result()
     assert [event.item_id for event in store.history("u")] == ["b"]

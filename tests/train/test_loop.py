@@ -102,11 +102,11 @@ def test_a_killed_run_resumed_from_its_checkpoint_ends_the_same(
     with pytest.raises(KeyboardInterrupt):
         Learner(killed_at).run(training, options)
     assert (tmp_path / "run" / "line.pt").exists()
-    found = again.run(training, options)
+    progress = again.run(training, options)
     assert again.steps == 6 * 7 - killed_at
     assert _weights(again.network) == _weights(whole.network)
-    assert [entry["metric"] for entry in found.history] == [entry["metric"] for entry in expected.history]
-    assert (found.best_epoch, found.best_metric) == (expected.best_epoch, expected.best_metric)
+    assert [entry["metric"] for entry in progress.history] == [entry["metric"] for entry in expected.history]
+    assert (progress.best_epoch, progress.best_metric) == (expected.best_epoch, expected.best_metric)
     assert not (tmp_path / "run" / "line.pt").exists()
 
 
@@ -230,18 +230,18 @@ def test_float16_scales_the_loss_so_that_small_gradients_do_not_vanish() -> None
 
 
 def test_a_callback_is_called_each_epoch_and_can_end_training() -> None:
-    told: list[tuple[str, int, float]] = []
+    calls: list[tuple[str, int, float]] = []
 
     class Watcher:
         def on_epoch(self, label: str, epoch: int, metric: float) -> None:
-            told.append((label, epoch, metric))
+            calls.append((label, epoch, metric))
             if epoch == 2:
                 raise StopIteration
 
     with pytest.raises(StopIteration):
         Learner().run(TRAINING, FitOptions(callbacks=(Watcher(),)))
     expected = Learner().run(TRAINING).history[:2]
-    assert told == [("training", at, entry["metric"]) for at, entry in enumerate(expected, 1)]
+    assert calls == [("training", index, entry["metric"]) for index, entry in enumerate(expected, 1)]
 
 
 @pytest.mark.parametrize(("progress", "hidden"), [(True, None), (False, True)])

@@ -90,4 +90,4 @@ def test_a_custom_optimiser_step() -> None:
 
     torch.manual_seed(5)
     first = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
-    assert _fit(Points(), Still()) == torch.cat([one.flatten() for one in first.state_dict().values()]).tolist()
+    assert _fit(Points(), Still()) == torch.cat([weights.flatten() for weights in first.state_dict().values()]).tolist()

@@ -61,8 +61,8 @@ def forget(folder):
         file.unlink()
 
 
-def told(found):
-    return [(dict(one.options), one.state, one.metric) for one in found.trials]
+def trials_of(search):
+    return [(dict(trial.options), trial.state, trial.metric) for trial in search.trials]
 
 
 def test_the_present_options_are_the_first_trial_measured_on_validation(make, monkeypatch):
@@ -70,59 +70,59 @@ def test_the_present_options_are_the_first_trial_measured_on_validation(make, mo
 
     project = make(RANGE)
     split = leave_last_out(project.data())
-    found = tune(project)
-    assert found.current.number == 0
-    assert found.current.options == {"l2": None}
-    assert len(found.trials) == 6
-    assert found.best.metric == max(one.metric for one in found.trials)
-    for trial in (found.current, found.best):
+    outcome = tune(project)
+    assert outcome.current.number == 0
+    assert outcome.current.options == {"l2": None}
+    assert len(outcome.trials) == 6
+    assert outcome.best.metric == max(of_search.metric for of_search in outcome.trials)
+    for trial in (outcome.current, outcome.best):
         model = EASE(l2=trial.options["l2"]).fit(split.train, split.valid)
         assert trial.metric == pytest.approx(mean_ndcg(model, sample(split.valid)))
-    assert all(0.5 <= one.options["l2"] <= 500 for one in found.trials[1:])
+    assert all(0.5 <= drawn.options["l2"] <= 500 for drawn in outcome.trials[1:])
 
 
 @pytest.mark.parametrize("search", ["bayesian", "random"])
 def test_a_search_is_repeatable_by_seed_and_resumes(make, tmp_path, search):
-    whole = told(tune(make(RANGE), search=search))
+    whole = trials_of(tune(make(RANGE), search=search))
     forget(tmp_path)
     heard = []
     tune(make(RANGE), search=search, trials=3)
     again = tune(make(RANGE, heard.append), search=search)
-    assert told(again) == whole
+    assert trials_of(again) == whole
     assert "3 trials of an earlier search are kept; going on to 6" in heard
     other = tune(make(RANGE.replace("[tune.space]", "seed = 1\n[tune.space]")), search=search, trials=7)
-    assert told(other)[:6] == whole  # the earlier trials serve any search of the same space
+    assert trials_of(other)[:6] == whole  # the earlier trials serve any search of the same space
 
 
 def test_a_grid_search_tries_each_point_once(make):
-    found = tune(make(GRID))
-    points = [(one.options["neighbours"], one.options["shrink"]) for one in found.trials if one.number]
+    outcome = tune(make(GRID))
+    points = [(trial.options["neighbours"], trial.options["shrink"]) for trial in outcome.trials if trial.number]
     assert sorted(points) == [(n, shrink) for n in (2, 5, 8) for shrink in (0.0, 10.0)]
-    assert found.current.options == {"neighbours": 200, "shrink": 10.0}
-    assert told(tune(make(GRID))) == told(found)
+    assert outcome.current.options == {"neighbours": 200, "shrink": 10.0}
+    assert trials_of(tune(make(GRID))) == trials_of(outcome)
     assert len(tune(make(GRID), trials=9).trials) == 7
     with_now = "[models.ItemKNN]\nneighbours = 5\n" + GRID
     again = tune(make(with_now))
     assert again.current.options == {"neighbours": 5, "shrink": 10.0}
-    assert told(again) == told(found)  # it was a point of the grid, and is not tried again
+    assert trials_of(again) == trials_of(outcome)  # it was a point of the grid, and is not tried again
 
 
 def test_a_search_ends_when_a_small_space_is_exhausted(make):
     lines = '[tune]\nmodel = "ItemKNN"\ntrials = 20\nsearch = "random"\n[tune.space]\nneighbours = [2, 3]\n'
     heard = []
-    found = tune(make(lines, heard.append))
-    assert sorted(one.options["neighbours"] for one in found.trials) == [2, 3, 200]
+    outcome = tune(make(lines, heard.append))
+    assert sorted(trial.options["neighbours"] for trial in outcome.trials) == [2, 3, 200]
     assert "the search repeats options that were tried" in heard[-1]
 
 
 def test_importance_finds_the_option_that_matters(make, monkeypatch):
     monkeypatch.setattr(search, "mean_ndcg", lambda model, part: 1 / model.neighbours + 1e-4 / (1 + model.shrink))
     lines = '[tune]\nmodel = "ItemKNN"\nsearch = "random"\ntrials = 25\n'
-    found = tune(make(lines))
-    assert list(found.importance) == ["neighbours", "shrink"]
-    assert sum(found.importance.values()) == pytest.approx(1)
-    assert found.importance["neighbours"] > 0.6
-    assert not tune(make(lines), trials=3).importance or len(found.trials) == 25
+    outcome = tune(make(lines))
+    assert list(outcome.importance) == ["neighbours", "shrink"]
+    assert sum(outcome.importance.values()) == pytest.approx(1)
+    assert outcome.importance["neighbours"] > 0.6
+    assert not tune(make(lines), trials=3).importance or len(outcome.trials) == 25
 
 
 def test_bad_trials_are_pruned(make, monkeypatch):
@@ -140,30 +140,30 @@ def test_bad_trials_are_pruned(make, monkeypatch):
     monkeypatch.setattr(SASRec, "fit", learn)
     monkeypatch.setattr(search, "mean_ndcg", lambda model, part: 4 * (1 if model.dropout < 0.5 else 0.1))
     space = 'search = "grid"\n[tune.space]\ndropout = [0.0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.7, 0.8, 0.9]\n'
-    found = tune(make(SASREC + space))
-    bad = [one for one in found.trials if one.options["dropout"] > 0.5]
-    pruned = [one for one in bad if one.state == "pruned"]
+    outcome = tune(make(SASREC + space))
+    bad = [trial for trial in outcome.trials if trial.options["dropout"] > 0.5]
+    pruned = [trial for trial in bad if trial.state == "pruned"]
     assert pruned
-    assert all(len(one.epochs) == 3 and one.options["dropout"] not in ended for one in pruned)
-    assert all(one.state == "complete" for one in found.trials if one.options["dropout"] < 0.5)
-    assert found.best.state == "complete"
-    assert "stopped early" in report(found).render()
+    assert all(len(trial.epochs) == 3 and trial.options["dropout"] not in ended for trial in pruned)
+    assert all(trial.state == "complete" for trial in outcome.trials if trial.options["dropout"] < 0.5)
+    assert outcome.best.state == "complete"
+    assert "stopped early" in report(outcome).render()
 
 
 def test_models_trained_by_epochs_report_each_epoch(make):
-    found = tune(make(SASREC + "trials = 2\n[tune.space]\ndropout = [0.1]\nvectors = [['text']]\n"))
-    assert all(1 <= len(one.epochs) <= 4 for one in found.trials)
-    assert found.trials[1].options == {"dropout": 0.1, "vectors": ["text"]}
-    assert found.trials[1].metric == pytest.approx(max(found.trials[1].epochs.values()))
+    outcome = tune(make(SASREC + "trials = 2\n[tune.space]\ndropout = [0.1]\nvectors = [['text']]\n"))
+    assert all(1 <= len(trial.epochs) <= 4 for trial in outcome.trials)
+    assert outcome.trials[1].options == {"dropout": 0.1, "vectors": ["text"]}
+    assert outcome.trials[1].metric == pytest.approx(max(outcome.trials[1].epochs.values()))
 
 
 def test_a_trial_with_incompatible_options_fails_and_the_search_continues(make):
-    found = tune(make(SASREC + 'search = "grid"\n[tune.space]\nheads = [3, 4]\n'))
-    states = {one.options["heads"]: one.state for one in found.trials}
+    outcome = tune(make(SASREC + 'search = "grid"\n[tune.space]\nheads = [3, 4]\n'))
+    states = {trial.options["heads"]: trial.state for trial in outcome.trials}
     assert states == {2: "complete", 3: "failed", 4: "complete"}
-    failed = next(one for one in found.trials if one.state == "failed")
+    failed = next(trial for trial in outcome.trials if trial.state == "failed")
     assert "3 heads do not divide dim 8" in failed.error
-    assert "3 heads do not divide dim 8" in report(found).render()
+    assert "3 heads do not divide dim 8" in report(outcome).render()
 
 
 CHILD = """
@@ -185,7 +185,7 @@ tune(Project("."))
 
 
 def test_a_killed_search_resumes_its_trial(make, tmp_path):
-    whole = told(tune(make(RANGE)))
+    whole = trials_of(tune(make(RANGE)))
     forget(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", CHILD, "slow"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     trying = float(process.stdout.readline())
@@ -193,11 +193,11 @@ def test_a_killed_search_resumes_its_trial(make, tmp_path):
         tune(make(RANGE))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    found = tune(make(RANGE))
-    assert told(found) == whole
-    assert found.trials[3].options["l2"] == trying
-    with sqlite3.connect(tmp_path / ".poise" / "tune.db") as kept:
-        states = [row[0] for row in kept.execute("SELECT state FROM trials ORDER BY trial_id")]
+    outcome = tune(make(RANGE))
+    assert trials_of(outcome) == whole
+    assert outcome.trials[3].options["l2"] == trying
+    with sqlite3.connect(tmp_path / ".poise" / "tune.db") as connection:
+        states = [row[0] for row in connection.execute("SELECT state FROM trials ORDER BY trial_id")]
     assert states.count("FAIL") == 1
     assert "RUNNING" not in states
 
@@ -212,16 +212,16 @@ def test_an_interrupt_keeps_finished_trials(make, monkeypatch):
         return fit(self, data, valid, options)
 
     monkeypatch.setattr(EASE, "fit", stop)
-    found = tune(make(RANGE))
-    assert found.interrupted
-    assert len(found.trials) == 3
+    outcome = tune(make(RANGE))
+    assert outcome.interrupted
+    assert len(outcome.trials) == 3
     assert not tune(make(RANGE)).interrupted
 
 
 def test_no_trial_begins_after_the_time_limit(make):
     heard = []
-    found = tune(make(RANGE.replace("[tune.space]", "minutes = 0.00001\n[tune.space]"), heard.append))
-    assert len(found.trials) == 1
+    outcome = tune(make(RANGE.replace("[tune.space]", "minutes = 0.00001\n[tune.space]"), heard.append))
+    assert len(outcome.trials) == 1
     assert "minutes are over" in heard[-1]
 
 
@@ -280,22 +280,22 @@ def test_tune_config_errors_name_the_key_the_value_and_what_is_allowed(table, sa
 
 @pytest.mark.parametrize("search", ["bayesian", "grid"])
 def test_search_spaces_are_valid_options_of_their_models(search):
-    known = []
+    names = []
     for name in model_names():
         config = check_config({"data": FILES, "tune": {"model": name, "search": search}})
         try:
             space = search_space(config)
         except UsageError:
             continue
-        known.append(name)
-        given = {option: one if isinstance(one, list) else vars(one) for option, one in space.items()}
+        names.append(name)
+        given = {option: values if isinstance(values, list) else vars(values) for option, values in space.items()}
         again = check_config({"data": FILES, "tune": {"model": name, "space": given}})
         assert again.tune_space() == space
-        assert all(isinstance(one, list) for one in space.values()) or search != "grid"
-        for option, one in space.items():
-            for value in [one.low, one.high] if isinstance(one, Range) else one:
+        assert all(isinstance(values, list) for values in space.values()) or search != "grid"
+        for option, values in space.items():
+            for value in [values.low, values.high] if isinstance(values, Range) else values:
                 check_config({"data": FILES, "models": {name: {option: value}}})
-    assert {"EASE", "ItemKNN", "ALS", "BPR", "SASRec"} <= set(known)
+    assert {"EASE", "ItemKNN", "ALS", "BPR", "SASRec"} <= set(names)
 
 
 def test_a_grid_that_is_too_large_is_refused():
@@ -334,13 +334,13 @@ def test_a_poise_toml_that_cannot_be_edited_stays_as_it_is(tmp_path):
 def test_the_tuning_page_shows_history_options_and_trials(make, monkeypatch):
     monkeypatch.setattr(ItemKNN, "fit", lambda self, data, valid, options: self)
     monkeypatch.setattr(search, "mean_ndcg", lambda model, part: 1 / model.neighbours)
-    found = tune(make('[tune]\nmodel = "ItemKNN"\ntrials = 12\n'))
-    text = report(found).render()
+    outcome = tune(make('[tune]\nmodel = "ItemKNN"\ntrials = 12\n'))
+    text = report(outcome).render()
     for heading in ("Result", "History", "Options", "Trials"):
         assert f">{heading}" in text
     assert "[models.ItemKNN]" in text
     assert "PED-ANOVA" in text
-    json.dumps(found.to_dict(), allow_nan=False)
+    json.dumps(outcome.to_dict(), allow_nan=False)
 
 
 def test_only_one_search_at_a_time(tmp_path):

@@ -120,8 +120,8 @@ class InnerProduct(Recommender):
         """Return :meth:`encode_queries`, which a retriever and a ranker of the same requests share."""
         import torch
 
-        learnt, encoded = queries.encodings.get(id(self), (None, None))
-        if learnt is None or learnt() is not self._products:  # while it learns, its vectors change
+        products, encoded = queries.encodings.get(id(self), (None, None))
+        if products is None or products() is not self._products:  # while it learns, its vectors change
             with torch.inference_mode():
                 encoded = self.encode_queries(queries)
             queries.encodings[id(self)] = ref(self._products), encoded

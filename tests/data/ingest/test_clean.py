@@ -22,12 +22,18 @@ def _reasons(data):
 
 
 def test_bots_are_removed_by_events_per_day_and_per_minute():
-    script = _log(["script"] * 60, [str(at) for at in range(60)], [START + 1400 * at for at in range(60)])
-    burst = _log(["burst"] * 60, [str(at) for at in range(60)], [START + at * 86_400 // 2 + at % 3 for at in range(60)])
-    rapid = _log(
-        ["rapid"] * 40, [str(at) for at in range(40)], [START + at // 10 * 86_400 + at % 10 for at in range(40)]
+    script = _log(["script"] * 60, [str(index) for index in range(60)], [START + 1400 * index for index in range(60)])
+    burst = _log(
+        ["burst"] * 60,
+        [str(index) for index in range(60)],
+        [START + index * 86_400 // 2 + index % 3 for index in range(60)],
     )
-    eager = _log(["eager"] * 20, [str(at) for at in range(20)], [START + at % 10 for at in range(10)] * 2)
+    rapid = _log(
+        ["rapid"] * 40,
+        [str(index) for index in range(40)],
+        [START + index // 10 * 86_400 + index % 10 for index in range(40)],
+    )
+    eager = _log(["eager"] * 20, [str(index) for index in range(20)], [START + index % 10 for index in range(10)] * 2)
     log = pl.concat([script, burst, rapid, eager])
     cleaning = Cleaning(max_per_day=30, max_per_minute=8, sustained_minutes=3)
     data = build_dataset(log, cleaning=cleaning)
@@ -41,7 +47,9 @@ def test_bots_are_removed_by_events_per_day_and_per_minute():
 
 
 def test_timestamps_of_whole_days_make_no_bots():
-    days = _log(["a"] * 60, [str(at) for at in range(60)], [1_699_920_000 + at // 20 * 86_400 for at in range(60)])
+    days = _log(
+        ["a"] * 60, [str(index) for index in range(60)], [1_699_920_000 + index // 20 * 86_400 for index in range(60)]
+    )
     assert build_dataset(days, cleaning=Cleaning(max_per_day=30, max_per_minute=8, sustained_minutes=3)).n_events == 60
 
 
@@ -69,23 +77,23 @@ def test_time_limits_can_be_set_and_switched_off():
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1, max_size=60), st.integers(2, 4))
 def test_the_k_core_is_the_largest_set_in_which_all_have_k_events(pairs, k):
-    kept = list(pairs)
+    remaining = list(pairs)
     while True:  # one event at a time, the slow way
-        users, items = Counter(user for user, _ in kept), Counter(item for _, item in kept)
-        left = [(user, item) for user, item in kept if users[user] >= k and items[item] >= k]
-        if len(left) == len(kept):
+        users, items = Counter(user for user, _ in remaining), Counter(item for _, item in remaining)
+        left = [(user, item) for user, item in remaining if users[user] >= k and items[item] >= k]
+        if len(left) == len(remaining):
             break
-        kept = left
+        remaining = left
     log = _log([f"u{user}" for user, _ in pairs], [f"i{item}" for _, item in pairs], np.arange(len(pairs)) + START)
     try:
         data = build_dataset(log, cleaning=Cleaning(k_core=k))
     except DataError:
-        assert not kept
+        assert not remaining
         return
     assert sorted(zip(data.user_ids.ids(data.events.user), data.item_ids.ids(data.events.item), strict=True)) == sorted(
-        (f"u{user}", f"i{item}") for user, item in kept
+        (f"u{user}", f"i{item}") for user, item in remaining
     )
-    assert len(data.quarantine) == len(pairs) - len(kept)
+    assert len(data.quarantine) == len(pairs) - len(remaining)
 
 
 @pytest.mark.parametrize(

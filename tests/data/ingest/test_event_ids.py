@@ -39,5 +39,5 @@ events = st.tuples(
 
 
 @given(events, events)
-def test_different_events_have_different_ids(one, other):
-    assert (event_id(*one) == event_id(*other)) == (repr(one) == repr(other))
+def test_different_events_have_different_ids(first, other):
+    assert (event_id(*first) == event_id(*other)) == (repr(first) == repr(other))

@@ -40,15 +40,15 @@ def test_the_k_core_is_the_fixed_point_of_removing_rare_users_and_items(pairs: l
         with pytest.raises(DataError, match=f"{k}-core"):
             k_core(data, k)
         return
-    kept = k_core(data, k)
-    events = zip(kept.user_ids.ids(kept.events.user), kept.item_ids.ids(kept.events.item), strict=True)
+    core = k_core(data, k)
+    events = zip(core.user_ids.ids(core.events.user), core.item_ids.ids(core.events.item), strict=True)
     assert sorted(events) == sorted(expected)
-    assert set(kept.item_ids.series) == {item for _, item in expected}
-    assert set(kept.user_ids.series) == {user for user, _ in expected}
-    assert np.diff(kept.events.offsets)[1:].min() >= k
-    for new, item in enumerate(kept.item_ids.series, 1):  # what is known of an item moves with it
+    assert set(core.item_ids.series) == {item for _, item in expected}
+    assert set(core.user_ids.series) == {user for user, _ in expected}
+    assert np.diff(core.events.offsets)[1:].min() >= k
+    for new, item in enumerate(core.item_ids.series, 1):  # what is known of an item moves with it
         old = int(data.item_ids.index([item])[0])
-        assert kept.titles[new] == data.titles[old]
-        assert kept.vectors["text"][new] == data.vectors["text"][old]
+        assert core.titles[new] == data.titles[old]
+        assert core.vectors["text"][new] == data.vectors["text"][old]
     ages = dict(zip(data.user_ids.series, data.users["age"], strict=True))
-    assert kept.users["age"].to_list() == [ages[user] for user in kept.user_ids.series]
+    assert core.users["age"].to_list() == [ages[user] for user in core.user_ids.series]

@@ -26,7 +26,7 @@ from poise.errors import DataError, UsageError
 )
 def test_columns_of_common_logs_are_guessed(columns, expected):
     names = ("user_id", "item_id", "behaviour", "value", "timestamp")
-    wanted = {name: found for name, found in zip(names, expected.split(), strict=True) if found != "-"}
+    wanted = {name: column for name, column in zip(names, expected.split(), strict=True) if column != "-"}
     assert guess(columns.replace(",", " ").split()) == wanted
 
 
@@ -65,8 +65,8 @@ def test_the_id_column_of_items_and_users_may_be_called_id():
 
 
 def test_given_column_names_override_guesses():
-    found = resolve(["user", "customer", "sku", "rating", "time"], "events", {"user_id": "customer", "value": ""})
-    assert found == {"user_id": "customer", "item_id": "sku", "timestamp": "time"}
+    actual = resolve(["user", "customer", "sku", "rating", "time"], "events", {"user_id": "customer", "value": ""})
+    assert actual == {"user_id": "customer", "item_id": "sku", "timestamp": "time"}
 
 
 def test_errors_name_the_missing_and_the_present_columns():

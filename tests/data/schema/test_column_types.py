@@ -8,17 +8,17 @@ N = 40
 WORDS = ["night", "river", "glass", "stone", "paper", "light", "winter", "engine"]
 FRAME = pl.DataFrame(
     {
-        "title": [f"Item {at}" for at in range(N)],
-        "blurb": [f"A {WORDS[at % 8]} by the {WORDS[at % 5]} in {at}, where it ends." for at in range(N)],
-        "colour": [WORDS[at % 3] for at in range(N)],
-        "genre": ["Drama|War" if at % 2 else "Comedy" for at in range(N)],
-        "keywords": ["war, love" if at % 2 else "cars, love, speed" for at in range(N)],
+        "title": [f"Item {index}" for index in range(N)],
+        "blurb": [f"A {WORDS[index % 8]} by the {WORDS[index % 5]} in {index}, where it ends." for index in range(N)],
+        "colour": [WORDS[index % 3] for index in range(N)],
+        "genre": ["Drama|War" if index % 2 else "Comedy" for index in range(N)],
+        "keywords": ["war, love" if index % 2 else "cars, love, speed" for index in range(N)],
         "topics": [["a", "b"], []] * (N // 2),
-        "price": [f"{at}.50" for at in range(N - 1)] + ["NA"],
+        "price": [f"{index}.50" for index in range(N - 1)] + ["NA"],
         "stock": list(range(N)),
-        "zip_code": [f"1{at:04d}" for at in range(N)],
-        "code_like": [f"0{at:02d}" for at in range(N)],
-        "cover": [f"images/{at}.JPG" for at in range(N)],
+        "zip_code": [f"1{index:04d}" for index in range(N)],
+        "code_like": [f"0{index:02d}" for index in range(N)],
+        "cover": [f"images/{index}.JPG" for index in range(N)],
         "fresh": [True, False] * (N // 2),
     }
 )
@@ -44,7 +44,7 @@ def test_column_types_are_guessed_and_values_normalised():
     assert kinds == KINDS
     assert columns["genre"][:2].to_list() == [["Comedy"], ["Drama", "War"]]
     assert columns["keywords"][0].to_list() == ["cars", "love", "speed"]
-    assert columns["price"].to_list() == [at + 0.5 for at in range(N - 1)] + [None]
+    assert columns["price"].to_list() == [index + 0.5 for index in range(N - 1)] + [None]
     types = {"number": pl.Float64, "categories": pl.List(pl.String)}
     assert all(columns[name].dtype == types.get(kind, pl.String) for name, kind in KINDS.items())
 

@@ -10,9 +10,9 @@ from poise.models import Content
 
 def test_content_scores_by_hand(films):
     vectors = films.vectors["text"].astype(np.float64)
-    known = vectors.any(axis=1)
-    centred = np.where(known[:, None], vectors - vectors[known].mean(axis=0), 0)
-    centred[known] /= np.linalg.norm(centred[known], axis=1, keepdims=True)
+    has_vector = vectors.any(axis=1)
+    centred = np.where(has_vector[:, None], vectors - vectors[has_vector].mean(axis=0), 0)
+    centred[has_vector] /= np.linalg.norm(centred[has_vector], axis=1, keepdims=True)
     person = 0.5 * centred[4] + centred[9]
     expected = centred @ person / np.linalg.norm(person)
     scores = Content(decay=0.5).fit(films).score(Queries.from_histories([[4, 9]], films.item_ids))[0]

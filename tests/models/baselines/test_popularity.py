@@ -53,11 +53,11 @@ def test_popularity_by_scenario_and_without_one(tmp_path):
     model = Popularity(scenario="place").fit(data)
     overall = np.log1p([3, 2, 1])
     expected = [np.log1p([2, 0, 0]), np.log1p([1, 1, 0]), np.log1p([0, 0, 1]), overall, overall]
-    asked = _asked(data, ["home", "work", "home\nor not", "abroad", None])
-    np.testing.assert_allclose(model.score(asked)[:, 1:], expected, rtol=1e-6)
+    queries = _asked(data, ["home", "work", "home\nor not", "abroad", None])
+    np.testing.assert_allclose(model.score(queries)[:, 1:], expected, rtol=1e-6)
     np.testing.assert_allclose(model.score(data.queries(["a"]))[0, 1:], overall, rtol=1e-6)
     model.save(tmp_path / "model")
-    np.testing.assert_array_equal(load(tmp_path / "model").score(asked), model.score(asked))
+    np.testing.assert_array_equal(load(tmp_path / "model").score(queries), model.score(queries))
     with pytest.raises(DataError, match="'room'; there are: place"):
         Popularity(scenario="room").fit(data)
 
@@ -66,9 +66,9 @@ def test_an_empty_scenario_name_is_a_scenario(tmp_path):
     data = index(EVENTS.with_columns(place=pl.Series(["", None, None, None, None, None])))
     model = Popularity(scenario="place").fit(data)
     model.save(tmp_path / "model")
-    asked = _asked(data, ["", None])
-    for one in (model, load(tmp_path / "model")):
-        np.testing.assert_allclose(one.score(asked)[0, 1:], np.log1p([1, 0, 0]), rtol=1e-6)
+    queries = _asked(data, ["", None])
+    for popularity in (model, load(tmp_path / "model")):
+        np.testing.assert_allclose(popularity.score(queries)[0, 1:], np.log1p([1, 0, 0]), rtol=1e-6)
 
 
 def test_predicted_mean_values_are_damped():

@@ -21,22 +21,22 @@ class Counting(Recommender):
     """Scores as it was told, and counts how often it was asked."""
 
     def __init__(self, score: float = 1.0) -> None:
-        self.asked = 0
+        self.n_calls = 0
         self.given = score
 
     def _fit(self, data, valid, options):
         pass
 
     def score(self, queries):
-        self.asked += 1
+        self.n_calls += 1
         return np.full((len(queries), queries.item_ids.size), self.given, dtype=np.float32)
 
     def explain(self, queries, items):
-        self.asked += 1
+        self.n_calls += 1
         return super().explain(queries, items)
 
     def similarity(self, items):
-        self.asked += 1
+        self.n_calls += 1
         return np.zeros((len(items), self.item_ids.size), dtype=np.float32)
 
 
@@ -59,12 +59,12 @@ def _groups(n, seed=0):
 
 def test_standardised_scores_by_hand():
     scores = np.array([[9, 1, 2, 6], [0, -5, 5, 0]], dtype=np.float32)
-    found = standardise_scores(scores)
+    standardised = standardise_scores(scores)
     for row, given_ in enumerate(([1, 2, 6], [-5, 5, 0])):
         z = (np.array(given_) - np.mean(given_)) / np.std(given_)
-        np.testing.assert_allclose(found[row, 1:], np.sign(z) * np.log1p(np.abs(z)), rtol=1e-5)
-    assert not found[:, 0].any()
-    assert found is scores
+        np.testing.assert_allclose(standardised[row, 1:], np.sign(z) * np.log1p(np.abs(z)), rtol=1e-5)
+    assert not standardised[:, 0].any()
+    assert standardised is scores
 
 
 @pytest.mark.parametrize("width", [2, 7, 100, 1_683])
@@ -109,8 +109,8 @@ def test_pools_give_the_ndcg_that_evaluation_gives(films):
     for weights in ([1.0, 0.0, 0.0], [0.2, 0.5, 0.3], [0.0, 0.6, 0.4]):
         blend = Blend(members=members, weights=weights)
         blend.item_ids = films.item_ids
-        found = float(pools.ndcg(np.array(weights)).sum()) / pools.n
-        assert found == pytest.approx(mean_ndcg(blend, valid), abs=1e-6)
+        actual = float(pools.ndcg(np.array(weights)).sum()) / pools.n
+        assert actual == pytest.approx(mean_ndcg(blend, valid), abs=1e-6)
 
 
 def test_selected_weights_favour_the_better_member(log_of):
@@ -153,7 +153,7 @@ def test_a_member_of_weight_zero_does_not_score(films):
     model = Blend(members=[EASE(), idle], weights=[1, 0]).fit(films)
     model.recommend(films.queries(), k=3, explain=True)
     model.similar(["i03"], k=3)
-    assert idle.asked == 0
+    assert idle.n_calls == 0
 
 
 def test_a_member_with_equal_scores_changes_nothing(films):

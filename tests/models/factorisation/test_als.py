@@ -14,8 +14,8 @@ def test_folding_in_minimises_the_stated_objective(films, decay):
     model = ALS(factors=4, iterations=5, confidence=7.0, l2=3.0, decay=decay).fit(films)
     history = [3, 5, 3, 9, 14]
     confidence, preference = np.ones(25), np.zeros(25)
-    for at, item in enumerate(history):
-        confidence[item] = 1 + 7.0 * decay ** (len(history) - 1 - at)
+    for index, item in enumerate(history):
+        confidence[item] = 1 + 7.0 * decay ** (len(history) - 1 - index)
         preference[item] = 1
     vectors = model.item_vectors.astype(np.float64)
     assert not vectors[0].any()
@@ -39,9 +39,9 @@ def test_folding_in_agrees_with_implicit(films):
         theirs.fit(matrix, show_progress=False)
         people = theirs.recalculate_user(np.arange(matrix.shape[0]), matrix)
     np.testing.assert_array_equal(theirs.item_factors, model.item_vectors)
-    known = films.queries().lengths > 0
+    has_history = films.queries().lengths > 0
     np.testing.assert_allclose(
-        model.score(films.queries())[known], (people @ theirs.item_factors.T)[known], rtol=1e-3, atol=1e-4
+        model.score(films.queries())[has_history], (people @ theirs.item_factors.T)[has_history], rtol=1e-3, atol=1e-4
     )
 
 

@@ -12,8 +12,8 @@ def test_a_user_vector_is_the_weighted_sum_of_item_vectors(films):
     weight = {7: 0.25, 2: 0.5, 4: 1.0}
     person = sum(weight[item] * model.vectors[item].astype(np.float64) for item in weight) / np.sqrt(1.75)
     expected = model.vectors @ person + model.item_vectors[:, -1]
-    found = model.score(Queries.from_histories([history], films.item_ids))[0]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    scores = model.score(Queries.from_histories([history], films.item_ids))[0]
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_bpr_learns_two_groups_of_users(films):

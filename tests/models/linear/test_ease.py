@@ -54,9 +54,9 @@ def test_small_weights_are_left_out(films):
     whole = EASE(l2=5.0, decay=1.0, left_out=0).fit(films).weights.toarray()
     few = EASE(l2=5.0, decay=1.0, left_out=0, neighbours=3).fit(films).weights.toarray()
     share = EASE(l2=5.0, decay=1.0, left_out=0.1).fit(films).weights.toarray()
-    for row, kept, held in zip(whole[1:], few[1:], share[1:], strict=True):
+    for row, largest, held in zip(whole[1:], few[1:], share[1:], strict=True):
         third = np.sort(np.abs(row))[-3]
-        np.testing.assert_array_equal(kept, np.where(np.abs(row) >= third, row, 0))
+        np.testing.assert_array_equal(largest, np.where(np.abs(row) >= third, row, 0))
         lost = np.square(row[held == 0]).sum()
         assert lost <= 0.1 * np.square(row).sum() < lost + np.square(held[held != 0]).min(initial=np.inf)
         np.testing.assert_array_equal(held[held != 0], row[held != 0])

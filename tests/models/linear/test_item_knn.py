@@ -45,8 +45,8 @@ def test_the_nearest_neighbours_are_kept(log_of):
     np.fill_diagonal(expected, 0)
     model = ItemKNN(neighbours=4, shrink=0.0).fit(data)
     np.testing.assert_allclose(_single(model, data).T, expected, rtol=1e-4, atol=1e-6)  # column i: the neighbours of i
-    found = model.similar(["i003"], k=4)[0]
-    assert [int(one[1:]) - 1 for one in found.items] == index[2, 1:].tolist()
+    slate = model.similar(["i003"], k=4)[0]
+    assert [int(item[1:]) - 1 for item in slate.items] == index[2, 1:].tolist()
 
 
 def test_equal_neighbours_at_the_cut_off_are_all_kept(log_of):

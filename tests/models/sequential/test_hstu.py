@@ -32,7 +32,7 @@ def test_pointwise_attention_agrees_with_the_paper() -> None:
     seen[:, :, 1] = False
     gap = torch.randint(0, GAPS + 1, (1, length, length))
     with torch.no_grad():
-        found = layer(x, seen, gap)[0].numpy()
+        output = layer(x, seen, gap)[0].numpy()
 
     state = {name: value.numpy() for name, value in layer.state_dict().items()}
     rows = x[0].numpy()
@@ -42,16 +42,16 @@ def test_pointwise_attention_agrees_with_the_paper() -> None:
         [row[part * dim : (part + 1) * dim].reshape(heads, width) for row in made] for part in range(4)
     )
     for now in range(length):
-        past = [at for at in range(now + 1) if at != 1]
+        past = [index for index in range(now + 1) if index != 1]
         mixed = np.zeros((heads, width))
         for head in range(heads):
-            for at in past:
-                bias = state["distance_bias"][now - at] + state["gap_bias"][gap[0, now, at]]
-                weight = _silu(queries[now][head] @ keys[at][head] + bias) / len(past)
-                mixed[head] += weight * values[at][head]
+            for index in past:
+                bias = state["distance_bias"][now - index] + state["gap_bias"][gap[0, now, index]]
+                weight = _silu(queries[now][head] @ keys[index][head] + bias) / len(past)
+                mixed[head] += weight * values[index][head]
         gated = _normal(mixed.ravel(), 1e-6) * gates[now].ravel()
         expected = rows[now] + state["out.weight"] @ gated + state["out.bias"]
-        np.testing.assert_allclose(found[now], expected, atol=1e-9)
+        np.testing.assert_allclose(output[now], expected, atol=1e-9)
 
 
 def test_time_gaps_are_bucketed_by_octaves() -> None:
@@ -68,13 +68,13 @@ def test_padding_does_not_change_hstu(time_features: str) -> None:
     x = torch.randn(2, 6, 16)
     items = torch.tensor([[5, 0, 7, 8, 0, 0], [5, 0, 7, 8, 2, 3]])
     times = torch.tensor([[5, 6, 7, 8, 0, 0], [5, 6, 7, 8, 9, 30]]) * 1_000
-    asked = torch.tensor([[6, 7, 8, 9, 0, 0], [6, 7, 8, 9, 30, 31]]) * 1_000
+    request_times = torch.tensor([[6, 7, 8, 9, 0, 0], [6, 7, 8, 9, 30, 31]]) * 1_000
     x[1, :4] = x[0, :4]
-    read = body(x, EventTensors(items, items, times, asked))
+    read = body(x, EventTensors(items, items, times, request_times))
     torch.testing.assert_close(read[0, :4], read[1, :4])
     other = x.clone()
     other[:, 1] = torch.randn(2, 16)
-    again = body(other, EventTensors(items, items, times, asked))
+    again = body(other, EventTensors(items, items, times, request_times))
     torch.testing.assert_close(read[:, 2:4], again[:, 2:4])
 
 

@@ -42,7 +42,7 @@ def _circle(items: int = N_ITEMS, users: int = 60, length: int = 8) -> Dataset:
             "item_id": [f"item {(user + step) % items:02}" for user in range(users) for step in range(length)],
         }
     )
-    catalogue = pl.DataFrame({"item_id": [f"item {at:02}" for at in range(N_ITEMS)]})
+    catalogue = pl.DataFrame({"item_id": [f"item {position:02}" for position in range(N_ITEMS)]})
     return index(events, catalogue)
 
 
@@ -59,8 +59,8 @@ def _ask(model: SASRec, *histories: list[int]) -> Queries:
 
 
 def _hit_rate(model: SASRec, parts: split.Split) -> float:
-    found = model.recommend(parts.test.queries, 1).items[:, 0]
-    return float((found == parts.test.targets.values).mean())
+    best = model.recommend(parts.test.queries, 1).items[:, 0]
+    return float((best == parts.test.targets.values).mean())
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +128,8 @@ def test_equal_seeds_bring_equal_scores() -> None:
 
 def _without(data: Dataset, item: int) -> Dataset:
     """Leave out the events of those who met the item, so that nobody did."""
-    met = np.unique(data.events.user[data.events.item == item])
-    return data.select(~np.isin(data.events.user, met))
+    touched_by = np.unique(data.events.user[data.events.item == item])
+    return data.select(~np.isin(data.events.user, touched_by))
 
 
 def test_an_item_without_events_is_ranked_by_its_content() -> None:
@@ -166,7 +166,7 @@ def test_extend_catalogue_ranks_new_items_at_once() -> None:
                 "item_id": [f"item {(user % 11) + step:02}" for user in range(200) for step in range(5)],
             }
         ),
-        pl.DataFrame({"item_id": [f"item {at:02}" for at in range(n_old)]}),
+        pl.DataFrame({"item_id": [f"item {position:02}" for position in range(n_old)]}),
     ).with_vectors("text", whole.vectors["text"][: n_old + 1])
     model = SASRec(**{**SMALL, "epochs": 4}, id_dropout=0.3).fit(early)
     grown = model.extend_catalogue(whole)
@@ -222,11 +222,11 @@ def test_a_killed_fit_resumes_from_its_checkpoint(tmp_path: Path, monkeypatch: p
         return train(given[0], given[1], counting, *given[3:], **options)
 
     monkeypatch.setattr(loop, "train", killed)
-    kept = FitOptions(checkpoint_folder=tmp_path)
+    checkpointed = FitOptions(checkpoint_folder=tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        SASRec(**options).fit(parts.train, options=kept)
+        SASRec(**options).fit(parts.train, options=checkpointed)
     assert list(tmp_path.glob("*.pt"))
-    again = SASRec(**options).fit(parts.train, options=kept).score(parts.test.queries)
+    again = SASRec(**options).fit(parts.train, options=checkpointed).score(parts.test.queries)
     assert steps < 40 + 100
     assert np.array_equal(again, expected)
     assert not list(tmp_path.glob("*.pt"))
@@ -237,10 +237,10 @@ def test_pca_whitening_is_centred_and_standardised_on_training_items() -> None:
     vectors = (rng.normal(size=(300, 6)) @ rng.normal(size=(6, 6)) + 3).astype(np.float32)
     vectors[0] = vectors[7] = 0
     learnt = np.arange(300) < 200
-    found = PCAWhitening.of(vectors, learnt, 4).project(vectors)
-    assert found.shape == (300, 4)
-    assert not found[0].any()
-    assert not found[7].any()
-    inside = found[learnt & vectors.any(axis=1)]
+    projected = PCAWhitening.of(vectors, learnt, 4).project(vectors)
+    assert projected.shape == (300, 4)
+    assert not projected[0].any()
+    assert not projected[7].any()
+    inside = projected[learnt & vectors.any(axis=1)]
     np.testing.assert_allclose(inside.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(np.cov(inside, rowvar=False), np.eye(4), atol=1e-4)

@@ -73,8 +73,8 @@ def test_user_columns_rank_for_users_without_a_history(towns: TwoTower) -> None:
 
 def test_without_history_and_features_popular_items_come_first(towns: TwoTower) -> None:
     nobody = Queries.from_histories([[], []], towns.item_ids)
-    for asked in (nobody, replace(nobody, users=pl.DataFrame({"town": [None, None]}, schema={"town": pl.String}))):
-        np.testing.assert_array_equal(towns.score(asked), np.log1p([towns.counts] * 2).astype(np.float32))
+    for queries in (nobody, replace(nobody, users=pl.DataFrame({"town": [None, None]}, schema={"town": pl.String}))):
+        np.testing.assert_array_equal(towns.score(queries), np.log1p([towns.counts] * 2).astype(np.float32))
     mixed = Queries.from_histories([[], [1, 4]], towns.item_ids)
     scores = towns.score(mixed)
     np.testing.assert_array_equal(scores[0], np.log1p(towns.counts).astype(np.float32))
@@ -82,26 +82,26 @@ def test_without_history_and_features_popular_items_come_first(towns: TwoTower) 
 
 
 def test_the_context_of_a_request_counts(towns: TwoTower) -> None:
-    asked = replace(
+    queries = replace(
         _towns().queries(["u120", "u120"], hide_seen=False), context=pl.DataFrame({"hours": ["day", "night"]})
     )
-    items = towns.recommend(asked, 5).items - 1
+    items = towns.recommend(queries, 5).items - 1
     np.testing.assert_array_equal(items // 3 % 2, [[0] * 5, [1] * 5])
 
 
 def test_the_history_counts(towns: TwoTower) -> None:
-    asked = Queries.from_histories([[1], [2, 5], [3, 6, 9]], towns.item_ids)
-    np.testing.assert_array_equal(_groups(towns, asked), [[0] * 5, [1] * 5, [2] * 5])
+    queries = Queries.from_histories([[1], [2, 5], [3, 6, 9]], towns.item_ids)
+    np.testing.assert_array_equal(_groups(towns, queries), [[0] * 5, [1] * 5, [2] * 5])
 
 
 def test_unseen_labels_do_no_harm(towns: TwoTower) -> None:
-    asked = replace(
+    queries = replace(
         _towns().queries(["u120", "u003"]),
         users=pl.DataFrame({"town": ["atlantis", None], "age": [3, 4]}),
         context=pl.DataFrame({"device": ["tv", "tv"]}),
     )
-    assert np.isfinite(towns.score(asked)).all()
-    assert (_groups(towns, asked)[1] == 0).all()
+    assert np.isfinite(towns.score(queries)).all()
+    assert (_groups(towns, queries)[1] == 0).all()
 
 
 @pytest.mark.parametrize("loss", ["sampled_softmax", "in_batch"])
@@ -144,20 +144,20 @@ def test_an_item_without_events_and_features_comes_last() -> None:
 def test_attributions_are_the_loss_of_score_without_an_event(towns: TwoTower) -> None:
     history = [3, 17, 4, 8, 1, 9, 2, 6, 5, 11, 12, 7]  # two more than it looks back on
     items = np.array([13, 1, 20], dtype=np.int32)
-    found = towns.attributions(Queries.from_histories([history], towns.item_ids), items)
-    assert not found[:2].any()
+    attributions = towns.attributions(Queries.from_histories([history], towns.item_ids), items)
+    assert not attributions[:2].any()
     whole = towns.score(Queries.from_histories([history], towns.item_ids))[0, items]
-    for at in range(2, len(history)):
-        rest = Queries.from_histories([history[2:at] + history[at + 1 :]], towns.item_ids)
-        np.testing.assert_allclose(found[at], whole - towns.score(rest)[0, items], atol=1e-4)
+    for position in range(2, len(history)):
+        rest = Queries.from_histories([history[2:position] + history[position + 1 :]], towns.item_ids)
+        np.testing.assert_allclose(attributions[position], whole - towns.score(rest)[0, items], atol=1e-4)
 
 
 def test_saved_and_loaded_it_scores_the_same_to_the_bit(towns: TwoTower, tmp_path: Path) -> None:
     towns.save(tmp_path / "model")
     again = load(tmp_path / "model")
     assert isinstance(again, TwoTower)
-    asked = replace(_towns().queries(), context=pl.DataFrame({"hours": ["day", "night", None] * 41}))
-    assert np.array_equal(towns.score(asked), again.score(asked))
+    queries = replace(_towns().queries(), context=pl.DataFrame({"hours": ["day", "night", None] * 41}))
+    assert np.array_equal(towns.score(queries), again.score(queries))
     grown = _towns(n_items=N_ITEMS + 3)
     assert np.array_equal(
         towns.extend_catalogue(grown).score(grown.queries()), again.extend_catalogue(grown).score(grown.queries())
@@ -179,11 +179,11 @@ def test_the_request_tower_by_hand() -> None:
     items = torch.randn(5, 4)
     nothing = sparse.csr_array((3, 0), dtype=np.float32)
     offsets = np.array([0, 3, 3, 4])
-    found = tower(items, torch.tensor([2, 1, 4, 3]), offsets, nothing, nothing)
+    output = tower(items, torch.tensor([2, 1, 4, 3]), offsets, nothing, nothing)
     weights = torch.tensor([0.64, 0.8, 1.0])
     mean = (weights[:, None] * items[[2, 1, 4]]).sum(0) / weights.sum()
     for row, history in enumerate([mean, torch.zeros(4), items[3]]):
-        torch.testing.assert_close(found[row], history + tower.layers(history))
+        torch.testing.assert_close(output[row], history + tower.layers(history))
 
 
 def test_column_features_are_summed_by_weight() -> None:
@@ -211,7 +211,7 @@ def test_each_event_is_a_target_once_a_pass(films: Dataset, first: bool) -> None
     for step in (0, 5, len(batches) - 1):  # taken up in the middle
         rest = list(batches.epoch(3, step))
         assert len(rest) == len(batches) - step
-        for one, other in zip(rest, epoch[step:], strict=True):
-            np.testing.assert_array_equal(one.target, other.target)
+        for resumed, other in zip(rest, epoch[step:], strict=True):
+            np.testing.assert_array_equal(resumed.target, other.target)
     again = next(batches.epoch(4))
     assert not np.array_equal(again.target, epoch[0].target)

@@ -19,19 +19,19 @@ def bm25(texts, query, k1=1.2, b=0.75):
     average = sum(map(len, split)) / len(split)
     scores = [0.0] * len(texts)
     for word in set(words(query)):
-        having = sum(word in one for one in split)
+        having = sum(word in document for document in split)
         rare = math.log(1 + (len(texts) - having + 0.5) / (having + 0.5))
-        for at, one in enumerate(split):
-            count = one.count(word)
-            scores[at] += rare * count * (k1 + 1) / (count + k1 * (1 - b + b * len(one) / average))
+        for position, document in enumerate(split):
+            count = document.count(word)
+            scores[position] += rare * count * (k1 + 1) / (count + k1 * (1 - b + b * len(document) / average))
     return scores
 
 
 def index(texts):
-    found = BM25Index()
-    for at, text in enumerate(texts):
-        found.put(at, text)
-    return found
+    built = BM25Index()
+    for position, text in enumerate(texts):
+        built.put(position, text)
+    return built
 
 
 @pytest.mark.parametrize("query", ["sea", "the old sea", "moon man", "nothing", "", "SEA!"])
@@ -40,9 +40,9 @@ def test_bm25_scores_agree_with_the_formula(query):
 
 
 def test_scripts_without_spaces_are_indexed_by_character_pairs():
-    found = index(["東京の夜景", "京都の寺", "Tokyo 東京"])
+    built = index(["東京の夜景", "京都の寺", "Tokyo 東京"])
     assert words("東京の夜") == ["東", "京", "の", "夜", "東京", "京の", "の夜"]
-    scores = found.scores("東京", 3)
+    scores = built.scores("東京", 3)
     assert scores[0] > scores[1] > 0
     assert scores[2] > scores[1]
     assert words("iPhone15 ケース") == ["iphone15", "ケ", "ー", "ス", "ケー", "ース"]
@@ -53,17 +53,17 @@ def test_scripts_without_spaces_are_indexed_by_character_pairs():
 def test_a_changed_item_scores_as_in_a_fresh_index(changes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_SPARE", 3)
-        texts, found = list(TEXTS), index(TEXTS)
-        for at, text in changes:
-            texts[at] = text
-            found.put(at, text)
+        texts, built = list(TEXTS), index(TEXTS)
+        for position, text in changes:
+            texts[position] = text
+            built.put(position, text)
     if any(texts):
-        assert found.scores("a b sea old", 5) == pytest.approx(index(texts).scores("a b sea old", 5))
+        assert built.scores("a b sea old", 5) == pytest.approx(index(texts).scores("a b sea old", 5))
 
 
 def test_the_index_does_not_grow_with_changes():
-    draw, found = random.Random(0), BM25Index()
-    for at in range(20_000):
-        found.put(at % 50, " ".join(draw.choices("abcdefgh", k=6)))
-        found.put(at % 50 + 50, "the same as before")
-    assert sum(map(len, found._items.values())) < 12_000
+    draw, built = random.Random(0), BM25Index()
+    for position in range(20_000):
+        built.put(position % 50, " ".join(draw.choices("abcdefgh", k=6)))
+        built.put(position % 50 + 50, "the same as before")
+    assert sum(map(len, built._items.values())) < 12_000

@@ -45,9 +45,9 @@ BODIES = {
     "deep entries": b'{"user_id": "a", "item_id": "a", "context": {"a": ' + b"[" * 500 + b"]" * 500 + b"}}",
     "a list of anything": b'{"events": [null], "items": [1], "users": ["a"]}',
     "no list": b'{"events": {}, "items": 1, "users": null}',
-    "many keys": json.dumps({f"key{at}": at for at in range(5_000)}).encode(),
+    "many keys": json.dumps({f"key{index}": index for index in range(5_000)}).encode(),
     "much content": json.dumps(
-        {"item_id": "a", "user_id": "a", "content": {f"key{at}": 1 for at in range(300)}}
+        {"item_id": "a", "user_id": "a", "content": {f"key{index}": 1 for index in range(300)}}
     ).encode(),
     "wrong types": b'{"user_id": 1, "item_id": ["a"], "available": "yes", "content": [], "k": {}, "filters": "all"}',
     "a formula": b'{"user_id": "a", "filters": [{"column": "price; DROP TABLE poise_items", "min": 1}]}',
@@ -63,7 +63,9 @@ def _sees_events(server):
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
-@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.body], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "operation", [operation for operation in OPERATIONS if operation.body], ids=lambda operation: operation.name
+)
 def test_bad_bodies_get_a_problem_document(server, operation, body):
     path = operation.path.format(item_id="i01", user_id="u01")
     answer = server.client.request(operation.method, path, content=body)
@@ -76,12 +78,12 @@ def test_bad_bodies_get_a_problem_document(server, operation, body):
 
 def check_problem(answer):
     assert answer.headers["content-type"] == "application/problem+json"
-    told = answer.json()
-    assert set(told) <= {"type", "title", "status", "detail", "errors"}
-    assert told["status"] == answer.status_code
-    assert told["detail"]
-    assert "\n" not in told["detail"]
-    assert len(told["detail"]) < 1_000
+    body = answer.json()
+    assert set(body) <= {"type", "title", "status", "detail", "errors"}
+    assert body["status"] == answer.status_code
+    assert body["detail"]
+    assert "\n" not in body["detail"]
+    assert len(body["detail"]) < 1_000
 
 
 JSON = st.recursive(
@@ -94,12 +96,14 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-FIELDS = sorted({name for one in OPERATIONS if one.body for name in one.body.__struct_encode_fields__})
+FIELDS = sorted(
+    {name for operation in OPERATIONS if operation.body for name in operation.body.__struct_encode_fields__}
+)
 
 
 @QUICKLY
 @given(
-    operation=st.sampled_from([one for one in OPERATIONS if one.body]),
+    operation=st.sampled_from([operation for operation in OPERATIONS if operation.body]),
     body=st.dictionaries(st.sampled_from([*FIELDS, "events", "items", "users"]), JSON, max_size=6) | JSON,
 )
 def test_any_json_body_is_answered(server, operation, body):
@@ -136,11 +140,11 @@ def test_any_item_content_is_stored_and_leaves_the_catalogue_working(server, con
     item_id = f"odd{next(NUMBERS) % 5}"
     body = {"item_id": item_id, "content": content, "available": available}
     assert server.client.post("/v1/items", json=body).json()["accepted"] == 1
-    kept = server.client.get(f"/v1/items/{item_id}").json()
-    assert kept == {**body, "content": {name: value for name, value in content.items() if value is not None}}
+    stored = server.client.get(f"/v1/items/{item_id}").json()
+    assert stored == {**body, "content": {name: value for name, value in content.items() if value is not None}}
     slate = server.recommend(history=["i02"], k=200)
     assert slate["stage"] == "ranker"
-    assert (item_id in [one["item_id"] for one in slate["items"]]) == available
+    assert (item_id in [item["item_id"] for item in slate["items"]]) == available
     cheap = server.shown(history=["i02"], filters=[{"column": "price", "max": 10}], k=200)
     number = content.get("price")
     if isinstance(number, int | float) and not isinstance(number, bool):
@@ -215,11 +219,11 @@ def test_any_query_string_is_answered(server, query):
 def test_malformed_request_lines(server, line):
     with socket.create_connection(server.url.removeprefix("http://").split(":"), timeout=20) as connection:
         connection.sendall(line + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        told = b""
+        answer = b""
         while part := connection.recv(65_536):
-            told += part
-    status = told.split(b" ", 2)[1:2]
-    assert not told or status[0] in (b"200", b"400", b"404", b"405", b"422"), told[:200]
+            answer += part
+    status = answer.split(b" ", 2)[1:2]
+    assert not answer or status[0] in (b"200", b"400", b"404", b"405", b"422"), answer[:200]
 
 
 @pytest.mark.parametrize(
@@ -248,11 +252,11 @@ def test_malformed_headers(server, headers):
         head = b"POST /v1/events HTTP/1.1\r\n" + host + b"Connection: close\r\n" + headers
         connection.sendall(head + b"\r\n\r\n{}\r\n0\r\n\r\n")
         connection.shutdown(socket.SHUT_WR)
-        told = b""
+        answer = b""
         while part := connection.recv(65_536):
-            told += part
-    lines = [line for line in told.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
-    assert all(not line.startswith(b"HTTP/1.1 5") for line in lines), told[:300]
+            answer += part
+    lines = [line for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+    assert all(not line.startswith(b"HTTP/1.1 5") for line in lines), answer[:300]
 
 
 def test_unknown_paths_and_methods(server):

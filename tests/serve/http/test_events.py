@@ -41,8 +41,8 @@ def test_post_one_event(server, user):
     assert post(server, event).json() == {"accepted": 1, "refused": [], "duplicates": 0}
     (done,) = server.client.get(f"/v1/users/{user}/profile").json()["history"]
     assert done == {"item_id": "i02", "title": "Sea story 2", "behaviour": "like", "timestamp": NOW, "value": 4.5}
-    (kept,) = server.tenant.store.history(user)
-    assert kept.context == {"device": "tv", "hour": 20, "weekend": True}
+    (stored,) = server.tenant.store.history(user)
+    assert stored.context == {"device": "tv", "hour": 20, "weekend": True}
 
 
 def test_timestamp_and_behaviour_have_defaults(server, user):
@@ -86,10 +86,10 @@ def test_a_batch_stores_good_events_and_names_bad_ones(server, user):
     ]
     answer = post(server, {"events": batch})
     assert answer.status_code == 200
-    told = answer.json()
-    assert (told["accepted"], told["duplicates"]) == (2, 0)
-    assert [one["index"] for one in told["refused"]] == [1, 2, 3, 4, 5]
-    reasons = [one["reason"] for one in told["refused"]]
+    body = answer.json()
+    assert (body["accepted"], body["duplicates"]) == (2, 0)
+    assert [refusal["index"] for refusal in body["refused"]] == [1, 2, 3, 4, 5]
+    reasons = [refusal["reason"] for refusal in body["refused"]]
     for reason, words in zip(
         reasons, ["item_id", "$.value", "object", "between 1973 and 2100", "surprise"], strict=True
     ):
@@ -106,7 +106,7 @@ def test_a_batch_of_bad_events_is_200_and_a_single_bad_event_is_422(server, even
         answer = post(server, {"events": batch})
         assert answer.status_code == 200
         assert answer.json()["accepted"] == 0
-        assert [one["index"] for one in answer.json()["refused"]] == list(range(len(batch)))
+        assert [refusal["index"] for refusal in answer.json()["refused"]] == list(range(len(batch)))
 
 
 def test_an_empty_batch_adds_nothing(server):
@@ -124,7 +124,9 @@ def test_events_with_a_known_id_are_duplicates(server, user):
 
 
 def test_the_same_batch_sent_concurrently_is_stored_once(server, user):
-    batch = {"events": [{"user_id": user, "item_id": f"i{at:02}", "event_id": f"{user}-{at}"} for at in range(30)]}
+    batch = {
+        "events": [{"user_id": user, "item_id": f"i{index:02}", "event_id": f"{user}-{index}"} for index in range(30)]
+    }
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(post(server, batch).json())) for _ in range(8)]
     for thread in threads:
@@ -138,7 +140,8 @@ def test_the_same_batch_sent_concurrently_is_stored_once(server, user):
 
 def test_a_batch_has_at_most_ten_thousand_events(server, user):
     events = [
-        {"user_id": f"{user}-{at % 50}", "item_id": f"i{at % 40:02}", "timestamp": NOW + at} for at in range(10_001)
+        {"user_id": f"{user}-{index % 50}", "item_id": f"i{index % 40:02}", "timestamp": NOW + index}
+        for index in range(10_001)
     ]
     answer = post(server, {"events": events})
     assert answer.status_code == 422
@@ -148,15 +151,15 @@ def test_a_batch_has_at_most_ten_thousand_events(server, user):
 
 
 def test_import_takes_lines_and_names_bad_ones(server, user):
-    lines = [json.dumps({"user_id": user, "item_id": f"i{at:02}", "timestamp": NOW + at}) for at in range(20)]
+    lines = [json.dumps({"user_id": user, "item_id": f"i{index:02}", "timestamp": NOW + index}) for index in range(20)]
     lines[3] = "{"
     lines[5] = ""
     lines[9] = json.dumps({"user_id": user, "item_id": "i09", "timestamp": "1969-01-01T00:00:00Z"})
     answer = post(server, "\n".join(lines), "/v1/import/events")
     assert answer.status_code == 200
     assert answer.json()["accepted"] == 17
-    assert [one["index"] for one in answer.json()["refused"]] == [3, 9]
-    assert history(server, user) == [f"i{at:02}" for at in range(20) if at not in (3, 5, 9)]
+    assert [refusal["index"] for refusal in answer.json()["refused"]] == [3, 9]
+    assert history(server, user) == [f"i{index:02}" for index in range(20) if index not in (3, 5, 9)]
 
 
 def test_import_streams_more_than_max_body_bytes(copy_shop, start):
@@ -165,8 +168,8 @@ def test_import_streams_more_than_max_body_bytes(copy_shop, start):
 
     def parts():
         whole = line * 12_000
-        for at in range(0, len(whole), 7_777):  # cuts lines anywhere
-            yield whole[at : at + 7_777]
+        for index in range(0, len(whole), 7_777):  # cuts lines anywhere
+            yield whole[index : index + 7_777]
 
     answer = server.client.post("/v1/import/events", content=parts())
     assert answer.json() == {"accepted": 12_000, "refused": [], "duplicates": 0}
@@ -177,7 +180,7 @@ def test_import_streams_more_than_max_body_bytes(copy_shop, start):
 
 def test_import_lists_the_first_thousand_bad_lines(server):
     answer = post(server, b"{\n" * 3_000, "/v1/import/events")
-    assert [one["index"] for one in answer.json()["refused"]] == list(range(1_000))
+    assert [refusal["index"] for refusal in answer.json()["refused"]] == list(range(1_000))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "sqlite, two workers", "postgresql", "postgresql, two workers"])
@@ -194,18 +197,18 @@ def fleet(request, copy_shop, start):
 def test_the_next_request_takes_an_event_into_account(fleet, user):
     draw = random.Random(0)
     done = []
-    for at in range(50):
-        taker, asked = draw.choice(fleet), draw.choice(fleet)
+    for index in range(50):
+        taker, worker = draw.choice(fleet), draw.choice(fleet)
         fresh = [f"i{item:02}" for item in range(40) if f"i{item:02}" not in done]
         item = draw.choice(fresh) if len(fresh) > 2 else draw.choice(done)
-        taker.add(user, item, timestamp=NOW + at)
+        taker.add(user, item, timestamp=NOW + index)
         done.append(item)
-        slate = asked.recommend(user_id=user, k=40)
-        shown = {one["item_id"] for one in slate["items"]}
+        slate = worker.recommend(user_id=user, k=40)
+        shown = {shown_item["item_id"] for shown_item in slate["items"]}
         assert slate["stage"] == ("ranker" if shown else "popular")
         assert not shown & set(done)
         assert len(shown) == 40 - len(set(done))
-        assert history(asked, user) == done
+        assert history(worker, user) == done
 
 
 def test_an_event_with_a_request_id_is_its_feedback(fleet, user):
@@ -213,10 +216,10 @@ def test_an_event_with_a_request_id_is_its_feedback(fleet, user):
     first = slate["items"][0]["item_id"]
     fleet[-1].add(user, first, behaviour="view", request_id=slate["request_id"])
     fleet[-1].add(user, first, behaviour="like", request_id=slate["request_id"])
-    told = fleet[-1].client.get(f"/v1/requests/{slate['request_id']}").json()
-    assert [(one["item_id"], one["feedback"]) for one in told["items"]] == [
+    body = fleet[-1].client.get(f"/v1/requests/{slate['request_id']}").json()
+    assert [(item["item_id"], item["feedback"]) for item in body["items"]] == [
         (first, ["view", "like"]),
-        *((one["item_id"], []) for one in slate["items"][1:]),
+        *((item["item_id"], []) for item in slate["items"][1:]),
     ]
 
 
@@ -231,12 +234,12 @@ def test_an_item_put_to_one_worker_is_shown_by_the_other(fleet):
 
 def test_popularity_rises_with_every_event(fleet, user):
     def score():
-        found = fleet[-1].client.get("/v1/popular?k=40").json()["items"]
-        return {one["item_id"]: one["score"] for one in found}.get("i39", 0.0)
+        items = fleet[-1].client.get("/v1/popular?k=40").json()["items"]
+        return {item["item_id"]: item["score"] for item in items}.get("i39", 0.0)
 
     before = score()
-    for at in range(5):
-        fleet[0].add(f"{user}-{at}", "i39")
+    for index in range(5):
+        fleet[0].add(f"{user}-{index}", "i39")
     assert score() > before
 
 

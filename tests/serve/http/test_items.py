@@ -42,30 +42,30 @@ def get(server, kind, one_id):
 def test_put_get_and_replace(server, kind, new_id):
     assert get(server, kind, new_id).status_code == 404
     assert put(server, kind, entry(kind, new_id, **CONTENT)) == {"accepted": 1, "refused": [], "duplicates": 0}
-    found = get(server, kind, new_id)
-    assert found.status_code == 200
-    assert found.json()["content"] == CONTENT
+    answer = get(server, kind, new_id)
+    assert answer.status_code == 200
+    assert answer.json()["content"] == CONTENT
     assert put(server, kind, entry(kind, new_id, title="Another"))["accepted"] == 1
     assert get(server, kind, new_id).json()["content"] == {"title": "Another"}
 
 
 def test_put_many_names_bad_ones(server, kind, new_id):
-    entries = [entry(kind, f"{new_id}-{at}", price=at) for at in range(5)]
+    entries = [entry(kind, f"{new_id}-{index}", price=index) for index in range(5)]
     entries[1]["surprise"] = 1
     entries[3]["content"] = {"price": {"deep": 1}}
-    told = put(server, kind, *entries)
-    assert told["accepted"] == 3
-    assert [one["index"] for one in told["refused"]] == [1, 3]
+    body = put(server, kind, *entries)
+    assert body["accepted"] == 3
+    assert [refusal["index"] for refusal in body["refused"]] == [1, 3]
     assert get(server, kind, f"{new_id}-1").status_code == 404
     assert get(server, kind, f"{new_id}-4").json()["content"] == {"price": 4}
 
 
 def test_import_lines_of_items_and_users(server, kind, new_id):
-    lines = [json.dumps(entry(kind, f"{new_id}-{at}", price=at)) for at in range(5)]
+    lines = [json.dumps(entry(kind, f"{new_id}-{index}", price=index)) for index in range(5)]
     lines[2] = "[]"
     answer = server.client.post(f"/v1/import/{kind}", content="\r\n".join(lines))
     assert answer.json()["accepted"] == 4
-    assert [one["index"] for one in answer.json()["refused"]] == [2]
+    assert [refusal["index"] for refusal in answer.json()["refused"]] == [2]
     assert get(server, kind, f"{new_id}-4").json()["content"] == {"price": 4}
 
 
@@ -105,18 +105,18 @@ def test_invalid_ids_are_refused(server, kind, one_id):
 
 
 def test_paging_through_items_and_users(server, kind):
-    ids = [f"page-{at:02}" for at in range(7)]
+    ids = [f"page-{index:02}" for index in range(7)]
     put(server, kind, *[entry(kind, one_id) for one_id in reversed(ids)])
-    found, after = [], "page-"
+    listed, after = [], "page-"
     for _ in range(10):
         page = server.client.get(f"/v1/{kind}", params={"limit": 3, "after": after}).json()
-        found += [one[f"{kind[:-1]}_id"] for one in page[kind]]
+        listed += [entry_body[f"{kind[:-1]}_id"] for entry_body in page[kind]]
         assert len(page[kind]) == 3 or page["next"] is None
         after = page["next"]
         if after is None:
             break
-    assert [one for one in found if one.startswith("page-")] == ids
-    assert found == sorted(found)
+    assert [page_id for page_id in listed if page_id.startswith("page-")] == ids
+    assert listed == sorted(listed)
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "limit=1&limit=2", "after=", "offset=3"])
@@ -140,17 +140,17 @@ def test_a_new_item_can_be_recommended_and_found_at_once(server, new_id):
     like = server.recommend(history=["i02", "i04"], k=200)["items"]
     put(server, "items", entry("items", new_id, title="Sea story without end", genres=["sea", "ships"], country="no"))
     slate = server.recommend(history=["i02", "i04"], k=200)
-    places = [one["item_id"] for one in slate["items"]]
+    places = [item["item_id"] for item in slate["items"]]
     assert slate["stage"] == "ranker"
     assert len(places) == len(like) + 1
     assert places.index(new_id) < places.index("i03")  # which nobody would guess of a sea-lover
     for query in ("without end", "ocean"):
-        found = server.client.get("/v1/search", params={"q": query, "k": 200}).json()["items"]
-        assert new_id in [one["item_id"] for one in found]
+        items = server.client.get("/v1/search", params={"q": query, "k": 200}).json()["items"]
+        assert new_id in [item["item_id"] for item in items]
     similar = server.client.get("/v1/items/i02/similar?k=200").json()["items"]
-    assert new_id in [one["item_id"] for one in similar]
+    assert new_id in [item["item_id"] for item in similar]
     server.add("sailor", new_id)
-    assert new_id in [one["item_id"] for one in server.client.get("/v1/popular?k=200").json()["items"]]
+    assert new_id in [item["item_id"] for item in server.client.get("/v1/popular?k=200").json()["items"]]
     assert server.recommend(user_id="sailor")["stage"] == "ranker"
 
 
@@ -158,36 +158,36 @@ def test_search_finds_the_changed_text_of_an_item(server, new_id):
     put(server, "items", entry("items", new_id, title="Zanzibar"))
     put(server, "items", entry("items", new_id, title="Quetzal"))
     assert server.client.get("/v1/search?q=quetzal").json()["items"][0]["item_id"] == new_id
-    assert all(one["title"] != "Zanzibar" for one in server.client.get("/v1/search?q=zanzibar&k=200").json()["items"])
+    assert all(item["title"] != "Zanzibar" for item in server.client.get("/v1/search?q=zanzibar&k=200").json()["items"])
 
 
 def test_semantic_search_finds_the_changed_text_of_an_item_of_the_run(server):
-    def found(query):
+    def search(query):
         return [
-            one["item_id"] for one in server.client.get("/v1/search", params={"q": query, "k": 200}).json()["items"]
+            item["item_id"] for item in server.client.get("/v1/search", params={"q": query, "k": 200}).json()["items"]
         ]
 
-    server.wait_for(lambda: "i04" in found("ocean"))
-    assert "i05" not in found("ocean")
+    server.wait_for(lambda: "i04" in search("ocean"))
+    assert "i05" not in search("ocean")
     for item_id, title in (("i04", "Lunar story 4"), ("i05", "Waves story 5")):
         changed = {"content": {"title": title, "genres": None}}
         assert server.client.patch(f"/v1/items/{item_id}", json=changed).status_code == 200
-    server.wait_for(lambda: "i05" in found("ocean"))
-    assert "i04" not in found("ocean")
+    server.wait_for(lambda: "i05" in search("ocean"))
+    assert "i04" not in search("ocean")
 
 
 def test_a_deleted_item_disappears_at_once(server, new_id):
     put(server, "items", entry("items", new_id, title="Sea story of yesterday", genres=["sea"]))
-    for at in range(50):
-        server.add(f"reader{at % 3}", new_id)
+    for index in range(50):
+        server.add(f"reader{index % 3}", new_id)
 
     def everywhere():
         client = server.client
         yield from server.shown(history=["i02"], k=200)
         yield from server.shown(user_id="nobody", k=200)
         for path in ("/v1/popular?k=200", "/v1/search?q=yesterday&k=200", "/v1/items/i02/similar?k=200"):
-            yield from (one["item_id"] for one in client.get(path).json()["items"])
-        yield from (one["item_id"] for one in client.get("/v1/items?limit=1000").json()["items"])
+            yield from (item["item_id"] for item in client.get(path).json()["items"])
+        yield from (item["item_id"] for item in client.get("/v1/items?limit=1000").json()["items"])
 
     assert list(everywhere()).count(new_id) == 6
     assert server.client.delete(f"/v1/items/{new_id}").status_code == 204
@@ -196,15 +196,15 @@ def test_a_deleted_item_disappears_at_once(server, new_id):
     assert get(server, "items", new_id).status_code == 404
     assert server.client.get(f"/v1/items/{new_id}/similar").status_code == 404
     history = server.client.get("/v1/users/reader0/profile").json()["history"]
-    assert {one["item_id"] for one in history} == {new_id}
+    assert {event["item_id"] for event in history} == {new_id}
     put(server, "items", entry("items", new_id, title="Sea story of yesterday"))
     assert new_id in server.shown(history=["i02"], k=200)
 
 
 def test_similar_items(server):
-    found = server.client.get("/v1/items/i02/similar?k=5").json()["items"]
-    assert len(found) == 5
-    assert {one["item_id"] for one in found} <= {f"i{item:02}" for item in range(0, 40, 2)} - {"i02"}
-    assert found[0]["title"].startswith("Sea story")
+    items = server.client.get("/v1/items/i02/similar?k=5").json()["items"]
+    assert len(items) == 5
+    assert {similar["item_id"] for similar in items} <= {f"i{item:02}" for item in range(0, 40, 2)} - {"i02"}
+    assert items[0]["title"].startswith("Sea story")
     assert server.client.get("/v1/items/who/similar").status_code == 404
     assert server.client.get("/v1/items/i02/similar?k=0").status_code == 422

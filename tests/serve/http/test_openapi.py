@@ -23,8 +23,8 @@ CHECKS = [
     checks.content_type_conformance,
     checks.response_schema_conformance,
 ]
-NAMES = [*(one.name for one in OPERATIONS), "health", "ready", "metrics"]
-BY_LINES = {one.name for one in OPERATIONS if one.lines}
+NAMES = [*(operation.name for operation in OPERATIONS), "health", "ready", "metrics"]
+BY_LINES = {operation.name for operation in OPERATIONS if operation.lines}
 BEYOND_A_SCHEMA = (  # what a schema cannot say
     "got `float`",  # 5.0 where a whole number is due, which JSON Schema takes for one
     "is not between 1973 and 2100",
@@ -50,9 +50,9 @@ def schema(token, start):
         return (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace")
 
     server = start(token[0], is_open=False)
-    found = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
-    found.config.generation.update(with_security_parameters=False)
-    return found
+    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    schema.config.generation.update(with_security_parameters=False)
+    return schema
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +69,24 @@ def test_the_openapi_document_is_valid(schema):
 def test_the_openapi_document_names_every_operation(schema):
     document = schema.raw_schema
     named = {
-        (method.upper(), path): one
+        (method.upper(), path): described
         for path, operations in document["paths"].items()
-        for method, one in operations.items()
+        for method, described in operations.items()
     }
-    assert {(one.method, one.path) for one in OPERATIONS} <= set(named)
-    assert sorted(one["operationId"] for one in named.values()) == sorted(NAMES)
-    for one in OPERATIONS:
-        told = named[one.method, one.path]
-        assert one.scope in told["description"]
-        assert {"401", "403", "422", "429", "503", str(one.status)} <= set(told["responses"])
-        assert ("404" in told["responses"]) == ("{" in one.path or one.name == "recommend") or one.name == "eraseUser"
+    assert {(operation.method, operation.path) for operation in OPERATIONS} <= set(named)
+    assert sorted(described["operationId"] for described in named.values()) == sorted(NAMES)
+    for operation in OPERATIONS:
+        described = named[operation.method, operation.path]
+        assert operation.scope in described["description"]
+        assert {"401", "403", "422", "429", "503", str(operation.status)} <= set(described["responses"])
+        assert ("404" in described["responses"]) == (
+            "{" in operation.path or operation.name == "recommend"
+        ) or operation.name == "eraseUser"
 
 
-@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.body], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "operation", [operation for operation in OPERATIONS if operation.body], ids=lambda operation: operation.name
+)
 def test_the_examples_of_the_openapi_document_work(schema, session, operation):
     document = schema.raw_schema
     (content,) = document["paths"][operation.path][operation.method.lower()]["requestBody"]["content"].values()
@@ -101,14 +105,18 @@ def test_the_examples_of_the_openapi_document_work(schema, session, operation):
     ("mode", "name"),
     [
         *((GenerationMode.POSITIVE, name) for name in NAMES),
-        *((GenerationMode.NEGATIVE, one.name) for one in OPERATIONS if one.body or one.parameters),
+        *(
+            (GenerationMode.NEGATIVE, operation.name)
+            for operation in OPERATIONS
+            if operation.body or operation.parameters
+        ),
     ],
-    ids=lambda one: {GenerationMode.POSITIVE: "as it says", GenerationMode.NEGATIVE: "otherwise"}.get(one, one),
+    ids=lambda value: {GenerationMode.POSITIVE: "as it says", GenerationMode.NEGATIVE: "otherwise"}.get(value, value),
 )
 def test_every_operation_conforms_to_the_openapi_document(schema, session, mode, name):
     operation = schema.find_operation_by_id(name)
     says_so = mode is GenerationMode.POSITIVE
-    in_parts = name in {one.name for one in OPERATIONS if one.lines or one.many}
+    in_parts = name in {operation.name for operation in OPERATIONS if operation.lines or operation.many}
     more = [] if says_so or in_parts else [checks.negative_data_rejection]
 
     @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -127,5 +135,5 @@ def test_every_operation_conforms_to_the_openapi_document(schema, session, mode,
 def test_no_operation_answers_without_a_key(schema):
     with httpx.Client(base_url=schema.get_base_url(), verify=False) as client:
         for path, operations in schema.raw_schema["paths"].items():
-            for method, told in operations.items():
-                assert (client.request(method, path).status_code == 401) == (told.get("security") != [])
+            for method, described in operations.items():
+                assert (client.request(method, path).status_code == 401) == (described.get("security") != [])

@@ -39,10 +39,10 @@ from poise.store.errors import StoreError, StoreFull
 def test_each_error_has_a_status_and_headers(error: Exception, status: int, headers: dict[str, str]) -> None:
     answer = problem_of(error)
     assert answer.status_code == status
-    told = dict(answer.headers)
-    assert told.pop("content-type") == "application/problem+json"
-    told.pop("content-length")
-    assert told == headers
+    sent_headers = dict(answer.headers)
+    assert sent_headers.pop("content-type") == "application/problem+json"
+    sent_headers.pop("content-length")
+    assert sent_headers == headers
     body = msgspec.json.decode(answer.body)
     assert (body["type"], body["status"], body["detail"]) == ("about:blank", status, "no")
     assert "errors" not in body
@@ -80,12 +80,12 @@ def test_every_error_of_the_server_has_a_status() -> None:
 def test_the_wrong_field_is_named_by_a_json_pointer(server: Any, body: dict[str, Any], pointer: str) -> None:
     answer = server.client.post("/v1/recommendations", json=body)
     assert answer.status_code == 422
-    told = answer.json()
-    assert told["errors"] == [{"pointer": pointer, "detail": told["detail"]}]
+    problem_body = answer.json()
+    assert problem_body["errors"] == [{"pointer": pointer, "detail": problem_body["detail"]}]
 
 
 def test_a_wrong_field_of_a_single_entry_is_named(server: Any) -> None:
-    told = server.client.post("/v1/events", json={"user_id": "ann", "item_id": 5}).json()
-    assert told["errors"][0]["pointer"] == "#/item_id"
-    told = server.client.post("/v1/events", json={"user_id": "ann"}).json()
-    assert told["errors"][0]["pointer"] == "#/item_id"
+    body = server.client.post("/v1/events", json={"user_id": "ann", "item_id": 5}).json()
+    assert body["errors"][0]["pointer"] == "#/item_id"
+    body = server.client.post("/v1/events", json={"user_id": "ann"}).json()
+    assert body["errors"][0]["pointer"] == "#/item_id"

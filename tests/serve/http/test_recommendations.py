@@ -24,11 +24,11 @@ def user():
 def content(server):
     """Return what the catalogue says of each item."""
     page = server.client.get("/v1/items?limit=1000").json()
-    return {one["item_id"]: one["content"] for one in page["items"]}
+    return {item["item_id"]: item["content"] for item in page["items"]}
 
 
-def ask(server, **asked):
-    return server.client.post("/v1/recommendations", content=json.dumps(asked))
+def ask(server, **body):
+    return server.client.post("/v1/recommendations", content=json.dumps(body))
 
 
 def test_recommendations_for_a_known_user(server):
@@ -36,12 +36,14 @@ def test_recommendations_for_a_known_user(server):
     assert slate["stage"] == "ranker"
     assert slate["run"] == Project(server.settings.folders[0]).runs[-1]
     assert slate["model"] == "Blend"
-    shown = [one["item_id"] for one in slate["items"]]
+    shown = [item["item_id"] for item in slate["items"]]
     assert len(shown) == 5
     assert set(shown) <= set(SEA)
-    assert not set(shown) & {one.item_id for one in server.tenant.store.history("u00")}
-    assert [one["score"] for one in slate["items"]] == sorted((one["score"] for one in slate["items"]), reverse=True)
-    assert {one["probability"] for one in slate["items"]} == {1.0}
+    assert not set(shown) & {event.item_id for event in server.tenant.store.history("u00")}
+    assert [item["score"] for item in slate["items"]] == sorted(
+        (item["score"] for item in slate["items"]), reverse=True
+    )
+    assert {item["probability"] for item in slate["items"]} == {1.0}
     assert slate["items"][0]["title"] == f"Sea story {int(shown[0][1:])}"
     assert "reasons" not in slate["items"][0]
     assert len(server.recommend(user_id="u00")["items"]) == 10
@@ -49,7 +51,7 @@ def test_recommendations_for_a_known_user(server):
 
 def test_a_history_in_the_request_gives_the_slate_of_that_user(server):
     events = server.tenant.store.history("u07")
-    history = [{"item_id": one.item_id, "behaviour": one.behaviour, "timestamp": one.time} for one in events]
+    history = [{"item_id": event.item_id, "behaviour": event.behaviour, "timestamp": event.time} for event in events]
     assert server.shown(history=history, k=30) == server.shown(user_id="u07", k=30)
     assert set(server.shown(history=["i01", "i03"], k=5)) <= set(MOON)
 
@@ -81,12 +83,12 @@ def test_unknown_items_in_a_history_are_ignored(server):
 
 
 def test_an_unknown_user_is_shown_popular_and_drawn_items(server, user):
-    popular = [one["item_id"] for one in server.client.get("/v1/popular?k=40").json()["items"]]
+    popular = [item["item_id"] for item in server.client.get("/v1/popular?k=40").json()["items"]]
     slate = server.recommend(user_id=user, k=10, explain=True)
     assert slate["stage"] == "popular"
-    assert [one["item_id"] for one in slate["items"][:8]] == popular[:8]
-    assert [one["probability"] for one in slate["items"]] == [1.0] * 8 + [2 / 32] * 2
-    kinds = [[reason["kind"] for reason in one["reasons"]] for one in slate["items"]]
+    assert [item["item_id"] for item in slate["items"][:8]] == popular[:8]
+    assert [item["probability"] for item in slate["items"]] == [1.0] * 8 + [2 / 32] * 2
+    kinds = [[reason["kind"] for reason in item["reasons"]] for item in slate["items"]]
     assert kinds == [["popular"]] * 8 + [["random"]] * 2
 
 
@@ -95,9 +97,9 @@ def test_drawn_items_come_as_often_as_their_probability(server, user, monkeypatc
     rounds = 400
     counts, chances = Counter(), set()
     for _ in range(rounds):
-        for one in server.recommend(user_id=user, k=10)["items"][8:]:
-            counts[one["item_id"]] += 1
-            chances.add(one["probability"])
+        for drawn in server.recommend(user_id=user, k=10)["items"][8:]:
+            counts[drawn["item_id"]] += 1
+            chances.add(drawn["probability"])
     assert chances == {2 / 32}
     assert len(counts) == 32
     expected = rounds * 2 / 32
@@ -125,26 +127,26 @@ def test_candidates_and_exclude(server):
 
 
 FILTERS = [
-    ([{"column": "country", "in": ["no"]}], lambda one: one["country"] == "no"),
-    ([{"column": "country", "not_in": ["no", "pt"]}], lambda one: one["country"] == "jp"),
-    ([{"column": "genres", "in": ["classic", "night"]}], lambda one: {"classic", "night"} & set(one["genres"])),
-    ([{"column": "genres", "not_in": ["classic"]}], lambda one: "classic" not in one["genres"]),
-    ([{"column": "price", "min": 10, "max": 20}], lambda one: 10 <= one["price"] <= 20),
-    ([{"column": "price", "in": [7, 8.0, "9"]}], lambda one: one["price"] in (7, 8, 9)),
-    ([{"column": "title", "in": ["Sea story 6"]}], lambda one: one["title"] == "Sea story 6"),
+    ([{"column": "country", "in": ["no"]}], lambda item: item["country"] == "no"),
+    ([{"column": "country", "not_in": ["no", "pt"]}], lambda item: item["country"] == "jp"),
+    ([{"column": "genres", "in": ["classic", "night"]}], lambda item: {"classic", "night"} & set(item["genres"])),
+    ([{"column": "genres", "not_in": ["classic"]}], lambda item: "classic" not in item["genres"]),
+    ([{"column": "price", "min": 10, "max": 20}], lambda item: 10 <= item["price"] <= 20),
+    ([{"column": "price", "in": [7, 8.0, "9"]}], lambda item: item["price"] in (7, 8, 9)),
+    ([{"column": "title", "in": ["Sea story 6"]}], lambda item: item["title"] == "Sea story 6"),
     (
         [{"column": "price", "min": 10}, {"column": "country", "in": ["pt"]}, {"column": "genres", "in": ["sea"]}],
-        lambda one: one["price"] >= 10 and one["country"] == "pt" and "sea" in one["genres"],
+        lambda item: item["price"] >= 10 and item["country"] == "pt" and "sea" in item["genres"],
     ),
-    ([{"column": "price", "min": 1000}], lambda one: False),
-    ([{"column": "country", "in": [1, True]}], lambda one: False),
+    ([{"column": "price", "min": 1000}], lambda item: False),
+    ([{"column": "country", "in": [1, True]}], lambda item: False),
 ]
 
 
 @pytest.mark.parametrize(("filters", "fits"), FILTERS)
 @pytest.mark.parametrize("who", [{"history": ["i02"]}, {"user_id": "nobody"}])
 def test_filters(server, content, filters, fits, who):
-    expected = {item_id for item_id, one in content.items() if fits(one)} - set(who.get("history", []))
+    expected = {item_id for item_id, item in content.items() if fits(item)} - set(who.get("history", []))
     assert set(server.shown(**who, filters=filters, k=200)) == expected
 
 
@@ -177,7 +179,7 @@ def test_invalid_requests_name_the_error(server, wrong, words):
 @pytest.mark.parametrize("who", [{"user_id": "pager"}, {"user_id": "u12"}, {"history": ["i02", "i04"]}])
 def test_pages_never_repeat_an_item_while_events_arrive(server, who):
     first = server.recommend(**who, k=7)
-    seen = [one["item_id"] for one in first["items"]]
+    seen = [shown["item_id"] for shown in first["items"]]
     while True:
         for item in ("i20", "i21", seen[0]):
             server.add(who.get("user_id", "other"), item)
@@ -185,28 +187,28 @@ def test_pages_never_repeat_an_item_while_events_arrive(server, who):
         assert page["request_id"] == first["request_id"]
         if not page["items"]:
             break
-        seen += [one["item_id"] for one in page["items"]]
+        seen += [shown["item_id"] for shown in page["items"]]
     assert len(seen) == len(set(seen))
     assert len(seen) >= 30
-    told = server.client.get(f"/v1/requests/{first['request_id']}").json()
-    assert [one["item_id"] for one in told["items"]] == seen
+    body = server.client.get(f"/v1/requests/{first['request_id']}").json()
+    assert [shown["item_id"] for shown in body["items"]] == seen
 
 
 def test_a_page_requested_again_is_the_same(server, user):
     server.add(user, "i02")
     first = server.recommend(user_id=user, k=5)
-    asked = {"user_id": user, "k": 5, "offset": 5, "request_id": first["request_id"]}
-    second = server.recommend(**asked)
+    body = {"user_id": user, "k": 5, "offset": 5, "request_id": first["request_id"]}
+    second = server.recommend(**body)
     server.add(user, second["items"][1]["item_id"])
     server.add(user, "i39")
-    again = server.recommend(**asked)
-    assert [one["item_id"] for one in again["items"]] == [one["item_id"] for one in second["items"]]
-    assert [one["score"] for one in again["items"]] == pytest.approx([one["score"] for one in second["items"]])
+    again = server.recommend(**body)
+    assert [item["item_id"] for item in again["items"]] == [item["item_id"] for item in second["items"]]
+    assert [item["score"] for item in again["items"]] == pytest.approx([item["score"] for item in second["items"]])
     assert len(server.client.get(f"/v1/requests/{first['request_id']}").json()["items"]) == 10
     gone = second["items"][0]["item_id"]
-    assert gone not in server.shown(**asked, exclude=[gone])
-    third = server.shown(**{**asked, "offset": 10})
-    assert not {one["item_id"] for one in [*first["items"], *second["items"]]} & set(third)
+    assert gone not in server.shown(**body, exclude=[gone])
+    third = server.shown(**{**body, "offset": 10})
+    assert not {item["item_id"] for item in [*first["items"], *second["items"]]} & set(third)
 
 
 def test_a_page_of_an_unknown_request(server):
@@ -234,14 +236,14 @@ def test_the_scenario_is_stored_with_the_impression(server):
 
 
 def test_an_impression_has_all_that_learning_from_it_needs(server):
-    asked = {"user_id": "u00", "k": 5, "scenario": "home", "context": {"device": "tv"}}
+    body = {"user_id": "u00", "k": 5, "scenario": "home", "context": {"device": "tv"}}
     filters = [{"column": "price", "max": 30}]
     allowed = {f"i{item:02}" for item in range(26)}
     seen = {event.item_id for event in server.tenant.store.history("u00")}
-    slate = server.recommend(**asked, filters=filters, exclude=["i01", "i39", "nowhere"])
+    slate = server.recommend(**body, filters=filters, exclude=["i01", "i39", "nowhere"])
     server.client.get(f"/v1/requests/{slate['request_id']}")
     (page,) = server.tenant.store.impressions(slate["request_id"])
-    assert page.items == [one["item_id"] for one in slate["items"]]
+    assert page.items == [item["item_id"] for item in slate["items"]]
     assert page.sources == ["catalogue"] * 5
     assert page.context == {"device": "tv"}
     assert page.filters == filters

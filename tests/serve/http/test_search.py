@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def test_search_by_words_and_by_vectors(server):
     def search(query, k=40):
-        return [one["title"] for one in server.client.get("/v1/search", params={"q": query, "k": k}).json()["items"]]
+        return [item["title"] for item in server.client.get("/v1/search", params={"q": query, "k": k}).json()["items"]]
 
     assert search("story 17", 1) == ["Moon story 17"]
     server.wait_for(lambda: len(search("lunar", 10)) == 10)  # the catalogue is encoded

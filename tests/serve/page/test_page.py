@@ -49,9 +49,9 @@ class Visitor:
 
 @pytest.fixture
 def visitor(server) -> Iterator[Visitor]:
-    one = Visitor(server.url)
-    yield one
-    one.client.close()
+    new_visitor = Visitor(server.url)
+    yield new_visitor
+    new_visitor.client.close()
 
 
 def text_of(page: str) -> str:
@@ -145,10 +145,10 @@ def test_markup_in_data_is_escaped(server, visitor):
     assert put.json()["accepted"] == 1
     server.add(HOSTILE, HOSTILE)
     history = visitor.get(user=HOSTILE)
-    found = visitor.get(q="alert onerror", user="u00")
+    searched = visitor.get(q="alert onerror", user="u00")
     echo = visitor.get(**{"q": HOSTILE, "user": "u00", "with": HOSTILE, "since": HOSTILE})
     people = visitor.get()
-    for page in (history, found, echo, people):
+    for page in (history, searched, echo, people):
         assert str(escape(HOSTILE)) in page
         assert "<script" not in page
         assert "<img" not in page
@@ -164,7 +164,7 @@ def test_a_click_is_an_event_with_the_request_id(server, visitor):
     item = slates_of(page)[0][0]
     answer = visitor.post("/page/event", user="clicker", view=item, request=request_id, since=since, q="sea")
     assert answer.status_code == 200
-    assert [one.status_code for one in answer.history] == [303]
+    assert [event.status_code for event in answer.history] == [303]
     assert answer.url.path == "/"
     assert dict(answer.url.params) == {"user": "clicker", "q": "sea", "since": since}
     assert answer.url.fragment == "slates"
@@ -172,10 +172,10 @@ def test_a_click_is_an_event_with_the_request_id(server, visitor):
     assert re.search(r"Viewed \w+ story \d+ \. The slate has changed: \d+ new, \d+ moved", said)
     mine, _ = slates_of(answer.text)
     assert item not in mine
-    known = server.client.get("/v1/users/clicker/profile").json()
-    assert [(one["item_id"], one["behaviour"]) for one in known["history"]] == [(item, "view")]
+    profile = server.client.get("/v1/users/clicker/profile").json()
+    assert [(event["item_id"], event["behaviour"]) for event in profile["history"]] == [(item, "view")]
     shown = server.client.get(f"/v1/requests/{request_id}").json()["items"]
-    assert {one["item_id"]: one["feedback"] for one in shown}[item] == ["view"]
+    assert {item_body["item_id"]: item_body["feedback"] for item_body in shown}[item] == ["view"]
     liked = visitor.post("/page/event", user="clicker", like=mine[0])
     assert re.search(r"liked · just now", text_of(liked.text))
 
@@ -189,7 +189,7 @@ def test_changes_of_the_slate_are_marked(server, visitor):
     now = slates_of(after)[0]
     first_slate = re.search(r"(?s)<ol class=.slate.*?</ol>", after)[0]
     assert first_slate.count('<p class="new">new</p>') == len(set(now) - set(was))
-    moved = sum(was.index(item) != at for at, item in enumerate(now) if item in was)
+    moved = sum(was.index(item) != index for index, item in enumerate(now) if item in was)
     assert first_slate.count("↑") + first_slate.count("↓") == moved
     assert "The slate has changed" in visitor.get(user="marked", since=since)
     assert "The slate" not in text_of(visitor.get(user="somebody-else", since=since)), "that request was not theirs"
@@ -227,9 +227,9 @@ def test_forms_without_cookies_are_refused(server):
 
 
 def test_search_and_more_pages_of_the_catalogue(server, visitor):
-    found = visitor.get(q="ocean")
-    assert "Found for “ocean”" in found
-    titles = re.findall(r'<span class="unseen">View </span>([^<]+)</button>', found)
+    page = visitor.get(q="ocean")
+    assert "Found for “ocean”" in page
+    titles = re.findall(r'<span class="unseen">View </span>([^<]+)</button>', page)
     assert titles
     assert all("Sea" in title for title in titles[:5]), "by meaning: no title has the word"
     assert "Nothing fits" in visitor.get(q="zzzzqqqq")
@@ -376,7 +376,7 @@ def test_two_runs_side_by_side(start, copy_shop):
     assert right == server.shown(user_id="u00", k=10, run=older)
     assert left != right
     since = re.findall(r'name="since" value="(\w+)"', page)[:2]
-    assert [server.client.get(f"/v1/requests/{one}").json()["run"] for one in since] == [newest, older]
+    assert [server.client.get(f"/v1/requests/{request_id}").json()["run"] for request_id in since] == [newest, older]
     popular = visitor.get(**{"user": "u00", "with": "popular"})
     assert slates_of(popular)[1] not in (left, right)
     broken = visitor.get(**{"user": "u00", "with": copies[2].name})
@@ -465,8 +465,8 @@ def test_files_that_are_no_picture_of_the_project_are_not_served(pictured, place
 def test_pictures_over_http(start, copy_shop):
     folder = copy_shop()
     store = Project(folder).open_store()
-    known = store.setting("catalogue")
-    store.set("catalogue", {**known, "item_kinds": {**known["item_kinds"], "cover": "image"}}).result()
+    described = store.setting("catalogue")
+    store.set("catalogue", {**described, "item_kinds": {**described["item_kinds"], "cover": "image"}}).result()
     item = store.item("i00")
     store.put_items([replace(item, content={**item.content, "cover": "covers/a.png"})]).result()
     store.close()

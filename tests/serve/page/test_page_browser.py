@@ -31,15 +31,15 @@ def _untested(why: str) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Return a headless Chromium."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
         _untested("there is no Chromium")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         _untested("playwright is not installed")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield started
         started.close()
 
@@ -64,7 +64,7 @@ def open_page(browser, server) -> Iterator[Callable[..., Any]]:
     yield visit
     for context in contexts:
         context.close()
-    assert [one for one in complaints if not one.startswith("data:")] == []
+    assert [complaint for complaint in complaints if not complaint.startswith("data:")] == []
 
 
 def slate(page: Any, number: int = 0) -> list[str]:
@@ -73,7 +73,7 @@ def slate(page: Any, number: int = 0) -> list[str]:
 
 
 def history(page: Any) -> list[str]:
-    return [" ".join(one.split()) for one in page.locator(".history li").all_inner_texts()]
+    return [" ".join(event.split()) for event in page.locator(".history li").all_inner_texts()]
 
 
 def test_a_click_of_a_new_user_changes_the_slate(server, open_page):
@@ -105,9 +105,12 @@ def test_a_click_of_a_new_user_changes_the_slate(server, open_page):
     assert second != first
     assert page.locator(".fresh").count() == 1
 
-    known = server.client.get(f"/v1/users/{user}/profile").json()["history"]
-    assert [(one["title"], one["behaviour"]) for one in known] == [(clicked, "like"), ("Moon story 1", "view")]
-    feedback = [one for event in server.tenant.store.history(user) if (one := event.request_id)]
+    past_events = server.client.get(f"/v1/users/{user}/profile").json()["history"]
+    assert [(event["title"], event["behaviour"]) for event in past_events] == [
+        (clicked, "like"),
+        ("Moon story 1", "view"),
+    ]
+    feedback = [request_id for event in server.tenant.store.history(user) if (request_id := event.request_id)]
     assert len(feedback) == 1, "the click in the slate answers its request, the one in the catalogue none"
 
     page.go_back()

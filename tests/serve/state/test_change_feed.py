@@ -68,7 +68,7 @@ def test_the_change_feed_continues_after_a_failure():
         follower = ChangeFeed(log, take)
         log.newest, log.broken = 7, True
         failures = await asyncio.gather(*[follower.follow() for _ in range(5)], return_exceptions=True)
-        assert all(isinstance(one, StoreError) for one in failures)
+        assert all(isinstance(failure, StoreError) for failure in failures)
         assert follower.seen == 0
         log.broken = False
         await asyncio.gather(*[follower.follow() for _ in range(5)])

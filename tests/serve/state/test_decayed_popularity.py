@@ -78,11 +78,11 @@ def test_events_dated_in_the_future_do_not_outweigh_others():
 def test_counts_follow_into_another_catalogue(ids):
     other = Vocabulary(ids)
     events = [("a", "view", NOW, 3), ("d", "view", NOW, 5), ("c", "view", NOW - DAY, 1)]
-    kept, new = DecayedPopularity(7.0), DecayedPopularity(7.0)
-    kept.add(events)
-    kept.scores(IDS)
+    old, new = DecayedPopularity(7.0), DecayedPopularity(7.0)
+    old.add(events)
+    old.scores(IDS)
     new.add(events)
-    np.testing.assert_array_equal(kept.scores(other), new.scores(other))
-    for trends in (kept, new):
+    np.testing.assert_array_equal(old.scores(other), new.scores(other))
+    for trends in (old, new):
         trends.add([("d", "view", NOW, 2)])
-    np.testing.assert_array_equal(kept.scores(other), new.scores(other))
+    np.testing.assert_array_equal(old.scores(other), new.scores(other))

@@ -18,7 +18,7 @@ def test_negatives_are_drawn_with_their_stated_probability(negative_sampling: st
     share = torch.bincount(drawn, minlength=5) / 100_000
     assert share.tolist() == pytest.approx(chances, abs=0.01)
     assert sampler.log_chance(torch.arange(5)).exp().tolist() == pytest.approx(chances)
-    assert sampler.log_expected(torch.arange(5), 2).exp().tolist() == pytest.approx([2 * one for one in chances])
+    assert sampler.log_expected(torch.arange(5), 2).exp().tolist() == pytest.approx([2 * chance for chance in chances])
 
 
 def test_sampling_all_items_takes_each_once() -> None:

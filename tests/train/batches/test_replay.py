@@ -39,7 +39,7 @@ def test_new_events_their_context_and_as_many_replayed(seed, share, context):
     replayed, others = [], 0
     for user in range(1, log.n_users + 1):
         start, stop = log.offsets[user], log.offsets[user + 1]
-        first = next((at for at in range(start, stop) if is_new[at]), None)
+        first = next((position for position in range(start, stop) if is_new[position]), None)
         if first is None:
             others += stop > start
             assert len(set(chosen[start:stop].tolist())) <= 1  # all of a history or nothing

@@ -17,7 +17,9 @@ from poise.train.batches.sequences import MASKED, Sequences, rows
 def _log(lengths: list[int]) -> EventLog:
     """A log in which each event is on an item of its own."""
     users = [f"{user:03}" for user, length in enumerate(lengths) for _ in range(length)]
-    return index(pl.DataFrame({"user_id": users, "item_id": [f"{at:05}" for at in range(len(users))]})).events
+    return index(
+        pl.DataFrame({"user_id": users, "item_id": [f"{position:05}" for position in range(len(users))]})
+    ).events
 
 
 def _batches(lengths: list[int], **options: object) -> SequenceBatches:
@@ -51,8 +53,8 @@ def test_pieces_cover_each_transition_once_and_are_few(lengths: list[int], most:
     assert len(cut_start) == sum(-(-(length - 1) // most) for length in lengths if length > 1)
     assert np.all(cut_stop - cut_start <= most + 1)
     assert np.all(cut_stop - cut_start >= 2)
-    found = sorted(at for a, b in zip(cut_start, cut_stop, strict=True) for at in range(a + 1, b))
-    assert found == [at for a, b in zip(start, stop, strict=True) for at in range(a + 1, b)]
+    covered = sorted(position for a, b in zip(cut_start, cut_stop, strict=True) for position in range(a + 1, b))
+    assert covered == [position for a, b in zip(start, stop, strict=True) for position in range(a + 1, b)]
 
 
 def test_batches_of_similar_length_waste_little() -> None:
@@ -73,9 +75,9 @@ def test_an_epoch_resumed_in_the_middle_is_the_same(first: int) -> None:
     rest = list(batches.epoch(2, first))
     assert len(whole) == len(batches) >= 13
     assert len(rest) == len(whole) - first
-    for one, other in zip(whole[first:], rest, strict=True):
-        assert np.array_equal(one.sequences.items, other.sequences.items)
-        assert np.array_equal(one.targets, other.targets)
+    for batch, other in zip(whole[first:], rest, strict=True):
+        assert np.array_equal(batch.sequences.items, other.sequences.items)
+        assert np.array_equal(batch.targets, other.targets)
 
 
 def test_epochs_and_seeds_differ() -> None:
@@ -163,10 +165,10 @@ def test_masked_events_are_targets_and_the_rest_stays() -> None:
         assert hidden.any(axis=1).all()
         whole = np.where(hidden, batch.targets, items)
         for row in whole:
-            kept = row[row > 0]
-            at = np.flatnonzero(log.item == kept[0])[0]
-            assert np.array_equal(kept, log.item[at : at + len(kept)])
-            assert len(kept) <= 6
+            real_items = row[row > 0]
+            start = np.flatnonzero(log.item == real_items[0])[0]
+            assert np.array_equal(real_items, log.item[start : start + len(real_items)])
+            assert len(real_items) <= 6
         newest = (whole > 0).sum(axis=1) - 1
         alone = (hidden.sum(axis=1) == 1) & hidden[np.arange(len(whole)), newest]
         masked, places, newest_alone = masked + hidden.sum(), places + (whole > 0).sum(), newest_alone + alone.sum()

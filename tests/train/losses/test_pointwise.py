@@ -66,13 +66,13 @@ def test_shared_softmax_and_its_gradients_agree_with_sampled_softmax(corrected: 
     targets, items = torch.randint(0, 30, (50,)), torch.randint(0, 30, (200,))
     accidental_hits = targets[:, None] == items
     logq_correction = torch.randn(200) if corrected else None
-    given = [one.clone().requires_grad_() for one in (queries, chosen, drawn)]
-    plain = [one.clone().requires_grad_() for one in (queries, chosen, drawn)]
-    found = find_accidental_hits(targets, items)
-    assert sorted(zip(*(one.tolist() for one in found), strict=True)) == [
+    given = [tensor.clone().requires_grad_() for tensor in (queries, chosen, drawn)]
+    plain = [tensor.clone().requires_grad_() for tensor in (queries, chosen, drawn)]
+    hits = find_accidental_hits(targets, items)
+    assert sorted(zip(*(tensor.tolist() for tensor in hits), strict=True)) == [
         tuple(pair) for pair in accidental_hits.nonzero().tolist()
     ]
-    fast = shared_softmax(*given, found, logq_correction)
+    fast = shared_softmax(*given, hits, logq_correction)
     slow = pointwise.sampled_softmax(
         (plain[0] * plain[1]).sum(1),
         plain[0] @ plain[2].T - (0 if logq_correction is None else logq_correction),
@@ -90,14 +90,14 @@ def test_catalogue_softmax_and_its_gradients_agree_with_full_softmax(n: int, mon
     monkeypatch.setattr("poise.train.losses.catalogue_softmax._AT_ONCE", 1)  # as few rows at a time as there may be
     torch.manual_seed(0)
     queries, every, targets = torch.randn(n, 16), torch.randn(41, 16), torch.randint(1, 41, (n,))
-    mine, theirs = ([one.clone().requires_grad_() for one in (queries, every)] for _ in range(2))
+    mine, theirs = ([tensor.clone().requires_grad_() for tensor in (queries, every)] for _ in range(2))
     fast = catalogue_softmax(mine[0], mine[1][1:], targets - 1)
     slow = pointwise.full_softmax(theirs[0] @ theirs[1].T, targets)
     torch.testing.assert_close(fast, slow, rtol=3e-3, atol=1e-3)  # bfloat16, where the processor has units for it
     (3 * fast).backward()
     (3 * slow).backward()
-    for one, other in zip(mine, theirs, strict=True):
-        assert (one.grad - other.grad).norm() < 0.01 * other.grad.norm()
+    for tensor, other in zip(mine, theirs, strict=True):
+        assert (tensor.grad - other.grad).norm() < 0.01 * other.grad.norm()
 
 
 def test_in_batch_softmax_by_hand() -> None:
@@ -128,8 +128,8 @@ def test_gbce_by_hand() -> None:
     # With t = 1 the chance of the positive is raised to the power of the sampling rate.
     positive, negative = torch.tensor([0.3]), torch.tensor([[-0.2, 0.4]])
     expected = -0.25 * torch.sigmoid(positive).log() - (1 - torch.sigmoid(negative)).log().sum()
-    found = pointwise.gbce(positive, negative, sampling_rate=0.25, calibration=1.0)
-    torch.testing.assert_close(found, expected.squeeze())
+    loss = pointwise.gbce(positive, negative, sampling_rate=0.25, calibration=1.0)
+    torch.testing.assert_close(loss, expected.squeeze())
 
 
 def test_bpr_by_hand() -> None:

@@ -74,8 +74,8 @@ class BPR(HistoryProductModel):
     def request_vectors(self, queries: Queries) -> Floats:
         """Return the vector of each person, and a 1 that meets the items' biases, float32 ``[n, factors + 1]``."""
         weights = queries.matrix(self.recency)
-        people = (weights @ self.vectors) / _root_weight(weights)[:, None]
-        return np.column_stack([people, np.ones(len(people), dtype=np.float32)])
+        user_vectors = (weights @ self.vectors) / _root_weight(weights)[:, None]
+        return np.column_stack([user_vectors, np.ones(len(user_vectors), dtype=np.float32)])
 
     @property
     def vectors(self) -> Floats:

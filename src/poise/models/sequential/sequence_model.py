@@ -181,7 +181,7 @@ class SequenceModel(TorchModel):
         """Learn on from where it stands: see :func:`~poise.train.batches.replay.new_and_replayed` for what from."""
         seed = options.seed_or(self.seed)
         update_data = data.select(new_and_replayed(data.events, self.until, self.history_length, seed=seed))
-        table, network = self._learnt_table(data), copy.deepcopy(self.network)
+        table, network = self._fitted_table(data), copy.deepcopy(self.network)
         self.counts = data.item_counts
         if self.unsupported_reason(update_data) is None:
             training = self._training(options, UPDATE_PASSES, None)
@@ -243,8 +243,8 @@ class SequenceModel(TorchModel):
             data.n_items, self.dim, content, id_embedding=self.items != "text", id_dropout=self.id_dropout
         )
 
-    def _learnt_table(self, data: Dataset) -> ItemEmbedding:
-        """Return the items as they were learnt, for a catalogue that has grown; new ones have no id vector."""
+    def _fitted_table(self, data: Dataset) -> ItemEmbedding:
+        """Return the fitted items, for a catalogue that has grown; new ones have no id vector."""
         import torch
 
         old = self._old_indices(data)
