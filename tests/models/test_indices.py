@@ -172,8 +172,8 @@ def test_a_large_catalogue_gets_an_index_and_it_is_saved(
     assert isinstance(again, TwoTower)
     assert again.neighbour_index is not None
     once_more = again.recommend(queries, 5)
-    np.testing.assert_array_equal(once_more.items, found.items)
-    np.testing.assert_array_equal(once_more.scores, found.scores)
+    np.testing.assert_array_equal(once_more.items, slates.items)
+    np.testing.assert_array_equal(once_more.scores, slates.scores)
 
 
 def test_a_retriever_is_indexed_by_clusters_that_are_saved(
