@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
+from cachetools import LRUCache
 
 from poise.config import ServeTable
 from poise.data.vocabulary import Vocabulary
@@ -74,7 +74,7 @@ class Engine:
         self._retrieving, self._explaining = BoundedExecutor("retrieval"), BoundedExecutor("explaining")
         self._reading = BoundedExecutor("reading", READERS)
         self.impressions = Impressions(state.store, metrics)
-        self._slates: OrderedDict[str, CachedSlate] = OrderedDict()
+        self._slates: LRUCache[str, CachedSlate] = LRUCache(CACHED)
         self.breaker = CircuitBreaker(state.clock.monotonic)
         self._rng = np.random.default_rng()
         state.when_erased.append(self._slates.clear)
@@ -205,9 +205,6 @@ class Engine:
         """Keep the last slate of a person, and under no name the last one of all."""
         for name in {user_id or "", ""}:
             self._slates[name] = CachedSlate.of(model, request, stage, ranked, self.state.clock.monotonic())
-            self._slates.move_to_end(name)
-        while len(self._slates) > CACHED:
-            self._slates.popitem(last=False)
 
     def _rank(self, requests: Sequence[tuple[ServingModel, RankingRequest]]) -> Sequence[RankedItems]:
         self.metrics.batch.observe(len(requests))
