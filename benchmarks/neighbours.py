@@ -54,7 +54,7 @@ def main() -> None:
         built = time.perf_counter() - start
 
         def quickly(query: Floats, items: Floats = items, index: HNSWIndex = index) -> Indices:
-            retrieved = index.search(query, 4 * K)
+            retrieved = index.search(query[None], 4 * K)[0]
             return retrieved[np.argsort(-(items[retrieved] @ query))[:K]]
 
         retrieved, seconds = zip(*(timed(quickly, query) for query in queries), strict=True)

@@ -38,6 +38,7 @@ from poise.recommender import Recommender
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+PACKAGES = [ROOT / "src" / "poise", ROOT / "clients" / "python" / "src" / "poise_client"]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 ENGLISH = [page for page in PAGES if DOCS / "zh" not in page.parents]
 
@@ -335,6 +336,29 @@ def test_the_reference_lists_every_metric() -> None:
         for metric in METRICS.values()
     }
     assert listed == there
+
+
+def test_the_architecture_has_the_layers_that_are_checked() -> None:
+    (drawn,) = [block.text for block in blocks(DOCS / "architecture.md") if block.text.startswith("cli\nserve\n")]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    assert drawn.replace(" · ", " | ").splitlines() == layers
+
+
+def test_the_architecture_names_files_and_names_that_exist() -> None:
+    code = {path: path.read_text(encoding="utf-8") for folder in PACKAGES for path in folder.rglob("*.py")}
+    words = set(re.findall(r"\w+", "\n".join(code.values())))
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    missing = []
+    for term, _, *where in (row for row in rows(text) if len(row) in (3, 4)):
+        for named in re.findall(r"`([^`]+)`", f"{term} {' '.join(where)}"):
+            if named.endswith((".py", "/")):
+                missing += [named] if not (PACKAGES[0] / named).exists() else []
+            else:
+                missing += [named] if not set(named.split(".")) <= words else []
+    assert not missing
 
 
 # --- The links ------------------------------------------------------------------------------------------------------

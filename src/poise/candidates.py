@@ -21,7 +21,8 @@ class Candidates:
     """Items and their scores for a batch of requests.
 
     There are two forms. Where all items were scored, column i is the item with index i and :attr:`items` is None. Where
-    retrievers brought some, each row names its own.
+    retrievers brought some, each row names its own. Methods that go by items (:meth:`items_at`, :meth:`is_among`,
+    :meth:`hide`, :meth:`keep_only`) know both. Slates are the second form, best first, see :attr:`is_slate`.
 
     Attributes:
         scores: float32 ``[n, width]``; minus infinity for what may not be shown. A step may write into it.

@@ -29,6 +29,10 @@ class Persistent:
 
     What is fitted goes into attributes of its own, which ``_arrays`` hands out and ``_restore`` takes back; what is not
     an array goes through ``_header`` and ``_take_header``.
+
+    Attributes:
+        kinds: every subclass that was imported, by module and name: what :func:`read` can restore.
+        entry_point_group: of the entry points by which packages declare such subclasses.
     """
 
     kinds: ClassVar[dict[str, type[Persistent]]] = {}
@@ -55,6 +59,7 @@ class Persistent:
         return
 
     def _write(self, folder: Path) -> None:
+        """Write options, arrays and parts, each part to a folder of its own below; see :func:`read`."""
         from safetensors.numpy import save_file
 
         options: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.errors import UsageError
 from poise.options.fit_options import FitOptions
 from poise.policy.cold_start_boost import ColdStartBoost
 from poise.policy.hide_seen import HideSeen
@@ -94,13 +95,19 @@ class Pipeline(Recommender):
         return next((step for step in self.policy if isinstance(step, kind)), None)
 
     def with_policy(self, policy: Sequence[PolicyStep]) -> Self:
-        """Return the same fitted pipeline with other steps; what steps of the same kind have learnt goes over."""
+        """Return the same fitted pipeline with other steps; of steps of the same kind, what was learnt goes over.
+
+        Raises:
+            UsageError: a step that learns from data is of a kind that this pipeline does not have.
+        """
         changed = copy.copy(self)
         changed.policy = list(policy)
         for step in changed.policy:
             fitted = self.step(type(step))
             if fitted is not None:
                 step._restore(fitted._arrays())
+            elif type(step).fit is not PolicyStep.fit:
+                raise UsageError(f"the policy step {step.name} learns from data, and the run has none: fit it again")
         return changed
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
@@ -141,7 +148,10 @@ class Pipeline(Recommender):
         return changed
 
     def score(self, queries: Queries) -> Floats:
-        """See :meth:`Recommender.score`: minus infinity for items that no retriever brought."""
+        """See :meth:`Recommender.score`: minus infinity for items that no retriever brought.
+
+        Of the policy, the boost of new items is in the scores; what other steps hide or draw is not.
+        """
         candidates = self._scored(queries)
         boost = self.step(ColdStartBoost)
         if boost is not None:
@@ -245,6 +255,10 @@ class Pipeline(Recommender):
             queries = replace(queries, hide_seen=False)
         depth = min(self.candidates, queries.n_items)
         retrieved = np.hstack([retriever.retrieve(queries, depth).items for retriever in self.retrievers])
+        if len(self.retrievers) == 1:  # which brings each item once
+            real = retrieved > 0
+            offsets = np.concatenate([[0], np.cumsum(real.sum(axis=1))])
+            return Ragged(retrieved[real], offsets), np.zeros(offsets[-1], dtype=np.uint8)
         rows, codes = [], []
         for row in retrieved:
             items, first = np.unique(row, return_index=True)

@@ -39,13 +39,15 @@ _SCORES_AT_ONCE = 16_000_000  # floats that a batch of scores may take: 64 MB
 class Recommender(Persistent, ABC):
     """Scores items for requests. A model is one subclass in one file: its options, ``_fit``, ``score`` and its arrays.
 
-    A subclass is a dataclass whose fields are its options. What it fits goes into attributes of its own, which
-    ``_arrays`` hands out for saving and ``_restore`` takes back.
+    A subclass is a dataclass whose fields are its options. What it learns goes into attributes of its own, which
+    ``_arrays`` hands out for saving and ``_restore`` takes back. One that defines :meth:`score_candidates` in place of
+    ``score`` is a ranker: its cost grows with the candidates that others bring. Each of the two gives the other.
 
     Attributes:
         search_space: where ``poise tune`` looks for better options, unless ``poise.toml`` says otherwise.
         item_ids: the catalogue that it was fitted on; the columns of its scores.
         data_fingerprint: of the data that it was fitted on.
+        unscored: int32 ``[m]``, items without events and content, which it therefore puts below all others.
         selected: what it selected on the validation part: weights, a decay, when to stop. A subclass that selects
             something has a default of a :class:`~poise.options.selection.Selection` of its own.
         notes: what a user should know of the fit, a line each.
@@ -201,8 +203,13 @@ class Recommender(Persistent, ABC):
         """Return how well each item fits each request, float32 ``[n, n_items + 1]``: a new array.
 
         Column 0 is padding and means nothing. Seen and excluded items are scored like all others; :meth:`rank` hides
-        them. The queries must be in the terms of :attr:`item_ids`. A model that only scores candidates scores all items
-        as such.
+        them. A model that only scores candidates scores all items as such.
+
+        Args:
+            queries: ``n`` requests that fit into memory together, in the terms of :attr:`item_ids`.
+
+        Raises:
+            TypeError: the class has neither this method nor :meth:`score_candidates`.
         """
         if type(self).score_candidates is Recommender.score_candidates:
             raise TypeError(f"{type(self).__name__} has neither score nor score_candidates: a model needs one of them")
@@ -257,7 +264,13 @@ class Recommender(Persistent, ABC):
     def rank(self, queries: Queries, k: int, *, explain: bool = False) -> tuple[Slates, Candidates]:
         """Return the slates for a batch of requests that fits into memory, and what they were chosen from.
 
-        Where a request names its candidates, these alone are scored.
+        Where a request names its candidates, these alone are scored. Exact: evaluation goes by it, where
+        :meth:`recommend` may go by :meth:`retrieve`.
+
+        Args:
+            queries: ``n`` requests, in the terms of :attr:`item_ids`; all of them name candidates, or none does.
+            k: how many items a slate has, at most.
+            explain: whether to say why each item is there.
         """
         if queries.candidates is None:
             candidates = Candidates.of_catalogue(self.score(queries))
@@ -272,7 +285,8 @@ class Recommender(Persistent, ABC):
     def retrieve(self, queries: Queries, k: int) -> Slates:
         """Return the best items, or nearly the best, for a batch of requests that fits into memory.
 
-        A model that finds them without scoring all items does so here.
+        A model that finds them without scoring all items does so here. It is what a pipeline asks of its retrievers,
+        with ``k`` for the number of candidates.
         """
         return self.rank(queries, k)[0]
 

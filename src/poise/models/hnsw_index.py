@@ -57,16 +57,23 @@ class HNSWIndex:
         index.add(np.arange(len(vectors)), vectors, threads=threads)
         return cls(index, items)
 
-    def search(self, query: Floats, k: int) -> Indices:
-        """Return about the ``k`` items whose vectors have the largest products with a query, int32 ``[k or fewer]``.
+    def search(self, queries: Floats, k: int) -> Indices:
+        """Return about the ``k`` items whose vectors have the largest products with each query.
 
         Args:
-            query: float32 ``[dim]``.
+            queries: float32 ``[n, dim]``.
             k: how many.
+
+        Returns:
+            items int32 ``[n, k or fewer]``, best first, 0 where fewer were found.
         """
         self.index.expansion_search = max(BREADTH_OF_SEARCH, k)
-        keys: Offsets = self.index.search(query, k, threads=1).keys.astype(np.int64)
-        return self.items[keys]
+        k = min(k, len(self.index))
+        items = np.zeros((len(queries), k), dtype=np.int32)
+        for row, query in enumerate(np.ascontiguousarray(queries)):
+            keys: Offsets = self.index.search(query, k, threads=1).keys.astype(np.int64)
+            items[row, : len(keys)] = self.items[keys]
+        return items
 
     def moved(self, items: Indices) -> HNSWIndex:
         """Return the same index for another catalogue; ``items``, int32 ``[n]``, is what each vector is there."""

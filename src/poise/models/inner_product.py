@@ -10,15 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
+from poise.candidates import Candidates, hide_unwanted
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
+from poise.models.cluster_index import ClusterIndex
 from poise.models.hnsw_index import HNSWIndex
 from poise.models.product_moments import ProductMoments, products_of
 from poise.models.vectors import Products, cosine_scores
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason, Slates
-from poise.top_k import top_k
 from poise.types import Floats, Indices, Mask, Offsets
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ _MARGIN = 32  # items more than are needed, since half precision puts some a lit
 class InnerProduct(Recommender):
     """A model that turns a request into a vector; an item scores by the product of its own with it.
 
-    For large catalogues the best items are found by an index (:mod:`poise.models.hnsw_index`), and scored exactly.
+    For large catalogues the best items are found by an index (:mod:`poise.models.hnsw_index`, and for a retriever
+    :mod:`poise.models.cluster_index`), and scored exactly.
     """
 
     @abstractmethod
@@ -60,26 +62,28 @@ class InnerProduct(Recommender):
         vectors = table.cpu().numpy()
         self._moments = ProductMoments(vectors)
         self._longest = float(np.linalg.norm(vectors, axis=1).max())
-        self.neighbour_index: HNSWIndex | None = None
+        self._set_indices()
         self._products = Products(table, before)
 
-    def _set_neighbour_index(self, index: HNSWIndex | None) -> None:
-        self.neighbour_index = index
-        if index is not None:
-            covered = np.zeros(len(self.counts), dtype=np.bool_)
-            covered[index.items] = True
-            covered[self.unscored] = True
-            covered[0] = True
-            self.uncovered = np.flatnonzero(~covered).astype(np.int32)
+    def _set_indices(self, neighbour_index: HNSWIndex | None = None, clusters: ClusterIndex | None = None) -> None:
+        """Hold on to indices of the vectors, and tell which items stand in none."""
+        self.neighbour_index, self.clusters = neighbour_index, clusters
+        covered = self._is_unscored.copy()
+        covered[0] = True
+        for index in (neighbour_index, clusters):
+            if index is not None:
+                covered[index.items] = True
+        self.uncovered = np.flatnonzero(~covered).astype(np.int32)
+
+    def _indexable_items(self) -> Indices:
+        """Return the items of which something is known, int32 ``[n]``."""
+        return np.delete(np.arange(len(self.counts), dtype=np.int32), np.append(0, self.unscored))
 
     def _fitted(self, data: Dataset) -> Self:
         if data.n_items >= INDEXED_FROM:
-            self._build_index()
+            items = self._indexable_items()
+            self._set_indices(HNSWIndex.build(self._moments.vectors[items], items))
         return super()._fitted(data)
-
-    def _build_index(self) -> None:
-        items = np.delete(np.arange(len(self.counts), dtype=np.int32), np.append(0, self.unscored))
-        self._set_neighbour_index(HNSWIndex.build(self.table.cpu().numpy()[items], items))
 
     def _old_indices(self, data: Dataset) -> Offsets:
         """Return the index that each item of another catalogue has in this one, int64 ``[n_items + 1]``; 0 for none."""
@@ -96,7 +100,7 @@ class InnerProduct(Recommender):
         """
         import torch
 
-        counts, index = self.counts, self.neighbour_index
+        counts, index, clusters = self.counts, self.neighbour_index, self.clusters
         before = None
         if len(old) == len(counts) + len(new_vectors) and (old[: len(counts)] == np.arange(len(counts))).all():
             table, before = torch.cat([self.table, new_vectors]), self._products
@@ -104,11 +108,13 @@ class InnerProduct(Recommender):
             table = self.table[torch.from_numpy(old).to(self.table.device)]
             table[torch.from_numpy(new_items(old)).to(table.device)] = new_vectors
         self._set_vectors(table, np.where(old > 0, counts[old], 0), before)
-        if index is not None:
-            moved = np.zeros(len(counts), dtype=np.int32)
-            moved[old] = np.arange(len(old))
-            moved[0] = 0
-            self._set_neighbour_index(index.moved(moved[index.items]))
+        moved = np.zeros(len(counts), dtype=np.int32)
+        moved[old] = np.arange(len(old))
+        moved[0] = 0
+        self._set_indices(
+            None if index is None else index.moved(moved[index.items]),
+            None if clusters is None else clusters.moved(moved[clusters.items]),
+        )
 
     def _encoded(self, queries: Queries) -> Tensor:
         """Return :meth:`encode_queries`, which a retriever and a ranker of the same requests share."""
@@ -168,9 +174,10 @@ class InnerProduct(Recommender):
         """See :meth:`Recommender.score_with_moments`; the items of :attr:`unscored` do not count."""
         count = n_items or queries.n_items
         personalized = self._is_personalized(queries)
-        counted = np.log1p(self.counts[1 : count + 1][~self._is_unscored[1 : count + 1]]).astype(np.float32)
-        mean = np.full(len(queries), counted.mean() if len(counted) else 0, dtype=np.float32)
-        deviation = np.full(len(queries), counted.std() if len(counted) else 0, dtype=np.float32)
+        mean, deviation = (np.zeros(len(queries), dtype=np.float32) for _ in range(2))
+        if not personalized.all():
+            counted = np.log1p(self.counts[1 : count + 1][~self._is_unscored[1 : count + 1]])
+            mean[~personalized], deviation[~personalized] = (counted.mean(), counted.std()) if len(counted) else (0, 0)
         if personalized.any():
             n_blank = int(self._is_unscored[1 : count + 1].sum())
             personalized_queries = queries if personalized.all() else queries.take(personalized)
@@ -192,38 +199,47 @@ class InnerProduct(Recommender):
         return explained
 
     def index_items(self) -> None:
-        """See :meth:`Recommender.index_items`: an index of neighbours, from :data:`RETRIEVED_FROM` items on."""
-        if self.neighbour_index is None and len(self.item_ids) >= RETRIEVED_FROM:
-            self._build_index()
+        """See :meth:`Recommender.index_items`: clusters of the vectors, from :data:`RETRIEVED_FROM` items on."""
+        if self.clusters is None and len(self.item_ids) >= RETRIEVED_FROM:
+            items = self._indexable_items()
+            self._set_indices(clusters=ClusterIndex.build(self._moments.vectors[items], items))
 
     def retrieve(self, queries: Queries, k: int) -> Slates:
-        """See :meth:`Recommender.retrieve`: of a large catalogue, what the index brings, scored exactly."""
-        if self.neighbour_index is None or queries.candidates is not None:
+        """See :meth:`Recommender.retrieve`: of a large catalogue, what an index brings, scored exactly."""
+        if (self.clusters is None and self.neighbour_index is None) or queries.candidates is not None:
             return super().retrieve(queries, k)
         items = np.zeros((len(queries), k), dtype=np.int32)
         values = np.full((len(queries), k), -np.inf, dtype=np.float32)
         depth = self._depth(queries, k)
-        rows = np.flatnonzero(self._is_personalized(queries) & (depth <= DEEPEST))  # that the index answers
+        indexed = self._is_personalized(queries) & (depth <= DEEPEST)
         answered = np.zeros(len(queries), dtype=np.bool_)
-        if len(rows):
-            indexed_queries = queries if len(rows) == len(queries) else queries.take(rows)
-            encoded = self._encoded(indexed_queries).cpu().numpy()
-            seen = indexed_queries.seen()
-            for place, row in enumerate(rows.tolist()):
-                near = self.neighbour_index.search(encoded[place], int(depth[row]))
-                near = np.setdiff1d(np.concatenate([near, self.uncovered]), seen[place])
-                if indexed_queries.allowed is not None:
-                    near = near[indexed_queries.allowed[place][near]]
-                near = near[near > 0]
-                answered[row] = len(near) >= k
-                if answered[row]:
-                    scores = self._moments.vectors[near] @ encoded[place]
-                    places, values[row : row + 1] = top_k(scores[None], k)
-                    items[row] = near[places[0]]
+        if indexed.any():
+            indexed_queries = queries if indexed.all() else queries.take(indexed)
+            best = self._search(self._encoded(indexed_queries).cpu().numpy(), int(depth[indexed].max()))
+            hide_unwanted(best, indexed_queries)
+            slates = Slates.of(best.top(k), self.item_ids)
+            items[indexed, : slates.items.shape[1]] = slates.items
+            values[indexed, : slates.items.shape[1]] = slates.scores
+            answered[indexed] = np.count_nonzero(items[indexed], axis=1) == k
         if not answered.all():  # nothing is known of the user, or nearly all items are hidden
             rest = super().retrieve(queries.take(~answered), k)
             items[~answered], values[~answered] = rest.items, rest.scores
         return Slates(items, values, np.ones_like(values), self.item_ids)
+
+    def _search(self, vectors: Floats, depth: int) -> Candidates:
+        """Return about the ``depth`` best items of each request, and all that no index covers, with exact scores."""
+        if self.clusters is not None:
+            items, products = self.clusters.search(vectors, depth)
+        else:
+            assert self.neighbour_index is not None
+            items = self.neighbour_index.search(vectors, depth)
+            flat = Ragged(items.reshape(-1), np.arange(len(items) + 1) * items.shape[1])
+            products = products_of(vectors, self._moments.vectors, flat).reshape(items.shape)
+            products[items == 0] = -np.inf
+        items = np.hstack([items, np.broadcast_to(self.uncovered, (len(items), len(self.uncovered)))])
+        products = np.hstack([products, vectors @ self._moments.vectors[self.uncovered].T])
+        nothing = np.zeros(len(items), dtype=np.float32)
+        return Candidates(products, items, nothing, nothing)
 
     def _depth(self, queries: Queries, k: int) -> Offsets:
         """Return how many neighbours to ask for, int64 ``[n]``, so that ``k`` are left when the unwanted are gone."""
@@ -241,16 +257,22 @@ class InnerProduct(Recommender):
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {"table": self.table.cpu().numpy(), "counts": self.counts}
-        if self.neighbour_index is None:
-            return arrays
-        return {**arrays, "neighbours": self.neighbour_index.to_array(), "index.items": self.neighbour_index.items}
+        if self.neighbour_index is not None:
+            arrays |= {"neighbours": self.neighbour_index.to_array(), "neighbours.items": self.neighbour_index.items}
+        if self.clusters is not None:
+            arrays |= {f"clusters.{name}": array for name, array in self.clusters.to_arrays().items()}
+        return arrays
 
     def _restore_vectors(self, arrays: dict[str, npt.NDArray[Any]], device: torch.device) -> None:
         import torch
 
         self._set_vectors(torch.from_numpy(arrays["table"]).to(device), arrays["counts"])
+        index = clusters = None
         if "neighbours" in arrays:
-            self._set_neighbour_index(HNSWIndex.from_array(arrays["neighbours"], arrays["index.items"]))
+            index = HNSWIndex.from_array(arrays["neighbours"], arrays["neighbours.items"])
+        if "clusters.items" in arrays:
+            clusters = ClusterIndex.from_arrays(under("clusters.", arrays), arrays["table"])
+        self._set_indices(index, clusters)
 
 
 def new_items(old: Offsets) -> Offsets:

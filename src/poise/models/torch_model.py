@@ -239,10 +239,10 @@ class TorchModel(InnerProduct):
         where = pick_device(device)
         if self.table.device == where:
             return
-        index = self.neighbour_index
+        indices = self.neighbour_index, self.clusters
         self.network.to(where)
         self._set_vectors(self.table.to(where), self.counts)
-        self._set_neighbour_index(index)
+        self._set_indices(*indices)
 
 
 def leave_one_out(query: Queries, last: int) -> Queries:

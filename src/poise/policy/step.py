@@ -48,7 +48,8 @@ class PolicyStep(Persistent, ABC):
     """One decision about what is shown. A step is one subclass in one file: its options, and :meth:`apply`.
 
     A subclass is a dataclass whose fields are its options. What it learns goes into attributes of its own, which
-    ``_arrays`` hands out for saving and ``_restore`` takes back.
+    ``_arrays`` hands out for saving and ``_restore`` takes back. Learning is done in :meth:`fit` and :meth:`refit`;
+    :meth:`apply` must leave the step as it is, since several threads may call it.
     """
 
     entry_point_group = POLICIES
@@ -74,7 +75,13 @@ class PolicyStep(Persistent, ABC):
         return {}
 
     def fit(self, ranker: Recommender, data: Dataset, valid: Holdout | None) -> None:
-        """Learn what it needs, after the ranker is fitted, and select options on the validation part."""
+        """Learn what it needs, after the ranker has learnt, and select on the validation part.
+
+        Args:
+            ranker: the fitted ranker of the pipeline.
+            data: what may be learnt from.
+            valid: what to select by; None where there is no validation part.
+        """
         return
 
     def refit(self, data: Dataset) -> None:
@@ -82,20 +89,34 @@ class PolicyStep(Persistent, ABC):
         return
 
     def extend_catalogue(self, data: Dataset, n_added: int) -> Self:
-        """Return the same step for a catalogue that has grown by ``n_added`` items, the last ones of ``data``."""
+        """Return the same step for a catalogue that has grown by ``n_added`` items, the last ones of ``data``.
+
+        A step with an array of ``n_items + 1`` returns a copy whose array is longer; this one stays as it is.
+        """
         return self
 
     @abstractmethod
     def apply(self, candidates: Candidates, request: PolicyRequest) -> Candidates:
         """Return the candidates with this decision taken: scores changed, hidden (minus infinity), or made a slate.
 
-        A step that draws sets the probability with which each item is shown.
+        Whatever draws takes its chance from ``request.rng`` and sets the probability with which each item is shown.
+
+        Args:
+            candidates: of ``n`` requests, as the step before left them; the arrays may be written into.
+            request: what is known of these requests.
         """
 
     def explain(
         self, reasons: list[list[list[Reason]]], slates: Slates, queries: Queries, ranker: Recommender
     ) -> list[list[list[Reason]]]:
-        """Return the reasons for each item of each slate, with those of this step among them."""
+        """Return the reasons for each item of each slate, with those of this step among them.
+
+        Args:
+            reasons: for each request, for each of its items, those of the ranker and the steps before; may be changed.
+            slates: what was shown, of ``n`` requests.
+            queries: the requests.
+            ranker: that scored the items.
+        """
         return reasons
 
 

@@ -257,6 +257,7 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
         "poise": __version__,
         "made": now.isoformat(timespec="seconds"),
         "pipeline": pipeline.name,
+        "policy": [step.name for step in pipeline.policy],
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,

@@ -18,7 +18,7 @@ class Monitor:
         epochs: the maximum.
         steps: of each epoch.
         curves: where metrics are drawn; None for nowhere.
-        history: an entry for each epoch that is done.
+        history: the epochs that are done already.
         bar: whether to show a bar on the terminal.
     """
 

@@ -24,6 +24,7 @@ from poise.slates import Reason, ReasonKind, weightiest
 from poise.types import Doubles, Floats, Indices
 
 _TOGETHER = 2_000_000  # scores of all members, up to which they are brought to one scale in one go
+_SAMPLED = 256  # items that stand for a large catalogue
 _LEAST_SHARE = 0.2  # of a score, below which a reason is not worth naming
 
 
@@ -127,6 +128,19 @@ class Blend(Recommender):
         for member, share in self._used():
             total += np.float32(share) * self._scaled(member, queries, candidates)
         return total
+
+    def score_with_moments(
+        self, queries: Queries, candidates: Ragged, n_items: int | None = None
+    ) -> tuple[Floats, Floats, Floats]:
+        """See :meth:`Recommender.score_with_moments`; in a large catalogue the moments are those of a sample of it."""
+        count = n_items or queries.n_items
+        n_drawn = min(count, _SAMPLED)
+        drawn = 1 + np.random.default_rng(0).choice(count, n_drawn, replace=False).astype(np.int32)
+        both = Ragged.from_rows([np.concatenate([candidates[row], drawn]) for row in range(len(candidates))])
+        scores = self.score_candidates(queries, both)
+        is_drawn = np.arange(len(scores)) >= np.repeat(both.offsets[1:] - n_drawn, both.lengths)
+        of_sample = scores[is_drawn].reshape(len(queries), n_drawn)
+        return scores[~is_drawn], of_sample.mean(axis=1), of_sample.std(axis=1)
 
     def _scaled(self, member: Recommender, queries: Queries, candidates: Ragged) -> Floats:
         """Return the standardised scores that a member gives to candidates, float32 ``[total]``."""
