@@ -81,8 +81,10 @@ def measured(n_items: int, dim: int, rounds: int) -> list[dict[str, Any]]:
 
         whole = seconds(partial(ask, everything), rounds)
         staged = seconds(partial(ask, two_stages), rounds)
-        best, brought = ask(everything), ask(two_stages)
-        recall = np.mean([len(np.intersect1d(first, second)) / K for first, second in zip(best, brought, strict=True)])
+        best, two_stage = ask(everything), ask(two_stages)
+        recall = np.mean(
+            [len(np.intersect1d(first, second)) / K for first, second in zip(best, two_stage, strict=True)]
+        )
         rows.append(
             {
                 "items": n_items,

@@ -48,8 +48,8 @@ def test_what_is_hidden_in_a_slate_leaves_no_gap(scores, hidden, k):
     slates.hide(Ragged.from_rows(hidden))
     cut = slates.top(k)
     for row in range(3):
-        kept = [item for item in slates.items[row].tolist() if item not in hidden[row]][:k]
-        assert cut.items[row].tolist() == kept + [0] * (k - len(kept))
+        unhidden = [item for item in slates.items[row].tolist() if item not in hidden[row]][:k]
+        assert cut.items[row].tolist() == unhidden + [0] * (k - len(unhidden))
 
 
 def test_columns_of_items_are_told_in_both_forms():

@@ -33,9 +33,9 @@ def candidates(queries):
 def test_candidates_score_as_they_do_in_the_catalogue(fitted, queries, candidates):
     scores = fitted.score(queries)
     expected = scores[candidates.rows, candidates.values]
-    found = fitted.score_candidates(queries, candidates)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
+    actual = fitted.score_candidates(queries, candidates)
+    assert actual.dtype == np.float32
+    np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=2e-4)
 
 
 @pytest.mark.parametrize("n_items", [None, 24, 17])
@@ -65,11 +65,11 @@ def test_named_candidates_are_ranked_as_in_the_catalogue(fitted, queries, candid
 def test_what_filters_leave_out_is_not_shown_however_it_is_ranked(fitted, queries, candidates):
     even, low = np.arange(25) % 2 == 0, np.arange(25) < 9
     masks = [even if row % 2 else low for row in range(len(queries))]
-    for asked in (replace(queries, allowed=masks), replace(queries, allowed=masks, candidates=candidates)):
-        items = fitted.recommend(asked, 24).items
+    for constrained in (replace(queries, allowed=masks), replace(queries, allowed=masks, candidates=candidates)):
+        items = fitted.recommend(constrained, 24).items
         for row, mask in enumerate(masks):
             assert mask[items[row][items[row] > 0]].all()
-            assert asked.candidates is not None or (items[row] > 0).any()
+            assert constrained.candidates is not None or (items[row] > 0).any()
 
 
 class Refuses(EASE):

@@ -189,7 +189,7 @@ def test_a_retriever_is_indexed_by_clusters_that_are_saved(
     assert isinstance(again, Pipeline)
     queries = films.queries()
     np.testing.assert_array_equal(again.recommend(queries, 5).items, pipeline.recommend(queries, 5).items)
-    clusters, same = (one.retrievers[0].clusters for one in (pipeline, again))
+    clusters, same = (fitted.retrievers[0].clusters for fitted in (pipeline, again))
     np.testing.assert_array_equal(clusters.items, same.items)
     np.testing.assert_allclose(clusters.centroids, same.centroids, rtol=1e-5)
 
@@ -197,11 +197,11 @@ def test_a_retriever_is_indexed_by_clusters_that_are_saved(
 def test_filters_leave_as_many_as_are_wanted(exact: Sums, indexed: Sums, queries: Queries) -> None:
     few, many = (np.arange(N_ITEMS + 1) % step == 0 for step in (200, 3))
     filtered = replace(queries, allowed=[few if row % 2 else many for row in range(len(queries))])
-    expected, found = exact.recommend(filtered, 10), indexed.recommend(filtered, 10)
-    assert (found.items > 0).all()
-    assert _recall(found.items, expected.items) > 0.9
+    expected, retrieved = exact.recommend(filtered, 10), indexed.recommend(filtered, 10)
+    assert (retrieved.items > 0).all()
+    assert _recall(retrieved.items, expected.items) > 0.9
     for row, mask in enumerate(filtered.allowed or []):
-        assert mask[found.items[row]].all()
+        assert mask[retrieved.items[row]].all()
 
 
 def test_clusters_hold_each_vector_once_and_none_is_much_larger_than_the_others(exact: Sums) -> None:
@@ -220,7 +220,7 @@ def test_clusters_hold_each_vector_once_and_none_is_much_larger_than_the_others(
 def test_a_few_vectors_are_all_found(n: int) -> None:
     vectors = np.random.default_rng(0).normal(size=(n, 4)).astype(np.float32)
     for index in (kind.build(vectors, np.arange(1, n + 1, dtype=np.int32)) for kind in (HNSWIndex, ClusterIndex)):
-        found = index.search(vectors, 5)
-        items = found if isinstance(index, HNSWIndex) else found[0]
+        retrieved = index.search(vectors, 5)
+        items = retrieved if isinstance(index, HNSWIndex) else retrieved[0]
         expected = np.argsort(-(vectors @ vectors.T), axis=1)[:, :5] + 1
         assert [row[row > 0].tolist() for row in items] == expected.tolist()

@@ -89,19 +89,21 @@ class ClusterIndex:
         sizes = np.diff(self.offsets)
         enough = -(-2 * k * len(sizes) // len(self.items))  # clusters that hold twice as many as are wanted
         n_probed = min(max(PROBED, enough), len(sizes))
-        asked = torch.from_numpy(np.ascontiguousarray(queries))
+        query_vectors = torch.from_numpy(np.ascontiguousarray(queries))
         # What is looked for is the best of a cluster, not its mean: products spread about it.
-        promise = asked @ self.centroids.T + SPREAD * (asked**2 @ self.variances.T).sqrt_()
+        promise = query_vectors @ self.centroids.T + SPREAD * (query_vectors**2 @ self.variances.T).sqrt_()
         probed = torch.topk(promise, n_probed, dim=1).indices.numpy()  # [n, n_probed]
         if len(queries) <= FEW:
-            parts = [self._best_of_one(query, clusters, k) for query, clusters in zip(asked, probed, strict=True)]
+            parts = [
+                self._best_of_one(query, clusters, k) for query, clusters in zip(query_vectors, probed, strict=True)
+            ]
             width = max(len(positions) for positions, _ in parts)
             position = np.stack([np.pad(positions, (0, width - len(positions))) for positions, _ in parts])
             values = np.full((len(parts), width), -np.inf, dtype=np.float32)
             for row, (_, products) in enumerate(parts):
                 values[row, : len(products)] = products
         else:
-            position, values = self._best_of_many(asked, probed, k)
+            position, values = self._best_of_many(query_vectors, probed, k)
         is_real = values > -np.inf
         return np.where(is_real, self.items[np.where(is_real, position, 0)], 0).astype(np.int32), values
 

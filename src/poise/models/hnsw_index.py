@@ -69,11 +69,11 @@ class HNSWIndex:
         """
         self.index.expansion_search = max(BREADTH_OF_SEARCH, k)
         k = min(k, len(self.index))
-        found = np.zeros((len(queries), k), dtype=np.int32)
+        items = np.zeros((len(queries), k), dtype=np.int32)
         for row, query in enumerate(np.ascontiguousarray(queries)):
             keys: Offsets = self.index.search(query, k, threads=1).keys.astype(np.int64)
-            found[row, : len(keys)] = self.items[keys]
-        return found
+            items[row, : len(keys)] = self.items[keys]
+        return items
 
     def moved(self, items: Indices) -> HNSWIndex:
         """Return the same index for another catalogue; ``items``, int32 ``[n]``, is what each vector is there."""

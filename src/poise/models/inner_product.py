@@ -214,14 +214,14 @@ class InnerProduct(Recommender):
         indexed = self._is_personalized(queries) & (depth <= DEEPEST)
         answered = np.zeros(len(queries), dtype=np.bool_)
         if indexed.any():
-            some = queries if indexed.all() else queries.take(indexed)
-            best = self._search(self._encoded(some).cpu().numpy(), int(depth[indexed].max()))
-            hide_unwanted(best, some)
+            indexed_queries = queries if indexed.all() else queries.take(indexed)
+            best = self._search(self._encoded(indexed_queries).cpu().numpy(), int(depth[indexed].max()))
+            hide_unwanted(best, indexed_queries)
             slates = Slates.of(best.top(k), self.item_ids)
             items[indexed, : slates.items.shape[1]] = slates.items
             values[indexed, : slates.items.shape[1]] = slates.scores
             answered[indexed] = np.count_nonzero(items[indexed], axis=1) == k
-        if not answered.all():  # nothing is personalized of who asks, or nearly all is hidden
+        if not answered.all():  # nothing is known of the user, or nearly all items are hidden
             rest = super().retrieve(queries.take(~answered), k)
             items[~answered], values[~answered] = rest.items, rest.scores
         return Slates(items, values, np.ones_like(values), self.item_ids)
