@@ -164,7 +164,8 @@ def main() -> None:
                 fused = model
             chosen[name] = model.selected.to_dict()
             if isinstance(model, Pipeline):
-                chosen[name] = {"weights": model.ranker.selected.to_dict(), **model.selected.to_dict()}
+                steps = {step.name: step.selection for step in model.policy if step.selection}
+                chosen[name] = {**model.ranker.selection, **steps}
             measure(seed, name, model)
             if options.refit and isinstance(model, Pipeline) and isinstance(model.ranker, Blend):
                 model.refit(options_of_model.train_and_valid)

@@ -31,11 +31,13 @@ def add_impressions(transaction: Transaction, batch: Sequence[Impression], salt:
     if not batch:
         return 0
     since = select(erasures.c.subject, erasures.c.time).where(
-        erasures.c.project == transaction.project, erasures.c.time >= min(one.time for one in batch)
+        erasures.c.project == transaction.project, erasures.c.time >= min(page.time for page in batch)
     )
     erased = {row.subject: row.time for row in transaction.connection.execute(since.order_by(erasures.c.id))}
     if erased:
-        batch = [one for one in batch if one.user_id is None or erased.get(subject(one.user_id, salt), -1) < one.time]
+        batch = [
+            page for page in batch if page.user_id is None or erased.get(subject(page.user_id, salt), -1) < page.time
+        ]
     rows = [from_impression(impression, transaction.project) for impression in batch]
     return INSERT_IMPRESSIONS.run(transaction.connection, rows)
 
@@ -52,8 +54,10 @@ def forget_impressions(transaction: Transaction, before: int, most: int = 5_000)
 
 def pages(connection: Connection, project: int, request_id: str) -> list[Impression]:
     """Return the pages of a request, in order."""
-    found = select(*IMPRESSION_COLUMNS).where(impressions.c.project == project, impressions.c.request_id == request_id)
-    return [to_impression(row) for row in connection.execute(found.order_by(impressions.c.offset))]
+    of_request = select(*IMPRESSION_COLUMNS).where(
+        impressions.c.project == project, impressions.c.request_id == request_id
+    )
+    return [to_impression(row) for row in connection.execute(of_request.order_by(impressions.c.offset))]
 
 
 def impressions_of(connection: Connection, project: int, user_id: str, limit: int) -> list[Impression]:
