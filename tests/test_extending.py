@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -212,3 +213,45 @@ def test_an_encoder_of_one_file(install, project):
     run = fit(project('[encoder]\nmodel = "Letters"\ncache = false\n[pipeline]\nmodels = ["Content"]\n'))
     most_like = run.pipeline.similar(["i0"], 3).items[0]  # those whose title repeats an "a"
     assert set(run.pipeline.item_ids.ids(most_like)) & {"i8", "i16"}
+
+
+LEARNS = STEP.replace(
+    "    def apply(",
+    """    def fit(self, ranker, data, valid):
+        self.seen = data.n_events
+
+    def apply(""",
+)
+
+
+def test_a_server_whose_policy_step_was_not_fitted_answers_by_the_policy_of_the_run(install, project):
+    from poise.serve.state.serving_state import ServingState
+
+    lines = f'{NO_ENCODER}[pipeline]\nmodels = ["Popularity"]\n'
+    fit(project(lines))
+    install("poise.policies", "OnlyEven", LEARNS)
+    said = []
+    changed = project(f'{lines}[policy]\nsteps = ["OnlyEven"]\n')
+    changed.say = said.append
+    store = changed.fill_store()
+    model = ServingState(changed, store, changed.config.serve).serving_model
+    store.close()
+    assert [step.name for step in model.pipeline.policy] == ["HideSeen", "ColdStartBoost", "ExploreUnknown"]
+    assert any("OnlyEven learns from data" in line and "until then" in line for line in said)
+
+
+def test_recommend_follows_the_policy_of_poise_toml(install, project, tmp_path):
+    from click.testing import CliRunner
+
+    from poise.cli.recommend import command
+
+    lines = f'{NO_ENCODER}[pipeline]\nmodels = ["Popularity"]\n'
+    fit(project(lines))
+    install("poise.policies", "OnlyEven", STEP)
+    project(f'{lines}[policy]\nsteps = ["OnlyEven"]\n[policy.options.OnlyEven]\nrest = 1\n')
+    shown = CliRunner().invoke(command, ["-p", str(tmp_path / "shop"), "--user", "u3", "-k", "5", "--json"])
+    assert shown.exit_code == 0, shown.output
+    items = [item["item_id"] for item in json.loads(shown.stdout)[0]["items"]]
+    order = Project(tmp_path / "shop", say=lambda line: None).run().pipeline.item_ids.index(items)
+    assert len(items) == 5
+    assert (order % 2 == 1).all()

@@ -130,6 +130,18 @@ def test_fields_that_are_none_are_left_out_of_the_body(shop, client):
     assert shop.seen[-1].body == {"user_id": "anna", "k": 10, "filters": [{"column": "price", "min": 10}]}
 
 
+def test_filters_and_history_events_may_be_what_json_would_say_of_them(shop, client):
+    history = [{"item_id": "lamp", "behaviour": "like", "value": 5}, "desk"]
+    client.recommend(history=history, filters=[{"column": "price", "max": 10}, {"column": "tags", "in": ["a"]}])
+    body = shop.seen[-1].body
+    assert body["filters"] == [{"column": "price", "max": 10}, {"column": "tags", "in": ["a"]}]
+    assert body["history"] == [{"item_id": "lamp", "behaviour": "like", "value": 5}, "desk"]
+    with pytest.raises(UsageError, match="a filter such as"):
+        client.recommend("anna", filters=[{"column": "price", "maximum": 10}])
+    with pytest.raises(UsageError, match="in a history"):
+        client.recommend(history=[{"item": "lamp"}])
+
+
 def test_paging_through_items_and_users(shop, client):
     client.put_items([Item("desk"), Item("sofa")])
     page = client.list_items(limit=2)

@@ -55,7 +55,8 @@ def command(
         requests = [_UserRequest(None, run.queries([run.find(history)], hide_seen=hide_seen), {})]
     else:
         requests = _of_users(run, project.data(), users, hide_seen=hide_seen)
-    answers = [(request, run.pipeline.recommend(request.queries, k, explain=explain)) for request in requests]
+    pipeline = run.pipeline.with_policy(project.config.make_policy())  # as it is served
+    answers = [(request, pipeline.recommend(request.queries, k, explain=explain)) for request in requests]
     if as_json:
         print_json([_as_json(run, request, slates) for request, slates in answers])
         return

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from poise.errors import UsageError
+
 Logger = Literal["tensorboard", "wandb", "none"]
 
 
@@ -46,6 +48,17 @@ class FitOptions:
     logger: Logger = "tensorboard"
     progress: bool = True
     callbacks: tuple[Callback, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            UsageError: a number of threads below 1, or a seed below 0.
+        """
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"threads is {self.threads}; at least 1 is needed, or None to leave it open")
+        if self.seed is not None and self.seed < 0:
+            raise UsageError(f"seed is {self.seed}; it cannot be below 0")
 
     def seed_or(self, seed: int) -> int:
         """Return the seed to use in place of a model's own one."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from poise.config import PipelineTable
 from poise.data.dataset import Dataset
 from poise.data.ingest.read import read_table
 from poise.data.schema.column_names import Table, guess, resolve
@@ -108,7 +109,7 @@ def scaffold(folder: Path, sources: Mapping[Table, Source], dataset: str | None,
         '# model = "multilingual"  # for a catalogue that is not in English; "none" to go by behaviour alone',
         "",
         "[pipeline]",
-        '# models = ["EASE", "ItemKNN", "Popularity", "Content"]  # several are blended, validation weighs them',
+        f"# models = {json.dumps(PipelineTable().models)}  # several are blended, validation weighs them",
         "",
         "[policy]",
         "hide_seen = true  # never recommend what the person already did something with",

@@ -154,12 +154,12 @@ class Calls:
         self,
         user_id: str | None = None,
         *,
-        history: Sequence[str | HistoryEvent] | None = None,
+        history: Sequence[str | HistoryEvent | Mapping[str, Any]] | None = None,
         k: int = 10,
         scenario: str | None = None,
         context: Mapping[str, str | float | bool | None] | None = None,
         candidates: Sequence[str] | None = None,
-        filters: Sequence[Filter] = (),
+        filters: Sequence[Filter | Mapping[str, Any]] = (),
         exclude: Sequence[str] = (),
         offset: int = 0,
         request_id: str | None = None,
@@ -178,7 +178,7 @@ class Calls:
             scenario: where they are shown.
             context: when and how they are shown: device, place.
             candidates: the only items to choose from.
-            filters: what the items must be like.
+            filters: what the items must be like: a :class:`Filter` each, or what JSON would say of one.
             exclude: items that are not to be returned.
             offset: how many items of earlier pages to leave out.
             request_id: of the first page, if this is a further one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -87,15 +88,25 @@ def described(record: Item | User) -> Item | User:
     return record
 
 
-def past(event: str | HistoryEvent) -> str | HistoryEvent:
-    """Return an event of a history as it is sent: with its moment in milliseconds."""
+def past(event: str | HistoryEvent | Mapping[str, Any]) -> str | HistoryEvent:
+    """Return an event of a history, or what JSON would say of one, as it is sent: with its moment in milliseconds."""
+    if isinstance(event, Mapping):
+        try:
+            event = msgspec.convert(event, HistoryEvent)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"an event such as {{'item_id': 'i1'}} is needed in a history: {error}") from None
     if isinstance(event, str) or event.timestamp is None:
         return event
     return replace(event, timestamp=_milliseconds(event.timestamp))
 
 
-def condition(given: Filter) -> Filter:
-    """Return a filter as it is sent: without what is None."""
+def condition(given: Filter | Mapping[str, Any]) -> Filter:
+    """Return a filter, or what JSON would say of one, as it is sent: without what is None."""
+    if isinstance(given, Mapping):
+        try:
+            given = msgspec.convert(given, Filter)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"a filter such as {{'column': 'price', 'max': 10}} is needed: {error}") from None
     return replace(given, **{name: UNSET for name in given.__struct_fields__ if getattr(given, name) is None})
 
 

@@ -153,9 +153,12 @@ class ServingState:
         raise UsageError(f"the project in {self.project.folder.resolve()} has no runs: make one with 'poise fit'")
 
     def _of(self, run: Run, like: Catalogue, deleted: Sequence[str] = ()) -> ServingModel:
-        return ServingModel.of(
-            run, like, deleted, self._behaviours, self._user_columns, self.project.config.make_policy()
-        )
+        try:
+            policy = run.pipeline.with_policy(self.project.config.make_policy()).policy
+        except UsageError as error:  # there is always an answer
+            self.project.say(f"{error}; until then the policy that the run was fitted with decides")
+            policy = run.pipeline.policy
+        return ServingModel.of(run, like, deleted, self._behaviours, self._user_columns, policy)
 
     async def _take(self, changes: Changes) -> None:
         if changes.erased:
