@@ -44,6 +44,7 @@ def create(folder: Path, store: str | None, scopes: tuple[str, ...], name: str, 
         return
     click.echo(token)
     click.echo("keep it: it is not shown again. Requests carry it as 'Authorization: Bearer KEY'.", err=True)
+    click.echo("A server that was started without keys stays open to all until it is started again.", err=True)
 
 
 @command.command("list")

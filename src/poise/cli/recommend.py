@@ -111,7 +111,9 @@ def _show(run: Run, request: _UserRequest, slates: Slates) -> None:
         rows.append((str(rank), f"{titles[item]}\n{why}" if why else titles[item], item_id, f"{score:.3f}"))
     print_table(("", "item", "id", "score"), rows)
     if len(slate) < slates.items.shape[1]:
-        click.echo(f"only {len(slate)} items are left to recommend")
+        brought = run.pipeline.candidates if run.pipeline.retrievers else None
+        why = "" if brought is None else f": the retrievers bring {brought} each, see pipeline.candidates"
+        click.echo(f"only {len(slate)} items are left to recommend{why}")
 
 
 def _as_json(run: Run, request: _UserRequest, slates: Slates) -> dict[str, Any]:
