@@ -46,7 +46,7 @@ def write_report(
     page = Page(
         f"How good are the recommendations? {protocol.data}",
         f"{len(report.models)} models, {protocol.requests:,} requests of the {protocol.part} part, "
-        f"all {protocol.items:,} items ranked",
+        f"each answered from all {protocol.items:,} items",
     )
     _result(page, report)
     _accuracy(page, report)

@@ -223,8 +223,8 @@ class Report:
         lines = [aligned([table.columns, *map(list, table.rows())])]
         protocol = self.protocol
         lines.append(
-            f"{protocol.requests:,} requests of the {protocol.part} part, all {protocol.items:,} items ranked; "
-            "± is a 95 % interval"
+            f"{protocol.requests:,} requests of the {protocol.part} part, "
+            f"each answered from all {protocol.items:,} items; ± is a 95 % interval"
         )
         if any(self.primary in metrics for metrics in self.metrics.values()):
             lines += summary(self.significance())
