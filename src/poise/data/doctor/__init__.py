@@ -21,9 +21,10 @@ from poise.data.doctor.measures import (
     examine_values,
     n_distinct,
 )
+from poise.data.doctor.rebuys import Rebuys, find_rebuys
 from poise.data.doctor.verdicts import judge
 
-__all__ = ["Examination", "Verdict", "examine"]
+__all__ = ["Examination", "Rebuys", "Verdict", "examine", "find_rebuys"]
 
 
 def examine(data: Dataset, *, now: float | None = None) -> Examination:
@@ -51,6 +52,7 @@ def examine(data: Dataset, *, now: float | None = None) -> Examination:
         popularity=examine_popularity(data.item_counts[1:]),
         clock=examine_clock(data, time.time() if now is None else now),
         order=examine_order(data),
+        rebuys=find_rebuys(data),
         values=examine_values(log.value),
         text=examine_text(data),
         suspects=find_suspects(data),

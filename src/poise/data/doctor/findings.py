@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from poise.data.doctor.rebuys import Rebuys
+
 
 @dataclass(frozen=True)
 class Column:
@@ -191,6 +193,7 @@ class Examination:
         density: share of all pairs of user and item that have an event.
         largest_user_share: share of all events that the most active user has.
         behaviours: the number of events of each behaviour, most frequent first.
+        rebuys: how much of what people do when they come back they do with what they had before.
         clock: None where no event has a time.
         values: None where no event has one.
         text: None where no column of the items holds words.
@@ -210,6 +213,7 @@ class Examination:
     popularity: Popularity
     clock: Clock | None
     order: Order
+    rebuys: Rebuys
     values: Values | None
     text: Text | None
     suspects: Sequence[Suspect]

@@ -11,7 +11,6 @@ MANY_TIES = 0.2
 
 _ONE_MOMENT = 0.2  # share of users whose whole history was written at once: an import, or a form filled in
 _DUPLICATES = 0.01
-_REPEATS = 0.1  # share of events on things done before, from which hiding them costs
 _UNTIMED = 0.01
 _BUSY_DAY, _BUSY_DAY_SPAN = 0.2, 30  # a fifth of a month or more on one day is an import or a campaign
 _LONG_GAP, _GAP_DAYS = 0.1, 3  # a tenth of the whole time without an event, and not just a weekend
@@ -115,15 +114,19 @@ def _duplicates(examination: Examination) -> Verdict | None:
     )
 
 
-def _repeats(examination: Examination) -> Verdict | None:
-    if examination.order.repeats < _REPEATS:
+def _rebuys(examination: Examination) -> Verdict | None:
+    rebuys = examination.rebuys
+    if not rebuys.come_back:
         return None
+    often = "" if rebuys.days is None else f", {rebuys.days:,.1f} days later in the median".replace(".0 days", " days")
+    only = "" if len(rebuys.behaviours) == len(examination.behaviours) else f" ({', '.join(rebuys.behaviours)} alone)"
     return Verdict(
-        "repeats",
+        "rebuys",
         "warning",
         "People come back to the same things",
-        f"In {percent(examination.order.repeats)} of the events a user does again what they did with the item before.",
-        "Decide whether to recommend what somebody already had (hide_seen = false), as for groceries or music.",
+        f"Of the {rebuys.returning_events:,} events of people who were there before{only}, {percent(rebuys.share)} are "
+        f"on something that they had before{often}.",
+        "Set hide_seen = false under [policy], as for groceries or music: hiding what people had would hide these.",
     )
 
 
@@ -184,7 +187,7 @@ RULES: tuple[Callable[[Examination], Verdict | None], ...] = (
     _one_moment,
     _clock_oddities,
     _duplicates,
-    _repeats,
+    _rebuys,
     _odd_values,
     _one_user,
     _head,
