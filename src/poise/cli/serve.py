@@ -84,7 +84,7 @@ def start(
     )
     check_settings(settings, keys=keys)
     click.echo(f"serving {', '.join(settings.folders)} at http://{host}:{port}  (Ctrl-C ends it)")
-    click.echo(f"  try it:  http://{host}:{port}/      the API:  http://{host}:{port}/openapi.json")
+    click.echo(f"  try it:  http://{host}:{port}/      the API:  http://{host}:{port}/docs")
     if settings.is_open:
         click.echo("  no API keys: whoever is on this machine may do everything; 'poise keys create' makes one")
     started = [_learner(folder, minutes, store) for folder, minutes in learners]

@@ -235,6 +235,43 @@ def test_text_has_enough_contrast(open_page, scheme):
     assert (sum(map(int, re.findall(r"\d+", background))) < 200) == (scheme == "dark")
 
 
+def test_the_api_is_documented_and_can_be_tried(server, open_page):
+    page = open_page("/", viewport={"width": 1280, "height": 800})
+    page.get_by_role("link", name="API").click()
+    page.locator(".opblock").first.wait_for()
+    described = server.client.get("/openapi.json").json()["paths"]
+    assert page.locator(".opblock").count() == sum(map(len, described.values()))
+    page.locator("#operations-Recommendations-recommend .opblock-summary-control").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    page.locator(".live-responses-table").get_by_text("request_id").first.wait_for()
+    for width in (390, 768, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+
+
+def test_the_api_is_tried_with_a_key(browser, start, copy_shop):
+    from poise.project import Project
+
+    folder = copy_shop()
+    with Project(folder).open_store() as store:
+        key = store.create_key("test", ["read"])[1]
+    context = browser.new_context(base_url=start(folder, is_open=False).url)
+    page = context.new_page()
+    page.goto("/docs")
+    page.get_by_role("button", name="Authorize").first.click()
+    page.locator(".modal-ux input").fill(key)
+    page.locator(".modal-ux").get_by_role("button", name="Apply credentials").click()
+    page.locator(".modal-ux .btn-done").click()
+    page.locator("#operations-Recommendations-popularItems .opblock-summary-control").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    page.locator(".live-responses-table").get_by_text("Sea story").or_(
+        page.locator(".live-responses-table").get_by_text("Moon story")
+    ).first.wait_for()
+    context.close()
+
+
 def test_a_key_is_asked_for(browser, start, copy_shop):
     from poise.project import Project
 

@@ -204,7 +204,7 @@ def _browser_client() -> Path:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = {404: f"there is nothing at {request.url.path[:200]!r}; see /openapi.json", 405: "not with this method"}
+    detail = {404: f"there is nothing at {request.url.path[:200]!r}; see /docs", 405: "not with this method"}
     return problem(error.status_code, detail.get(error.status_code, error.detail), headers=error.headers)
 
 

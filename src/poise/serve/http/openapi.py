@@ -26,6 +26,13 @@ _PROBLEMS = {
     503: "It cannot be done at the moment; try again.",
 }
 _ALWAYS = (401, 403, 429, 503)
+_GROUPS = {
+    "Recommendations": "What to show: to a person, beside an item, for a search.",
+    "Events": "What people do. An event counts in the next answer.",
+    "Items": "The catalogue. What is put in can be recommended at once.",
+    "Users": "Who people are, what is believed of them, and how they are forgotten.",
+    "Server": "Whether it is well.",
+}
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -42,10 +49,23 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         answers = {"200": _answer("It can.", "application/json", _reference(Health))}
         if path == "/ready":
             answers["503"] = _answer("Not yet.", "application/json", _reference(Health))
-        paths[path] = {"get": {"operationId": path[1:], "summary": summary, "responses": answers, "security": []}}
+        paths[path] = {
+            "get": {
+                "operationId": path[1:],
+                "summary": summary,
+                "tags": ["Server"],
+                "responses": answers,
+                "security": [],
+            }
+        }
     responses = {"200": _answer("Prometheus' text format.", "text/plain", {"type": "string"})} | _problems(_ALWAYS)
     paths["/metrics"] = {
-        "get": {"operationId": "metrics", "summary": "What the server counts.", "responses": responses}
+        "get": {
+            "operationId": "metrics",
+            "summary": "What the server counts.",
+            "tags": ["Server"],
+            "responses": responses,
+        }
     }
     return {
         "openapi": "3.1.0",
@@ -54,6 +74,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
             "version": __version__,
             "description": "Live, personal recommendations. Errors are problem details by RFC 9457.",
         },
+        "tags": [{"name": name, "description": description} for name, description in _GROUPS.items()],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -67,7 +88,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
     problems = {*_ALWAYS, 422, *operation.problems}
     if operation.body is not None:
         problems |= {400, 408, 413}
-    described: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary}
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [_group(operation.path)],
+    }
     if operation.scope is not None:
         described["description"] = f"Needs the scope `{operation.scope}`."
     if operation.parameters:
@@ -90,6 +115,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
         else _answer(done, operation.result_type, _reference(operation.result))
     } | _problems(problems)
     return described
+
+
+def _group(path: str) -> str:
+    """Return under which heading of the documentation a path stands, by what it is of."""
+    if path.endswith("/similar"):
+        return "Recommendations"
+    return next((group for group in ("Events", "Items", "Users") if f"/{group.lower()}" in path), "Recommendations")
 
 
 def _problems(statuses: Iterable[int]) -> dict[str, Any]:

@@ -57,6 +57,12 @@ def stylesheet() -> bytes:
 
 
 @cache
+def script(name: str) -> bytes:
+    """Return a script of ``templates``, as it stands there."""
+    return _environment().get_template(name).render().encode()
+
+
+@cache
 def _style_address() -> str:
     return f"{STYLE}?v={hashlib.sha256(stylesheet()).hexdigest()[:12]}"
 

@@ -16,6 +16,7 @@ from poise.serve.errors import ForbiddenError, InvalidRequestError, NotFoundErro
 from poise.serve.http.events import take_in
 from poise.serve.http.problems import detail_of, headers_of, status_of
 from poise.serve.http.request_bodies import explain
+from poise.serve.page import api_docs
 from poise.serve.page.guard import KEY, given_key, is_key, keep, read_form, with_key
 from poise.serve.page.person import invented, people, person
 from poise.serve.page.pictures import ADDRESS, read_picture
@@ -186,4 +187,6 @@ PAGES: Sequence[Route] = (
     _page("/page/leave", leave, "POST"),
     _page(ADDRESS, _with_project(picture, "read")),
     _page(STYLE, style),
+    _page(api_docs.ADDRESS, api_docs.api_docs),
+    *(_page(address, api_docs.asset) for address in api_docs.assets()),
 )
