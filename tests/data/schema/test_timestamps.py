@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poise.data.schema.timestamps import moment, to_milliseconds
@@ -36,11 +36,9 @@ def test_notations_of_one_timestamp(text):
 
 
 def test_dates_and_values_that_are_no_timestamp():
-    column = pl.Series(
-        ["2024-05-31", "2024-5-1", "2024-05-31 07:03", "2024-02-31", "2024-05-31 25:00:00", "", None, "31.5.2024"]
-    )
+    column = pl.Series(["2024-05-31", "2024-5-1", "2024-05-31 07:03", "2024-02-31", "2024-05-31 25:00:00", "", None])
     day = 1_717_113_600_000
-    assert to_milliseconds(column).to_list() == [day, day - 30 * 86_400_000, day + 423 * 60_000, *[None] * 5]
+    assert to_milliseconds(column).to_list() == [day, day - 30 * 86_400_000, day + 423 * 60_000, *[None] * 4]
 
 
 def test_numbers_of_each_unit_in_one_column():
@@ -64,6 +62,7 @@ def test_columns_of_dates_and_times_in_any_zone():
     assert to_milliseconds(pl.Series([date(2024, 5, 31)])).to_list() == [1_717_113_600_000]
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)),
     st.integers(-14 * 4, 14 * 4),
