@@ -131,7 +131,7 @@ def _stage(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, qua
     if not raw.height:
         raise DataError(f"the {table} have no rows")
     columns = [column for column in raw.columns if column != UNREADABLE]
-    staging = Staging(table, raw, naming.resolve(columns, table, given), quarantine)
+    staging = Staging(table, raw, naming.resolve(raw.select(columns), table, given), quarantine)
     if UNREADABLE in staging:
         staging.refuse(pl.col(UNREADABLE).is_not_null(), f"{table}: a line that cannot be read")
         staging.frame = staging.frame.drop(UNREADABLE)
