@@ -22,9 +22,10 @@ from poise.data.doctor.measures import (
     n_distinct,
 )
 from poise.data.doctor.rebuys import Rebuys, find_rebuys
+from poise.data.doctor.signal import Signal, find_signal
 from poise.data.doctor.verdicts import judge
 
-__all__ = ["Examination", "Rebuys", "Verdict", "examine", "find_rebuys"]
+__all__ = ["Examination", "Rebuys", "Signal", "Verdict", "examine", "find_rebuys", "find_signal"]
 
 
 def examine(data: Dataset, *, now: float | None = None) -> Examination:
@@ -53,6 +54,7 @@ def examine(data: Dataset, *, now: float | None = None) -> Examination:
         clock=examine_clock(data, time.time() if now is None else now),
         order=examine_order(data),
         rebuys=find_rebuys(data),
+        signal=find_signal(data),
         values=examine_values(log.value),
         text=examine_text(data),
         suspects=find_suspects(data),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from poise.data.doctor.rebuys import Rebuys
+from poise.data.doctor.signal import Signal
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,7 @@ class Examination:
         density: share of all pairs of user and item that have an event.
         largest_user_share: share of all events that the most active user has.
         behaviours: the number of events of each behaviour, most frequent first.
+        signal: whether the log tells more than how often each thing is chosen.
         rebuys: how much of what people do when they come back they do with what they had before.
         clock: None where no event has a time.
         values: None where no event has one.
@@ -214,6 +216,7 @@ class Examination:
     clock: Clock | None
     order: Order
     rebuys: Rebuys
+    signal: Signal
     values: Values | None
     text: Text | None
     suspects: Sequence[Suspect]

@@ -72,6 +72,14 @@ def find_rebuys(data: Dataset) -> Rebuys:
     return _count(log, names)
 
 
+def visits(log: EventLog) -> Offsets:
+    """Return the number of the visit that each event belongs to, int64 ``[n_events]``, counted through all people."""
+    if not log.has_time:
+        return np.arange(len(log))
+    begins = (np.diff(log.user, prepend=0) != 0) | (np.diff(log.timestamp, prepend=0) > _PAUSE)
+    return np.cumsum(begins)
+
+
 def _count(log: EventLog, behaviours: Sequence[str]) -> Rebuys:
     later, again, pause = _returns(log)
     returning = int(later.sum())
@@ -90,9 +98,8 @@ def _returns(log: EventLog) -> tuple[Mask, Mask, Offsets]:
         bool ``[n_events]`` each, and of each pair of neighbouring visits to an item the milliseconds between them.
     """
     n = len(log)
-    starts = np.ones(n, dtype=np.bool_)
-    starts[1:] = log.user[1:] != log.user[:-1]
-    visit = np.cumsum(starts | (np.diff(log.timestamp, prepend=0) > _PAUSE) if log.has_time else np.ones(n))
+    visit = visits(log)
+    starts = np.diff(log.user, prepend=0) != 0
     first_visit = np.maximum.accumulate(np.where(starts, visit, 0))
     later = visit > first_visit
     order = np.lexsort((np.arange(n), log.behaviour, log.item, log.user))

@@ -34,6 +34,26 @@ def judge(examination: Examination) -> list[Verdict]:
     return sorted(verdicts, key=lambda verdict: tones.index(verdict.tone))
 
 
+def _signal(examination: Examination) -> Verdict:
+    signal = examination.signal
+    if signal.found:
+        return Verdict(
+            "signal",
+            "good",
+            "There is something personal to learn",
+            signal.reason,
+            "Models of behaviour should do better than what is popular; 'poise fit' measures by how much.",
+        )
+    return Verdict(
+        "signal",
+        "warning",
+        "No signal found",
+        signal.reason,
+        "A personal model will hardly do better than what is popular, unless the items' texts tell more. Check that a "
+        "user id is one person and an item id one thing, and collect longer histories.",
+    )
+
+
 def _collaborative(examination: Examination) -> Verdict:
     popularity = examination.popularity
     solid = 1 - popularity.under_5
@@ -273,6 +293,7 @@ def _ratings(examination: Examination) -> Verdict | None:
 
 
 _RULES: tuple[Callable[[Examination], Verdict | None], ...] = (
+    _signal,
     _collaborative,
     _sequences,
     _personal,
