@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -43,6 +44,24 @@ def test_a_usage_error_exits_with_2(poise, fitted_shop, monkeypatch, arguments, 
     assert result.code == 2
     assert said in result.error
     assert not result.out
+
+
+@pytest.mark.parametrize("command", [["serve"], ["demo", "--folder", "films"]])
+def test_a_server_that_cannot_listen_says_so_in_one_line(poise, fitted_shop, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(fitted_shop if command == ["serve"] else tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = poise(*command, "--port", port)
+    assert result.code == 2
+    assert f"port {port} is taken" in result.error
+    assert not result.out  # the models of the demo are not fitted first
+    assert "65536 is not in the range" in poise(*command, "--port", 65_536).error
+
+
+def test_a_host_that_this_machine_has_not_is_refused(poise, fitted_shop):
+    result = poise("serve", "-p", fitted_shop, "--host", "192.0.2.1")
+    assert result.code == 2
+    assert "no address '192.0.2.1'" in result.error
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,20 @@ def test_a_history_of_titles_with_commas(poise, fitted_shop):
     assert not {"i04", "i05"} & {item["item_id"] for item in slates[0]["items"]}
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-H", "sea, STORY 4; moon, story 5"],
+        ["-H", '"Sea, story 4", "Moon, story 5"'],
+        ["-H", "Sea, story 4", "-H", "i05"],
+        ["--history", "i04,i05"],
+    ],
+)
+def test_a_history_is_written_in_many_ways(poise, fitted_shop, options):
+    result = poise("recommend", "-p", fitted_shop, *options, "-k", 2, "--json")
+    assert [event["item_id"] for event in json.loads(result.out)[0]["history"]] == ["i04", "i05"]
+
+
 def test_an_empty_history_gets_what_is_popular(poise, fitted_shop):
     result = poise("recommend", "-p", fitted_shop, "--history", "", "-k", 2)
     assert result.code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,23 +66,56 @@ def test_keys_are_made_listed_and_revoked(poise: Run, folder: Path) -> None:
         poise("keys", "revoke", made["key_id"])
 
 
-def test_runs_are_promoted_and_rolled_back(poise: Run, folder: Path) -> None:
+@pytest.fixture
+def runs(poise: Run, folder: Path) -> list[str]:
+    """Return the names of three runs, the oldest first."""
     poise("fit")
-    time.sleep(1.1)  # runs are named by the second
-    poise("fit")
-    first, second = Project(folder).runs
+    (first,) = Project(folder).runs
+    for later in ("2", "3"):
+        shutil.copytree(folder / "runs" / first, folder / "runs" / f"{first}-{later}")
+    return Project(folder).runs
 
-    def served_run() -> str:
-        return next(row["run"] for row in json.loads(poise("runs", "list", "--json")) if row["served"])
 
-    assert served_run() == second
-    poise("runs", "promote", first)
-    assert served_run() == first
-    poise("runs", "promote", second)
-    assert first in poise("runs", "rollback")
-    assert served_run() == first
+def served_run(poise: Run) -> str:
+    return next(row["run"] for row in json.loads(poise("runs", "list", "--json")) if row["served"])
+
+
+def test_a_run_is_promoted_and_rolled_back(poise: Run, runs: list[str]) -> None:
+    first, _, third = runs
+    assert served_run(poise) == third
+    assert f"before it was {third}" in poise("runs", "promote", first)
+    assert f"{first}  (served)" in poise("runs", "list")
+    assert third in poise("runs", "rollback")
+    assert served_run(poise) == third
     with pytest.raises(UsageError, match="no run 'nothing'"):
         poise("runs", "promote", "nothing")
+
+
+def test_each_rollback_goes_further_back(poise: Run, runs: list[str]) -> None:
+    first, second, third = runs
+    for earlier in (second, first):
+        assert earlier in poise("runs", "rollback")
+        assert served_run(poise) == earlier
+    with pytest.raises(UsageError, match=f"no run was served before {first}"):
+        poise("runs", "rollback")
+    for name in (third, second):
+        poise("runs", "promote", name)
+    for earlier in (third, first):
+        poise("runs", "rollback")
+        assert served_run(poise) == earlier
+
+
+def test_a_rollback_passes_over_what_is_gone_or_damaged(poise: Run, runs: list[str], folder: Path) -> None:
+    first, second, third = runs
+    for name in (first, second, third):
+        poise("runs", "promote", name)
+    (folder / "runs" / second / "pipeline" / "model.json").write_text("{")
+    poise("runs", "rollback")
+    assert served_run(poise) == first
+    poise("runs", "promote", third)
+    shutil.rmtree(folder / "runs" / first)
+    with pytest.raises(UsageError, match=f"no run was served before {third}"):
+        poise("runs", "rollback")
 
 
 def test_poise_learn_updates_a_run_and_promotes_it(poise: Run, folder: Path) -> None:

@@ -22,6 +22,7 @@ epochs = 8
 """
 _METRICS = ("NDCG@10", "Recall@10", "Coverage@10", "Novelty@10")
 _USERS_SHOWN = 3
+_FEW = 20, 40  # events of a history that a person can take in
 
 
 @click.command("demo")
@@ -33,7 +34,13 @@ _USERS_SHOWN = 3
     help="Where to make the project.",
 )
 @click.option("--serve/--no-serve", "serves", default=True, show_default=True, help="Whether to end by serving it.")
-@click.option("--port", default=8000, show_default=True, help="Where to serve; 0 for any port that is free.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Where to serve; 0 for any port that is free.",
+)
 def command(folder: Path, serves: bool, port: int) -> None:
     """From real data to live recommendations, with no set-up.
 
@@ -48,7 +55,10 @@ def command(folder: Path, serves: bool, port: int) -> None:
     from poise.files import atomic_file
     from poise.project import Project
     from poise.project.fitting import compare, keep
+    from poise.serve.address import take_port
 
+    if serves:
+        port = take_port("127.0.0.1", port)  # it had better be known before the models are fitted
     started = time.perf_counter()
     if (folder / FILE).exists() and (folder / FILE).read_text(encoding="utf-8") != _CONFIG:
         raise UsageError(f"{folder} holds a project of yours: give the demo another folder with --folder")
@@ -57,7 +67,7 @@ def command(folder: Path, serves: bool, port: int) -> None:
     project = Project(folder, say=say)
 
     _step("1. The data")
-    data = project.encoded()
+    data = project.encoded(project.read())  # what earlier visits clicked is in the live log, and is not learnt
     examination = examine(data)
     doctor_report(examination, data).write(folder / "check.html")
     click.echo(f"{data.n_events:,} ratings of {data.n_users:,} people on {data.n_items:,} films")
@@ -75,7 +85,7 @@ def command(folder: Path, serves: bool, port: int) -> None:
     _step("4. Three people")
     run = keep(project, data, comparison, started=started)
     lengths = np.diff(data.events.offsets)[1:]
-    few = np.flatnonzero((lengths >= 20) & (lengths <= 40)) + 1  # a history that a person can take in
+    few = np.flatnonzero((lengths >= _FEW[0]) & (lengths <= _FEW[1])) + 1
     users = data.user_ids.ids(np.sort(np.random.default_rng(0).choice(few, _USERS_SHOWN, replace=False)))
     show(run, data, users, k=5)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+_LONGEST = 1_000  # characters of an error
 _NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
@@ -62,5 +63,8 @@ def _run() -> int:
 def _fail(message: str, code: int) -> None:
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     head = "\033[31mpoise: error:\033[0m" if colour else "poise: error:"
-    print(head, " ".join(message.split()), file=sys.stderr)
+    line = " ".join(message.split())
+    if len(line) > _LONGEST:  # what is wrong stands at the beginning, what to do at the end
+        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+    print(head, line, file=sys.stderr)
     sys.exit(code)

@@ -23,7 +23,12 @@ _HISTORY_SHOWN = 8
 @project_option
 @click.option("--user", "-u", "users", multiple=True, help="A user's id; several times for several users.")
 @click.option(
-    "--history", "-H", help="Ids or titles with commas between them, oldest first, of somebody not in the data."
+    "--history",
+    "-H",
+    "histories",
+    multiple=True,
+    help="Ids or titles, oldest first, of somebody not in the data: with commas or semicolons between them, a title "
+    "that holds some in quotes, or one option each.",
 )
 @click.option("-k", default=10, show_default=True, help="How many items.")
 @click.option("--run", "run_name", help="The run; default: the latest.")
@@ -32,7 +37,7 @@ _HISTORY_SHOWN = 8
 def command(
     folder: Path,
     users: tuple[str, ...],
-    history: str | None,
+    histories: tuple[str, ...],
     k: int,
     run_name: str | None,
     explain: bool,
@@ -43,16 +48,18 @@ def command(
     \b
     poise recommend --user 42
     poise recommend --history "Toy Story, The Matrix"
+    poise recommend -H "Toy Story" -H "The Good, the Bad and the Ugly"
     """  # noqa: D301
     from poise.project import Project
 
-    if bool(users) == (history is not None):
+    if bool(users) == bool(histories):
         raise UsageError("name a user or a history: either --user ID or --history 'title, title'")
     project = Project(folder, say=say)
     run = project.run(run_name)
     hide_seen = project.config.policy.hide_seen
-    if history is not None:
-        requests = [_UserRequest(None, run.queries([run.find(history)], hide_seen=hide_seen), {})]
+    if histories:
+        history = [item for line in histories for item in run.find(line)]
+        requests = [_UserRequest(None, run.queries([history], hide_seen=hide_seen), {})]
     else:
         requests = _of_users(run, project.data(), users, hide_seen=hide_seen)
     pipeline = run.pipeline.with_policy(project.config.make_policy())  # as it is served

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 _METRICS = ("NDCG@10", "Recall@10")
 
 
-@click.group("runs")
-def command() -> None:
-    """Fitted pipelines: list and compare them, promote one, roll back."""
+@click.group("runs", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Fitted pipelines: list and compare them, promote one, roll back. Without a further word: list them."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_, folder=Path(), as_json=False)
 
 
 @command.command("list")
@@ -73,11 +76,13 @@ def promote(folder: Path, run: str, store: str | None) -> None:
 @project_option
 @click.option("--store", help="The live log, if not the one that poise.toml names.")
 def rollback(folder: Path, store: str | None) -> None:
-    """Serve the run that was served before the champion."""
+    """Serve the run that was served before the present one: each time one that lies further back."""
+    from poise.cli.common import say
     from poise.project import Project
     from poise.project.promotion import roll_back
 
-    click.echo(f"{roll_back(Project(folder), store)} is served from now on")
+    name, before = roll_back(Project(folder, say=say), store)
+    click.echo(f"{name} is served from now on; before it was {before}")
 
 
 def _rows(project: Project) -> list[dict[str, Any]]:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from poise.cli.common import say
+
+if TYPE_CHECKING:
+    from poise.serve.server import Settings
 
 
 @click.command("serve")
@@ -23,7 +27,9 @@ from poise.cli.common import say
     help="The folder with the poise.toml; several times to serve several projects, told apart by their keys.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
-@click.option("--port", default=8000, show_default=True, help="The port; 0 for any that is free.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="The port; 0 for any that is free."
+)
 @click.option("--store", help="The live log: a file or postgresql://...; default: [serve] store in poise.toml.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that answer.")
 @click.option("--log-requests", is_flag=True, help="Write every request to the log, not only failed and slow ones.")
@@ -54,10 +60,12 @@ def start(
     workers: int = 1,
     log_requests: bool = False,
 ) -> None:
-    """Prepare the projects, print the address, and serve them."""
+    """Prepare the projects, serve them, and print what is served and where once it can answer."""
     from poise.project import Project
+    from poise.serve.address import take_port
     from poise.serve.server import Settings, check_settings, serve
 
+    port = take_port(host, port)
     keys, learners = [], []
     for folder in folders:
         project = Project(folder, say=say)
@@ -71,7 +79,6 @@ def start(
             opened.close()
         if project.config.serve.update_interval_minutes:
             learners.append((folder, project.config.serve.update_interval_minutes))
-    port = port or _free_port(host)
     settings = Settings(
         folders=[str(folder) for folder in folders],
         host=host,
@@ -83,22 +90,38 @@ def start(
         is_open=not any(keys),
     )
     check_settings(settings, keys=keys)
-    click.echo(f"serving {', '.join(settings.folders)} at http://{host}:{port}  (Ctrl-C ends it)")
-    click.echo(f"  try it:  http://{host}:{port}/      the API:  http://{host}:{port}/docs")
-    if settings.is_open:
-        click.echo("  no API keys: whoever is on this machine may do everything; 'poise keys create' makes one")
+    say(f"starting the server of {', '.join(settings.folders)} (Ctrl-C ends it)")
     started = [_learner(folder, minutes, store) for folder, minutes in learners]
+    over = threading.Event()
+    threading.Thread(target=_announce, args=(settings, over), daemon=True).start()
     try:
         serve(settings)
     finally:
+        over.set()
         for process in started:
             process.terminate()
 
 
-def _free_port(host: str) -> int:
-    """Return a free port, so that its number can be printed."""
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        return int(probe.getsockname()[1])
+def _announce(settings: Settings, over: threading.Event) -> None:
+    """Print what is served, and where, once the server can answer."""
+    from poise.project import Project
+    from poise.serve.address import url_of, wait_until_ready
+
+    url = url_of(settings.host, settings.port)
+    health = wait_until_ready(url, over.is_set)
+    if health is None:
+        return
+    if health.status == "failed":
+        say(f"the server at {url} cannot recommend: {health.reason}")
+        return
+    served = ", ".join(settings.folders)
+    if health.run is not None:
+        run = Project(Path(settings.folders[0])).run(health.run)
+        served = f"{run.metadata['pipeline']}, run {run.name}, {len(run.titles) - 1:,} items,"
+    click.echo(f"serving {served} at {url}  (Ctrl-C ends it)")
+    click.echo(f"  try it:  {url}/      the API:  {url}/docs")
+    if settings.is_open:
+        click.echo("  no API keys: whoever is on this machine may do everything; 'poise keys create' makes one")
 
 
 def _learner(folder: Path, minutes: float, store: str | None) -> subprocess.Popen[bytes]:

@@ -1,7 +1,8 @@
-"""Which writing systems texts are in: whether an encoder that knows English has any use for them."""
+"""Which writing systems texts are in, and texts without what people leave out when they type."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 import polars as pl
@@ -19,6 +20,24 @@ LETTERS = {
     "Thai": r"\p{Thai}",
 }
 """The scripts that are distinguished, each with the regular expression of its characters."""
+
+_ACCENTS = dict.fromkeys(range(0x300, 0x370))  # marks on Latin, Greek and Cyrillic letters; not the vowels of others
+_PLAIN = str.maketrans(
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+        "ı": "i",
+        "’": "'",
+        "‘": "'",
+        "‐": "-",
+        "–": "-",
+    }
+)
 
 _SAMPLE = 10_000  # texts that settle the question; more only take time
 _KANA = 0.05  # of the letters: Japanese is written with Chinese characters too, but never without kana
@@ -42,3 +61,14 @@ def script_shares(texts: Iterable[str | None] | pl.Series) -> dict[str, float]:
         counts["Japanese"] += counts.pop("Chinese")
     counts["other"] = letters - sum(counts.values())
     return {script: count / letters for script, count in sorted(counts.items(), key=lambda count: -count[1]) if count}
+
+
+def fold(text: str) -> str:
+    """Return a text as it is compared with what somebody typed: ``Björk  Live`` and ``bjork live`` are the same.
+
+    Case, accents, widths of letters and repeated blanks do not count, nor do forms of hyphen and apostrophe.
+    """
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKD", text.casefold()).translate(_ACCENTS).translate(_PLAIN)
+        text = unicodedata.normalize("NFC", plain)
+    return " ".join(text.lower().split())

@@ -185,16 +185,19 @@ class Project:
             self.say(f"going on without a cache: {error}")
         return data
 
-    def encoded(self) -> Dataset:
+    def encoded(self, data: Dataset | None = None) -> Dataset:
         """Return the data with the vectors of the catalogue's texts, where there are texts and an encoder.
 
         It is for models to learn from, so their options are checked first.
+
+        Args:
+            data: to encode; None for the project's.
 
         Raises:
             UsageError: a model does not take its options.
         """
         self.config.check_models()
-        data = self.data()
+        data = self.data() if data is None else data
         encoder = self.config.text_encoder()
         if encoder is None:
             return data

@@ -133,7 +133,7 @@ class Run:
         return np.concatenate([[0], self._catalogue["events"].to_numpy()])
 
     def find(self, line: str) -> list[int]:
-        """Return the items that a comma-separated line of ids or titles names, in order.
+        """Return the items that a line of ids or titles with commas or semicolons between them names, in order.
 
         Raises:
             UnknownIdError: a part fits no item, or several.

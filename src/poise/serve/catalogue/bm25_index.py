@@ -10,6 +10,7 @@ from collections import Counter
 
 import numpy as np
 
+from poise.data.writing_systems import fold
 from poise.types import Doubles
 
 K1, B = 1.2, 0.75  # the usual constants of BM25
@@ -97,9 +98,9 @@ class BM25Index:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text, in small letters."""
+    """Return the words of a text, without case and accents."""
     tokens = []
-    for word in _WORD.findall(text.lower()):
+    for word in _WORD.findall(fold(text)):
         unspaced = "".join(_UNSPACED.findall(word))
         if unspaced:
             tokens += [*unspaced, *(unspaced[position : position + 2] for position in range(len(unspaced) - 1))]
