@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _WIDTH = 120  # where the output is no terminal
+_GAP = 3  # between columns
+_LEAST_TEXT = 20  # characters of a column of text in a narrow terminal
 _SIGNS = str.maketrans("", "", ".,-")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -74,12 +76,16 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    least = 0  # width in which no column gives up its last character for another
     for index, column in enumerate(columns):
         numeric = all(_numeric(row[index]) for row in rows)
+        widest = max(len(line) for cell in (column, *(row[index] for row in rows)) for line in cell.split("\n"))
+        least += _GAP + (widest if numeric else min(widest, _LEAST_TEXT))
         table.add_column(Text(column), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(text) for text in row))
     console = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH)
+    console.width = max(console.width, least)
     with console.capture() as printed:
         console.print(table)
     click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()).strip("\n"))

@@ -35,7 +35,7 @@ def list_(folder: Path, as_json: bool) -> None:
     if not rows:
         click.echo("there are no runs; make one with 'poise fit'")
         return
-    columns = ("run", "pipeline", *_METRICS, "requests", "shown", "answered", "erased users it holds")
+    columns = ("run", "pipeline", *_METRICS, "requests", "shown", "answered", "erased users")
     print_table(columns, [_cells(row) for row in rows])
     click.echo("NDCG and Recall are of each run's own test part, so runs of different data do not compare by them.")
 
