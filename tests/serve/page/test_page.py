@@ -21,11 +21,13 @@ from poise.errors import UsageError
 from poise.project import Project
 from poise.serve.catalogue.catalogue import Catalogue
 from poise.serve.http.app import make_app
-from poise.serve.page.pictures import picture_of, read_picture
+from poise.serve.page.cards import details, facts
+from poise.serve.page.pictures import name_of, picture_of, read_picture, styles_of, stylesheet_of
 from poise.serve.page.routes import PAGES
 from poise.serve.page.visit import Visit
-from poise.serve.page.words import ago, done
+from poise.serve.page.words import ago, done, leaning, measured
 from poise.store.records import Item
+from poise_client.schema.users import Interest
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> & {{ 7 * 7 }}"
@@ -462,6 +464,28 @@ def test_files_that_are_no_picture_of_the_project_are_not_served(pictured, place
     assert read_picture(catalogue, 1, folder) is None
 
 
+def test_a_picture_cannot_leave_its_rule(pictured):
+    place = 'https://example.org/a(1) b.jpg?x=%20"); } body { display: none } /*\\'
+    catalogue, folder = pictured(place)
+    (rule,) = stylesheet_of(catalogue, [1], folder).splitlines()
+    assert rule == (
+        f".{name_of('a/ü &')} {{ background-image: "
+        'url("https://example.org/a%281%29%20b.jpg?x=%20%22%29;%20%7D%20body%20%7B%20display:%20none%20%7D%20/*%5C"); }'
+    )
+
+
+@pytest.mark.parametrize("place", [None, "covers/none.png", "covers/fake.png", "../outside.png"])
+def test_a_picture_that_is_not_there_has_no_rule(pictured, place):
+    catalogue, folder = pictured(place)
+    assert stylesheet_of(catalogue, [1], folder) == ""
+
+
+def test_stylesheets_hold_a_bounded_number_of_pictures():
+    addresses = styles_of([str(number % 50) for number in range(200)])
+    assert [address.count("item=") for address in addresses] == [24, 24, 2]
+    assert styles_of([]) == []
+
+
 def test_pictures_over_http(start, copy_shop):
     folder = copy_shop()
     store = Project(folder).open_store()
@@ -473,7 +497,11 @@ def test_pictures_over_http(start, copy_shop):
     (folder / "covers").mkdir()
     (folder / "covers" / "a.png").write_bytes(PNG)
     visitor = Visitor(start(folder).url)
-    assert '<img class="picture" src="/page/picture?item=i00" alt="" loading="lazy">' in visitor.get(part="2")
+    page = visitor.get(part="2")
+    assert f'<span class="picture {name_of("i00")}"></span>' in page
+    assert page.count('<span class="picture none"></span>') == 39, "the others have none"
+    (style,) = re.findall(r'href="(/page/pictures\.css[^"]*)"', page)
+    assert visitor.get(style) == f'.{name_of("i00")} {{ background-image: url("/page/picture?item=i00"); }}\n'
     answer = visitor.client.get("/page/picture?item=i00")
     assert answer.content == PNG
     assert answer.headers["content-type"] == "image/png"
@@ -496,6 +524,7 @@ def test_words_of_the_page():
         (-1_000, "9 Oct 2025"),
     ):
         assert ago(now - age, now) == said
+    assert ago(0, now) == "", "the log has no time"
     nan = float("nan")
     assert done("view", None, nan) == "viewed"
     assert done("rate", 5, 4) == "liked, rated 5"
@@ -503,10 +532,86 @@ def test_words_of_the_page():
     assert done("purchase", 2, nan) == "bought 2"
 
 
+def test_scores_are_written_so_that_they_can_be_told_apart():
+    assert measured([12.345, 1.0, -3.0]) == ["12.35", "1.00", "-3.00"]
+    assert measured([0.8125, 0.0625]) == ["0.812", "0.062"]
+    assert measured([0.0012, 0.0011]) == ["", ""], ".001 tells people nothing"
+    assert measured([]) == []
+
+
+def test_interests_are_sorted_by_the_figure_that_is_shown():
+    found = [
+        Interest("genre", "sea", 0.5, 2.0),
+        Interest("genre", "moon", 0.1, 6.1),
+        Interest("genre", "all", 0.9, 1.1),
+    ]
+    assert leaning(found, 4) == [("moon", "6.1×"), ("sea", "2.0×")]
+    assert leaning(found, 1) == [("sea", "2.0×")], "what is left out is what says least"
+
+
+@pytest.fixture
+def odd_shop() -> Catalogue:
+    kinds = {
+        "title": "text",
+        "Price_EUR": "number",
+        "genre": "categories",
+        "maker": "category",
+        "year": "number",
+        "shop_id": "number",
+        "blurb": "text",
+        "photo": "image",
+    }
+    contents = [
+        {
+            "title": "红楼梦",
+            "Price_EUR": 1299,
+            "genre": "a|b",
+            "maker": "m",
+            "year": 1999,
+            "shop_id": 7,
+            "blurb": "x" * 900,
+        },
+        {"title": None, "Price_EUR": "12,99 €", "genre": ["a"], "maker": "m", "year": None, "photo": "a.png"},
+        {},
+        {"Price_EUR": 4.5, "genre": "a", "maker": "M" * 60, "year": "2001", "blurb": "short"},
+    ]
+    ids = [f"i{number}" for number in range(len(contents))]
+    items = [Item(item_id, content) for item_id, content in zip(ids, contents, strict=True)]
+    return Catalogue.of_ids(Vocabulary(ids), kinds, "title").changed(items, [])
+
+
+def test_cards_say_price_labels_and_numbers(odd_shop):
+    assert [facts(odd_shop, item) for item in range(1, 5)] == [
+        ["price eur 1,299.00", "a, b", "m", "year 1999"],
+        ["price eur 12,99 €", "a", "m"],
+        [],
+        ["price eur 4.50", "a", "year 2001"],
+    ]
+
+
+def test_an_item_is_shown_with_all_its_columns(odd_shop):
+    said = dict(details(odd_shop, 1))
+    assert list(said) == ["price eur", "genre", "maker", "year", "shop id", "blurb"]
+    assert len(said["blurb"]) == 601
+    assert "photo" not in dict(details(odd_shop, 2))
+    assert details(odd_shop, 3) == []
+
+
+def test_items_like_one(server, visitor):
+    page = visitor.get(item="i00", user="guest-a")
+    assert "Like “Sea story 0”" in page
+    assert "country no" in text_of(page)
+    shown = re.findall(r'name="view" value="([^"]+)"', page[page.index('id="catalogue"') :])
+    wanted = server.client.get("/v1/items/i00/similar", params={"k": "24"}).json()["items"]
+    assert shown == [item["item_id"] for item in wanted]
+    assert 'name="item" value="i00"' in page, "a click comes back here"
+    assert "There is no item" in text_of(visitor.get(status=404, item="nowhere"))
+
+
 def test_a_visit_is_encoded_in_its_address():
-    visit = Visit("a&b=c", "one two", "popular", ("r1", "r2"), 3)
+    visit = Visit("a&b=c", "one two", "popular", ("r1", "r2"), 3, "i/1")
     address = visit.address("slates")
     assert address.endswith("#slates")
     assert Visit.of(httpx.URL(address).params.multi_items()) == visit
     assert Visit.of([]).address() == "/"
-    assert visit.address(user_id=None, query="", beside=None, since=(), part=1) == "/"
+    assert visit.address(user_id=None, query="", beside=None, since=(), part=1, item=None) == "/"

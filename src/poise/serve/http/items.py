@@ -82,18 +82,26 @@ async def list_items(request: Request, tenant: Tenant) -> Response:
 
 async def get_similar(request: Request, tenant: Tenant) -> Response:
     """Return the items that are most like an item."""
-    item_id, k = read_id(request, "item_id"), read_int(request, K)
+    return as_json(await similar(tenant, read_id(request, "item_id"), read_int(request, K)))
+
+
+async def similar(tenant: Tenant, item_id: str, k: int) -> ScoredItems:
+    """Return the ``k`` items that are most like an item.
+
+    Raises:
+        NotFoundError: there is no such item, or the run has no notion of similarity.
+    """
     model = tenant.state.serving_model
     index = int(model.catalogue.item_ids.index([item_id])[0])
     if not index or (not model.catalogue.available[index] and not model.catalogue.contents[index]):
         raise NotFoundError(f"there is no item {item_id!r}")
     if index >= model.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
-        return as_json(ScoredItems([]))
+        return ScoredItems([])
     try:
-        similar = await asyncio.to_thread(model.similar, item_id, k)
+        alike = await asyncio.to_thread(model.similar, item_id, k)
     except UsageError as error:
         raise NotFoundError(str(error)) from None
-    return as_json(as_found(tenant, similar.items, similar.scores))
+    return as_found(tenant, alike.items, alike.scores)
 
 
 async def _put_items(tenant: Tenant, items: Sequence[ItemBody]) -> int:

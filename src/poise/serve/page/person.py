@@ -19,7 +19,7 @@ FRESH = MINUTE  # that something has just happened
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a person did with an item: the title, what, and when, in words; whether it has just happened."""
+    """What a person did with an item: the title, what, when (empty in a log without times); if it has just happened."""
 
     title: str
     what: str

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from poise._version import __version__
 from poise.serve.page.guard import FORM, form_token, keep
+from poise.serve.page.pictures import name_of
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -41,7 +42,10 @@ def as_page(request: Request, template: str, status: int = 200, **values: Any) -
         _environment()
         .get_template(template)
         .render(
-            {"project": None, "signed_in": False, **values}, token=token, version=__version__, style=_style_address()
+            {"project": None, "signed_in": False, "pictures": (), **values},
+            token=token,
+            version=__version__,
+            style=_style_address(),
         )
     )
     response = HTMLResponse(text, status, HEADERS)
@@ -71,10 +75,12 @@ def _style_address() -> str:
 def _environment() -> Environment:
     """Return the templates: those of the page, and those of the reports, whose palette it shares, as ``report/...``."""
     loaders = [PackageLoader("poise.serve.page"), PrefixLoader({"report": PackageLoader("poise.report")})]
-    return Environment(
+    environment = Environment(
         loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["name_of"] = name_of
+    return environment

@@ -17,9 +17,11 @@ from poise.serve.http.events import take_in
 from poise.serve.http.problems import detail_of, headers_of, status_of
 from poise.serve.http.request_bodies import explain
 from poise.serve.page import api_docs
+from poise.serve.page.cards import Card
 from poise.serve.page.guard import KEY, given_key, is_key, keep, read_form, with_key
 from poise.serve.page.person import invented, people, person
-from poise.serve.page.pictures import ADDRESS, read_picture
+from poise.serve.page.pictures import ADDRESS, AT_ONCE, read_picture, styles_of, stylesheet_of
+from poise.serve.page.pictures import STYLE as PICTURES
 from poise.serve.page.render import HEADERS, STYLE, as_page, stylesheet
 from poise.serve.page.shelf import shelf
 from poise.serve.page.sides import changes, other_side, others, served_side
@@ -30,7 +32,7 @@ from poise_client.schema.events import Event
 
 Answer = Callable[[Request], Awaitable[Response]]
 _TITLES = {403: "Not allowed", 404: "Not found", 429: "Too much at once", 500: "A mistake", 503: "Not just now"}
-ACTS = ("view", "like")  # what can be done with an item: the buttons of the page
+ACTS = ("view", "like", "dislike")  # what can be done with an item: the buttons of the page
 
 
 async def home(request: Request, tenant: Tenant) -> Response:
@@ -42,17 +44,19 @@ async def home(request: Request, tenant: Tenant) -> Response:
         "visit": visit,
         "writes": "write" in scopes,
         "newcomer": invented(),
-        "shelf": await shelf(tenant, visit),
+        "shelf": (shown := await shelf(tenant, visit)),
     }
+    cards = [*shown.cards, *([shown.item.card] if shown.item else [])]
     if visit.user_id is None:
         offered = await asyncio.to_thread(people, tenant) if "admin" in scopes else []
-        return as_page(request, "welcome.html", people=offered, **values)
+        return as_page(request, "welcome.html", people=offered, pictures=_styles(cards), **values)
     runs = await asyncio.to_thread(others, tenant) if "admin" in scopes else []
     names = [name for name, _ in runs]
     beside = visit.beside if visit.beside in names or visit.beside == POPULAR else next(iter(names), POPULAR)
     left = await served_side(tenant, visit)
     right = await other_side(tenant, visit, beside)
     shown_person = await person(tenant, visit.user_id)
+    cards += [place.card for side in (left, right) for place in side.places]
     since = tuple(side.request_id for side in (left, right) if side.request_id)
     return as_page(
         request,
@@ -63,6 +67,7 @@ async def home(request: Request, tenant: Tenant) -> Response:
         beside=beside,
         changes=changes(left),
         since=since,
+        pictures=_styles(cards),
         **values,
     )
 
@@ -97,6 +102,14 @@ async def picture(request: Request, tenant: Tenant) -> Response:
         raise NotFoundError("there is no such picture")
     content, kind = found_picture
     return Response(content, media_type=kind, headers={**HEADERS, "Cache-Control": "private, max-age=3600"})
+
+
+async def pictures(request: Request, tenant: Tenant) -> Response:
+    """Return the stylesheet with the pictures of some items."""
+    catalogue = tenant.state.serving_model.catalogue
+    items = catalogue.item_ids.index(request.query_params.getlist("item")[:AT_ONCE]).tolist()
+    text = await asyncio.to_thread(stylesheet_of, catalogue, [item for item in items if item], tenant.project.folder)
+    return Response(text, media_type="text/css", headers={**HEADERS, "Cache-Control": "private, max-age=60"})
 
 
 async def enter(request: Request) -> Response:
@@ -176,6 +189,10 @@ def _problem(request: Request, error: Exception) -> Response:
     return response
 
 
+def _styles(cards: Sequence[Card]) -> list[str]:
+    return styles_of(card.item_id for card in cards if card.picture)
+
+
 def _to(address: str) -> Response:
     return RedirectResponse(address, 303, HEADERS)
 
@@ -186,6 +203,7 @@ PAGES: Sequence[Route] = (
     _page("/page/key", enter, "POST"),
     _page("/page/leave", leave, "POST"),
     _page(ADDRESS, _with_project(picture, "read")),
+    _page(PICTURES, _with_project(pictures, "read")),
     _page(STYLE, style),
     _page(api_docs.ADDRESS, api_docs.api_docs),
     *(_page(address, api_docs.asset) for address in api_docs.assets()),

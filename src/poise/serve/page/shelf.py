@@ -1,37 +1,18 @@
-"""The catalogue on the page: what is popular first, or what was looked for."""
+"""The catalogue on the page: what is popular first, what was looked for, or what is like an item."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from poise.serve.catalogue.catalogue import Catalogue
+from poise.serve.http.items import similar
 from poise.serve.http.search import search
-from poise.serve.page.pictures import picture_of
+from poise.serve.page.cards import Card, cards_of, details
 from poise.serve.page.visit import Visit
 from poise.serve.tenant import Tenant
 from poise_client.schema.fields import MOST_SHOWN
 
 A_PART = 24  # items
-LABELS = 3  # of an item that are shown
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """An item as the page shows it.
-
-    Attributes:
-        item_id: its id.
-        title: what people call it.
-        labels: what it is, in a few words.
-        picture: the address of its picture; empty if it has none, None in a catalogue without pictures.
-    """
-
-    item_id: str
-    title: str
-    labels: str
-    picture: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +23,21 @@ class Shelf:
         cards: the items.
         size: how many there are in all.
         more: whether there are more to show.
+        item: that the items are like; None where they are not picked by one.
     """
 
     cards: list[Card]
     size: int
     more: bool
+    item: ShownItem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownItem:
+    """An item that is looked at: its card, and all that the catalogue says of it, by column."""
+
+    card: Card
+    details: list[tuple[str, str]]
 
 
 async def shelf(tenant: Tenant, visit: Visit) -> Shelf:
@@ -54,6 +45,8 @@ async def shelf(tenant: Tenant, visit: Visit) -> Shelf:
     serving_model = tenant.state.serving_model
     size = int(serving_model.catalogue.available.sum())
     many = visit.part * A_PART
+    if visit.item is not None:
+        return await _like_it(tenant, visit.item, size)
     if visit.query:
         many = min(many, MOST_SHOWN - 1)
         results = await search(tenant, visit.query, many + 1)
@@ -66,15 +59,10 @@ async def shelf(tenant: Tenant, visit: Visit) -> Shelf:
     return Shelf(cards, size, more)
 
 
-def cards_of(catalogue: Catalogue, items: Sequence[int]) -> list[Card]:
-    """Return items as the page shows them, by their indices."""
-    column = next(iter(catalogue.label_shares), None)
-    return [
-        Card(
-            catalogue.item_ids.id(item),
-            catalogue.titles[item],
-            "" if column is None else ", ".join(catalogue.labels(column, item)[:LABELS]),
-            picture_of(catalogue, item),
-        )
-        for item in items
-    ]
+async def _like_it(tenant: Tenant, item_id: str, size: int) -> Shelf:
+    catalogue = tenant.state.serving_model.catalogue
+    found = await similar(tenant, item_id, A_PART)
+    (index, *others) = catalogue.item_ids.index([item_id, *(other.item_id for other in found.items)]).tolist()
+    (card,) = cards_of(catalogue, [index])
+    cards = await asyncio.to_thread(cards_of, catalogue, others)
+    return Shelf(cards, size, more=False, item=ShownItem(card, details(catalogue, index)))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from poise.errors import PoiseError
 from poise.project.run import Run
-from poise.serve.page.shelf import Card, cards_of
+from poise.serve.page.cards import Card, cards_of
 from poise.serve.page.visit import POPULAR, Visit
-from poise.serve.page.words import milliseconds, why
+from poise.serve.page.words import measured, milliseconds, why
 from poise.serve.state.serving_model import ServingModel
 from poise.serve.tenant import Tenant
 from poise_client.schema.recommendations import RecommendationRequest, Slate
@@ -29,13 +29,13 @@ class Place:
 
     Attributes:
         card: the item.
-        score: the model's.
+        score: the model's, in figures; empty where it says nothing to people.
         why: it is here, in words.
         moved: places that it has gone up since the last click, negative for down; None if it was not there.
     """
 
     card: Card
-    score: float
+    score: str
     why: str
     moved: int | None
 
@@ -93,7 +93,7 @@ async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
     popularity = tenant.state.popularity.scores(model.catalogue.item_ids)
     popular = model.most_popular(popularity, SHOWN, seen if model.hides_seen else ())
     cards = await asyncio.to_thread(cards_of, model.catalogue, popular.items.tolist())
-    places = [Place(card, score, "", 0) for card, score in zip(cards, popular.scores.tolist(), strict=True)]
+    places = [Place(card, "", "", 0) for card in cards]
     return Side("Popularity", "", POPULAR, milliseconds(time.perf_counter() - start), None, places, problem=problem)
 
 
@@ -107,9 +107,10 @@ async def _side(tenant: Tenant, visit: Visit, serving_model: ServingModel) -> Si
     before = await asyncio.to_thread(_before, tenant, visit, slate)
     items = serving_model.catalogue.item_ids.index([item.item_id for item in slate.items]).tolist()
     cards = await asyncio.to_thread(cards_of, serving_model.catalogue, items)
+    scores = [""] * len(cards) if slate.stage == POPULAR else measured([item.score for item in slate.items])
     places = [
-        Place(card, item.score, why(item), before[card.item_id] - index if card.item_id in before else None)
-        for index, (card, item) in enumerate(zip(cards, slate.items, strict=True))
+        Place(card, score, why(item), before[card.item_id] - index if card.item_id in before else None)
+        for index, (card, score, item) in enumerate(zip(cards, scores, slate.items, strict=True))
     ]
     return Side(slate.model, slate.run, slate.stage, took, slate.request_id, places, compared=bool(before))
 

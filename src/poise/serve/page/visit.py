@@ -24,6 +24,7 @@ class Visit:
     Attributes:
         user_id: the user; None while none is picked.
         query: what is looked for in the catalogue.
+        item: the item that others like it are shown for; it goes before ``query``.
         beside: the run to compare with, or ``popular``; None for what is best by itself.
         since: ids of the requests that were answered before the last click: what has changed since then is marked.
         part: how many times the catalogue's first page is shown.
@@ -34,6 +35,7 @@ class Visit:
     beside: str | None = None
     since: tuple[str, ...] = ()
     part: int = 1
+    item: str | None = None
 
     @classmethod
     def of(cls, fields: Iterable[tuple[str, str]]) -> Visit:
@@ -56,11 +58,12 @@ class Visit:
             _id(given.get("with")),
             tuple(request_id for request_id in since[:2] if _id(request_id)),
             min(max(int(part), 1), MOST_PARTS) if part.isascii() and part.isdigit() and len(part) < 6 else 1,
+            _id(given.get("item")),
         )
 
     def fields(self) -> list[tuple[str, str]]:
         """Return it as the fields of an address or of a form."""
-        named = [("user", self.user_id), ("with", self.beside), ("q", self.query)]
+        named = [("user", self.user_id), ("with", self.beside), ("q", self.query), ("item", self.item)]
         if self.part > 1:
             named.append(("part", str(self.part)))
         named += [("since", request_id) for request_id in self.since]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from poise.durations import DAY, HOUR, MINUTE
@@ -9,11 +10,14 @@ from poise.wording import verb
 from poise_client.schema.recommendations import RecommendedItem
 from poise_client.schema.users import Interest
 
+LEAST_SCORE = 0.1  # of the best item, from which scores say something
 TELLING = 1.5  # times as often as in the catalogue, from which a label says something of a person
 
 
 def ago(moment: int, now: int) -> str:
-    """Say when something was, in milliseconds since 1970."""
+    """Say when something was, in milliseconds since 1970; empty for 0, where the log has no time."""
+    if not moment:
+        return ""
     age = now - moment
     if age < 0 or age >= 7 * DAY:
         then = datetime.fromtimestamp(moment / 1000, UTC)
@@ -45,9 +49,19 @@ def why(item: RecommendedItem) -> str:
 
 
 def leaning(interests: list[Interest], most: int) -> list[tuple[str, str]]:
-    """Return the leading interests, and how many times as often as in the catalogue each occurs."""
-    telling = [interest for interest in interests if interest.times_average >= TELLING]
-    return [(interest.label, f"{interest.times_average:.1f}×") for interest in telling[:most]]
+    """Return the leading interests, and how many times as often as in the catalogue each occurs; the largest first."""
+    telling = [interest for interest in interests if interest.times_average >= TELLING][:most]
+    telling.sort(key=lambda interest: -interest.times_average)
+    return [(interest.label, f"{interest.times_average:.1f}×") for interest in telling]
+
+
+def measured(scores: Sequence[float]) -> list[str]:
+    """Write the scores of a slate so that they can be told apart; as nothing where all would be like .001."""
+    largest = max((abs(score) for score in scores), default=0.0)
+    if largest < LEAST_SCORE:
+        return [""] * len(scores)
+    decimals = 2 if largest >= 1 else 3
+    return [f"{score:.{decimals}f}" for score in scores]
 
 
 def milliseconds(seconds: float) -> str:
