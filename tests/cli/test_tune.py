@@ -46,6 +46,22 @@ def test_with_json_only_json_goes_to_standard_output(poise, tuned_shop):
     assert isinstance(printed["toml"], str)
 
 
+def test_minutes_end_a_search_after_the_trial_that_runs(poise, tuned_shop):
+    ended = poise("tune", "-p", tuned_shop, "--minutes", "0.00001")
+    assert ended.code == 0
+    assert "1e-05 minutes are over" in ended.err
+    assert "1 trials" in ended.out
+    assert "5 trials" in poise("tune", "-p", tuned_shop, "--minutes", "30").out
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan"])
+def test_no_minutes_at_all_are_refused(poise, tuned_shop, minutes):
+    refused = poise("tune", "-p", tuned_shop, "--minutes", minutes)
+    assert refused.code
+    assert "minutes" in refused.err
+    assert "Traceback" not in refused.err
+
+
 def test_tune_of_another_model_uses_its_search_space(poise, tuned_shop):
     result = poise("tune", "-p", tuned_shop, "-m", "ItemKNN", "--trials", 2)
     assert result.code == 0

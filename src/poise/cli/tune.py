@@ -19,6 +19,9 @@ _SHOWN = 10
 @click.option("--model", "-m", help="The model to tune; default: poise.toml.")
 @click.option("--search", type=click.Choice(["bayesian", "random", "grid"]), help="How to search; default: poise.toml.")
 @click.option("--trials", type=click.IntRange(min=1), help="How many trials to have at most; default: poise.toml.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), help="After which no further trial begins; default: poise.toml."
+)
 @click.option("--write", is_flag=True, help="Put the best options into poise.toml, if they are better.")
 @report_option("tuning.html")
 @json_option
@@ -27,6 +30,7 @@ def command(
     model: str | None,
     search: SearchMethod | None,
     trials: int | None,
+    minutes: float | None,
     write: bool,
     report_path: Path | None,
     as_json: bool,
@@ -42,7 +46,7 @@ def command(
     from poise.tune.tuning import tune
 
     project = Project(folder, say=say)
-    result = tune(project, model=model, search=search, trials=trials)
+    result = tune(project, model=model, search=search, trials=trials, minutes=minutes)
     better = result.gain > 0
     path = report_path or project.folder / "tuning.html"
     report(result).write(path)

@@ -76,7 +76,12 @@ class TuningResult:
 
 
 def tune(
-    project: Project, *, model: str | None = None, search: SearchMethod | None = None, trials: int | None = None
+    project: Project,
+    *,
+    model: str | None = None,
+    search: SearchMethod | None = None,
+    trials: int | None = None,
+    minutes: float | None = None,
 ) -> TuningResult:
     """Search for options with which a model ranks better.
 
@@ -94,6 +99,7 @@ def tune(
         model: the name of the model; None for that of ``[tune]``.
         search: the method; None for that of ``[tune]``.
         trials: how many at most, including earlier ones; None for that of ``[tune]``.
+        minutes: after which no further trial begins; None for that of ``[tune]``.
 
     Raises:
         UsageError: ``[tune]`` or an argument is wrong, or another search is at work in the project.
@@ -101,7 +107,7 @@ def tune(
         PoiseError: the options that ``poise.toml`` now has cannot be fitted, or nothing can be written.
         KeyboardInterrupt: it was interrupted before the first trial was done.
     """
-    config, whole_grid = _config(project, model, search, trials)
+    config, whole_grid = _config(project, {"model": model, "search": search, "trials": trials, "minutes": minutes})
     name, space = config.tuned_model(), search_space(config)
     data = project.encoded()
     protocol = first_protocol(project, data)
@@ -133,22 +139,22 @@ def tune(
         )
 
 
-def _config(
-    project: Project, model: str | None, search: SearchMethod | None, trials: int | None
-) -> tuple[Config, bool]:
+def _config(project: Project, options: Mapping[str, Any]) -> tuple[Config, bool]:
     """Return the project's configuration with the caller's options, and whether a grid is searched completely."""
     config = project.config
+    given = {key: value for key, value in options.items() if value is not None}
+    model = given.get("model")
+    if not given.get("minutes", 1) > 0:
+        raise UsageError(f"minutes is {given['minutes']}; it must be above 0")
     if model is not None and model not in model_names():
         raise UsageError(
             f"there is no model {model!r}.{suggest(model, model_names())} Choose from {', '.join(model_names())}"
         )
-    given: dict[str, Any] = {"model": model, "search": search, "trials": trials}
-    given = {key: value for key, value in given.items() if value is not None}
     if model not in (None, config.tuned_model()) and config.tune.space:
         project.say(f"[tune.space] is for {config.tuned_model()}: looking where it suits {model}")
         given["space"] = {}
     changed = config.model_copy(update={"tune": config.tune.model_copy(update=given)})
-    limited = trials is not None or "trials" in config.tune.model_fields_set
+    limited = "trials" in given or "trials" in config.tune.model_fields_set
     return changed, changed.tune.search == "grid" and not limited
 
 
