@@ -15,8 +15,10 @@ from poise.models import Content, Popularity
 from poise.models.validation import mean_ndcg, sample
 from poise.pipeline import Pipeline
 from poise.policy import ColdStartBoost, HideSeen
-from poise.policy.cold_start_boost import BOOSTS, COST, boost_distance, choose_boost, measure_boosts
+from poise.policy.cold_items import BOOSTS, boost_distance, measure_costs
+from poise.policy.cold_start_boost import COST, WORTH, choose_boost
 from poise.recommender import load
+from poise.types import Doubles
 
 
 def _boost(pipeline: Pipeline) -> float:
@@ -35,16 +37,35 @@ def test_measured_boosts_agree_with_pipelines_of_that_boost(films: Dataset) -> N
     split = leave_last_out(films)
     ranker = Content().fit(split.train, split.valid)
     new = np.flatnonzero(split.train.item_counts[1:] == 0).astype(np.int32) + 1
-    metrics = measure_boosts(ranker, split.valid, new[:-1])  # the very last film has no vector
+    costs = measure_costs(ranker, split.valid, new[:-1])  # the very last film has no vector
+    metrics = dict(zip(BOOSTS, costs, strict=True))
     for cold_start_boost in (0.0, 0.3, 0.8):
         policy = [HideSeen(), ColdStartBoost(boost=cold_start_boost)]
         pipeline = Pipeline(ranker=ranker, policy=policy).fit(split.train, split.valid)
         assert metrics[cold_start_boost] == pytest.approx(mean_ndcg(pipeline, sample(split.valid)), abs=1e-9)
 
 
-def test_the_largest_boost_within_the_cost_is_selected() -> None:
-    metrics = dict.fromkeys(BOOSTS, 0.0) | {0.0: 0.1, 0.1: 0.1 * (1 - COST) + 1e-9, 0.2: 0.098, 0.05: 0.12}
-    assert choose_boost(metrics) == 0.1
+def _finds(by_boost: dict[float, float]) -> Doubles:
+    """Return finds of 200 requests that are the same but for the boost: nothing is left to chance."""
+    return np.repeat(np.array([[by_boost.get(boost, 0.0)] for boost in BOOSTS]), 200, axis=1)
+
+
+def test_the_boost_is_taken_that_finds_most_within_the_cost() -> None:
+    costs = np.array([0.1, 0.12, 0.1 * (1 - COST) + 1e-9, *[0.098] * (len(BOOSTS) - 3)])
+    finds = {0.0: 0.01, 0.05: 0.05, 0.1: 0.2, 0.15: 0.3, 0.8: 0.9}
+    assert choose_boost(costs, _finds(finds)) == 0.1
+    assert choose_boost(costs, _finds(finds | {0.1: 0.05})) == 0.05  # the smaller of two that find as much
+
+
+def test_a_boost_that_finds_nothing_new_is_not_taken() -> None:
+    costs = np.array([0.1, *[0.0995] * (len(BOOSTS) - 1)])
+    assert choose_boost(costs, _finds({})) == 0
+    assert choose_boost(costs, np.zeros((len(BOOSTS), 0))) == 0
+    assert choose_boost(costs, _finds({0.3: WORTH * 0.0005 * 0.9})) == 0  # less than it is worth
+    assert choose_boost(costs, _finds({0.3: WORTH * 0.0005 * 1.1})) == 0.3
+    by_chance = np.zeros((len(BOOSTS), 317))
+    by_chance[1:, :2] = 1.0
+    assert choose_boost(np.full(len(BOOSTS), 0.1), by_chance) == 0
 
 
 def test_new_items_are_boosted_and_explained_where_users_choose_them(films: Dataset, tmp_path: Path) -> None:
@@ -54,7 +75,9 @@ def test_new_items_are_boosted_and_explained_where_users_choose_them(films: Data
     valid = replace(split.valid, targets=wanted, values=np.full(len(wanted), np.nan, dtype=np.float32))
     ranker = Content()
     pipeline = Pipeline(ranker=ranker).fit(split.train, valid)
-    assert _boost(pipeline) == max(BOOSTS)
+    boost = _boost(pipeline)
+    assert boost > 0
+    assert pipeline.step(ColdStartBoost).finds[boost] > pipeline.step(ColdStartBoost).finds[0.0]
     slates = pipeline.recommend(split.test.queries, 10, explain=True)
     rows, places = np.nonzero(slates.items == new)
     plain = Pipeline(ranker=ranker, policy=[HideSeen()]).fit(split.train, valid).recommend(split.test.queries, 10)
@@ -67,7 +90,7 @@ def test_new_items_are_boosted_and_explained_where_users_choose_them(films: Data
     pipeline.save(tmp_path / "pipeline")
     again = load(tmp_path / "pipeline")
     assert np.array_equal(again.recommend(split.test.queries, 10).items, slates.items)
-    assert _boost(pipeline.refit(films)) == max(BOOSTS)
+    assert _boost(pipeline.refit(films)) == boost
 
 
 def test_without_new_items_no_boost_is_selected(films: Dataset) -> None:

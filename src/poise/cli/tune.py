@@ -20,7 +20,9 @@ _SHOWN = 10
 @click.option("--search", type=click.Choice(["bayesian", "random", "grid"]), help="How to search; default: poise.toml.")
 @click.option("--trials", type=click.IntRange(min=1), help="How many trials to have at most; default: poise.toml.")
 @click.option(
-    "--minutes", type=click.FloatRange(min=0, min_open=True), help="After which no further trial begins; default: poise.toml."
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="After which no further trial begins; default: poise.toml.",
 )
 @click.option("--write", is_flag=True, help="Put the best options into poise.toml, if they are better.")
 @report_option("tuning.html")

@@ -11,10 +11,10 @@ from pydantic.dataclasses import dataclass
 
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
-from poise.models.validation import mean_ndcg, sample
+from poise.models.validation import choose, ndcg
 from poise.options.selection import Selection
 from poise.recommender import OPTIONS, Recommender
-from poise.types import Floats, Indices
+from poise.types import Doubles, Floats, Indices
 
 DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 DEFAULT_DECAY = 0.8  # near what validation selects most often, on films and on a shop
@@ -60,13 +60,14 @@ class HistorySumModel(Recommender):
         """Keep the decay that ranks best on validation. To be called when the arrays are fitted."""
         if self.decay is not None or valid is None:
             return
-        part = sample(valid)
-        quality = {}
-        for decay in DECAYS:
+
+        def measure(decay: float, part: Holdout) -> Doubles:
             self.selected = DecaySelection(decay)
-            quality[decay] = mean_ndcg(self, part)
-        self.selected = DecaySelection(max(quality, key=lambda decay: quality[decay]))
-        self.metrics = {f"NDCG@10 with decay {decay:g}": metric for decay, metric in quality.items()}
+            return ndcg(self, part)
+
+        choice = choose(DECAYS, measure, valid)
+        self.selected = DecaySelection(choice.best)
+        self.metrics = {f"NDCG@10 with decay {decay:g}": mean for decay, mean in zip(DECAYS, choice.ndcg, strict=True)}
 
     def _history_weights(self, query: Queries) -> Floats:
         """Return what each event of one history weighs, float32 ``[n_history]``, as in :meth:`Queries.matrix`."""

@@ -7,7 +7,6 @@ has to be shown before anybody can choose it. The dial says how far new items ar
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
@@ -16,20 +15,20 @@ import numpy.typing as npt
 from annotated_types import Ge, Le
 from pydantic.dataclasses import dataclass
 
-from poise.candidates import Candidates, hide_unwanted
+from poise.candidates import Candidates
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
-from poise.evaluation import ranking
-from poise.models.validation import K, sample
+from poise.policy.cold_items import BOOSTS, boost_distance, measure_costs, measure_finds
 from poise.policy.step import PolicyRequest, PolicyStep
-from poise.recommender import OPTIONS, Recommender, batch_size
+from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason, Slates
-from poise.types import Floats, Indices, Mask, Offsets
+from poise.types import Doubles, Indices, Offsets
 
-BOOSTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
-COST = 0.01  # of NDCG@10 on validation, that room for new items may take
+COST = 0.01  # of NDCG@10 on validation, that room for new items may take at most
+WORTH = 25  # times what it costs, that it has to bring: for 1 % a quarter of what is found of other items
+_FEWEST_REQUESTS = 10  # for new items, by which anything can be told
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -40,12 +39,14 @@ class ColdStartBoost(PolicyStep):
 
     Args:
         boost: which share of the distance between the mean score of a request and its best one is added, in [0, 1].
-            None takes the most that costs at most 1 % of NDCG@10 on validation, and 0 without a validation part.
+            None takes what finds most new items on validation for at most 1 % of NDCG@10, see :func:`choose_boost`, and
+            0 where nothing was found or nothing could be measured.
 
     Attributes:
         new_items: int32 ``[n_new]``, the items without events of which something is known.
         selected: the boost that validation selected; None where it did not.
         costs: NDCG@10 on validation by boost.
+        finds: the same of requests for new items.
     """
 
     boost: Annotated[float, Ge(0), Le(1)] | None = None
@@ -54,6 +55,7 @@ class ColdStartBoost(PolicyStep):
         self.new_items: Indices = np.empty(0, dtype=np.int32)
         self.selected: float | None = None
         self.costs: dict[float, float] = {}
+        self.finds: dict[float, float] = {}
 
     @property
     def strength(self) -> float:
@@ -67,16 +69,21 @@ class ColdStartBoost(PolicyStep):
 
     @property
     def metrics(self) -> dict[str, float]:
-        """See :attr:`PolicyStep.metrics`: the cost of each boost."""
-        return {f"NDCG@10 with boost {boost:g}": round(ndcg, 5) for boost, ndcg in self.costs.items()}
+        """See :attr:`PolicyStep.metrics`: the cost of each boost, and what it finds."""
+        costs = {f"NDCG@10 with boost {boost:g}": round(ndcg, 5) for boost, ndcg in self.costs.items()}
+        return costs | {f"of new items with boost {boost:g}": round(ndcg, 5) for boost, ndcg in self.finds.items()}
 
     def fit(self, ranker: Recommender, data: Dataset, valid: Holdout | None) -> None:
         """See :meth:`PolicyStep.fit`."""
         self.new_items = _items_without_events(data)
-        self.selected, self.costs = None, {}
+        self.selected, self.costs, self.finds = None, {}, {}
         if self.boost is None and valid is not None and len(self.new_items):
-            self.costs = measure_boosts(ranker, valid, self.new_items)
-            self.selected = choose_boost(self.costs)
+            costs = measure_costs(ranker, valid, self.new_items)
+            finds = measure_finds(ranker, data, valid, self.new_items)
+            self.selected = choose_boost(costs, finds)
+            self.costs = dict(zip(BOOSTS, costs.tolist(), strict=True))
+            if finds.size:
+                self.finds = dict(zip(BOOSTS, finds.mean(axis=1).tolist(), strict=True))
 
     def refit(self, data: Dataset) -> None:
         """See :meth:`PolicyStep.refit`."""
@@ -126,62 +133,38 @@ class ColdStartBoost(PolicyStep):
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         selected = np.array([np.nan if self.selected is None else self.selected])
-        costs = np.array([[boost, ndcg] for boost, ndcg in self.costs.items()]).reshape(-1, 2)
-        return {"new_items": self.new_items, "selected": selected, "costs": costs}
+        costs, finds = (np.array(list(of.items())).reshape(-1, 2) for of in (self.costs, self.finds))
+        return {"new_items": self.new_items, "selected": selected, "costs": costs, "finds": finds}
 
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self.new_items = arrays["new_items"]
         self.selected = None if np.isnan(arrays["selected"][0]) else float(arrays["selected"][0])
         self.costs = {float(boost): float(ndcg) for boost, ndcg in arrays["costs"]}
+        self.finds = {float(boost): float(ndcg) for boost, ndcg in arrays.get("finds", ())}  # not in earlier versions
 
 
-def boost_distance(candidates: Candidates, new_items: Indices, personalized: Mask) -> Floats:
-    """Return how far new items may be moved, float32 ``[n]``: the distance from a request's mean score to its best.
+def choose_boost(costs: Doubles, finds: Doubles) -> float:
+    """Return the boost that is worth most: by what it finds of new items, less what it costs the others.
+
+    What it finds is the lower end of the one-sided 95 % interval of the gain in NDCG@10, so that a chance find does not
+    count. Each part of NDCG@10 that is lost on all requests has to bring ``WORTH`` times as much on requests for new
+    items.
 
     Args:
-        candidates: of ``n`` requests.
-        new_items: int32 ``[n_new]``.
-        personalized: bool ``[n]``, which requests are changed; the others get 0, and so do those whose new items all
-            score alike.
+        costs: float64 ``[n_boosts]``, see :func:`~poise.policy.cold_items.measure_costs`.
+        finds: float64 ``[n_boosts, n]``, see :func:`~poise.policy.cold_items.measure_finds`.
+
+    Returns:
+        0 where no boost is worth anything, or no request asked for a new item.
     """
-    if candidates.items is None:
-        scores = candidates.scores[:, new_items]
-    else:
-        scores = np.where(candidates.is_among(new_items), candidates.scores, -np.inf)
-    low = np.where(scores > -np.inf, scores, np.inf).min(axis=1, initial=np.inf)
-    is_told_apart = scores.max(axis=1, initial=-np.inf) > low
-    moved = personalized & (is_told_apart | (len(new_items) == 1))
-    return np.where(moved, candidates.best - candidates.mean, 0).astype(np.float32)
-
-
-def measure_boosts(ranker: Recommender, valid: Holdout, new_items: Indices) -> dict[float, float]:
-    """Return NDCG@10 on a sample of the validation part for each of ``BOOSTS``."""
-    part = sample(valid)
-    gains = dict.fromkeys(BOOSTS, 0.0)
-    size = batch_size(part.queries.item_ids.size)
-    for first in range(0, len(part), size):
-        batch = part.take(np.arange(first, min(first + size, len(part))))
-        candidates = Candidates.of_catalogue(ranker.score(batch.queries))
-        hide_unwanted(candidates, batch.queries)
-        distance = boost_distance(candidates, new_items, np.ones(len(batch), dtype=np.bool_))
-        of_new = candidates.scores[:, new_items]
-        candidates.scores[:, new_items] = -np.inf
-        others = candidates.top(K)  # which no boost changes
-        assert others.items is not None
-        items = np.hstack([others.items, np.broadcast_to(new_items, of_new.shape)])
-        mask = ranking.target_mask(batch.targets, batch.queries.item_ids.size)
-        for boost in BOOSTS:
-            scores = np.hstack([others.scores, of_new + np.float32(boost) * distance[:, None]])
-            slates = replace(candidates, items=items, scores=scores).top(K)
-            assert slates.items is not None
-            hits = ranking.hit_matrix(slates.items, mask)
-            gains[boost] += float(ranking.ndcg(hits, batch.targets.lengths, K).sum())
-    return {boost: gain / len(part) for boost, gain in gains.items()}
-
-
-def choose_boost(ndcg_by_boost: Mapping[float, float]) -> float:
-    """Return the largest boost that costs no more than ``COST`` of NDCG@10, by what :func:`measure_boosts` found."""
-    return max(boost for boost, ndcg in ndcg_by_boost.items() if ndcg >= (1 - COST) * ndcg_by_boost[0.0])
+    n = finds.shape[1]
+    if n < _FEWEST_REQUESTS:
+        return 0.0
+    gains = finds - finds[0]  # [n_boosts, n]
+    surely_found = gains.mean(axis=1) - 1.645 * gains.std(axis=1) / np.sqrt(n)
+    worth = surely_found - WORTH * np.maximum(costs[0] - costs, 0)
+    worth[costs < (1 - COST) * costs[0]] = 0
+    return BOOSTS[int(worth.argmax())]
 
 
 def _items_without_events(data: Dataset) -> Indices:

@@ -15,7 +15,7 @@ from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.errors import UsageError
 from poise.models.blend.standardise import standardise_candidates, standardise_scores
-from poise.models.blend.weights import choose_weights
+from poise.models.blend.weights import choose_weights, weighing_requests
 from poise.models.validation import sample
 from poise.options.fit_options import FitOptions
 from poise.options.selection import Selection
@@ -50,7 +50,8 @@ class Blend(Recommender):
 
     Args:
         members: the models.
-        weights: how much each counts; None chooses them on the validation part. Without one all count alike.
+        weights: how much each counts; None chooses them on the validation part. Without one all count alike. Members
+            that add nothing to the others get 0, and a refit drops them.
     """
 
     members: Annotated[list[Recommender], Len(1)]
@@ -82,15 +83,31 @@ class Blend(Recommender):
         for member in self.members:
             member.fit_once(data, valid, options)
         if self.weights is None and valid is not None and len(self.members) > 1:
-            self.selected = WeightSelection(choose_weights(self.members, sample(valid)).tolist())
+            part = sample(valid, most=weighing_requests(valid, len(self.members)))
+            self.selected = WeightSelection(choose_weights(self.members, part).tolist())
+            for name in self._idle():
+                self._note(f"{name} brings nothing beside the others: it has no part in the scores, and is dropped")
         self.n_reference_items = None
 
+    def _idle(self) -> list[str]:
+        """Return the names of the members to which validation gave no weight."""
+        return [member.name for member, share in zip(self.members, self.shares, strict=True) if not share]
+
+    def _drop_idle(self) -> None:
+        """Part with them: learning, keeping and loading them would be for nothing."""
+        if self.weights is None and self._idle():
+            used = self._used()
+            self.members = [member for member, _ in used]
+            self.selected = WeightSelection([share for _, share in used])
+
     def _refit(self, data: Dataset, options: FitOptions) -> None:
+        self._drop_idle()
         for member in self.members:
             member.refit(data, options)
         self.n_reference_items = None
 
     def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
+        self._drop_idle()
         for member in self.members:
             member.update(data, valid, options)
         self.n_reference_items = None

@@ -15,7 +15,7 @@ import numpy as np
 from poise.candidates import Candidates, hide_unwanted
 from poise.data.holdout import Holdout
 from poise.models.blend.standardise import standardise_scores
-from poise.models.validation import K
+from poise.models.validation import MOST_SCORES, SAMPLE, K
 from poise.recommender import Recommender, batch_size
 from poise.top_k import top_k
 from poise.types import Doubles, Floats, Offsets
@@ -24,6 +24,8 @@ _POOL = 100  # items kept of each member, a request
 _RESAMPLES = 8
 _STEPS = (0.5, 0.25, 0.1, 0.05)
 _TARGETS = 5  # of one request
+_LEAST_GAIN = 0.003  # of NDCG@10, that a member has to bring to be worth its time in every request
+_REQUESTS = 10_000  # by which weights are chosen
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,13 @@ def choose_weights(members: Sequence[Recommender], valid: Holdout, *, seed: int 
     rng = np.random.default_rng(seed)
     draws = [np.bincount(rng.integers(pools.n, size=pools.n), minlength=pools.n) for _ in range(_RESAMPLES)]
     weights = np.mean([_ascend(pools, draw[pools.request], len(members)) for draw in draws], axis=0)
-    weights[weights < 0.02] = 0  # a model that hardly counts is not worth its time in every request
-    return np.asarray(weights / weights.sum())
+    return _without_idle(pools, np.ones(len(pools.request)), weights / weights.sum(), 1 - _LEAST_GAIN)
+
+
+def weighing_requests(valid: Holdout, n_members: int) -> int:
+    """Return by how many requests weights are chosen: fewer where the catalogue is large."""
+    affordable = MOST_SCORES // (valid.queries.item_ids.size * n_members)
+    return int(np.clip(affordable, SAMPLE, _REQUESTS))
 
 
 def gather_pools(members: Sequence[Recommender], valid: Holdout) -> Pools:
@@ -119,11 +126,12 @@ def _ascend(pools: Pools, drawn: Offsets, n_members: int) -> Doubles:
     return _without_idle(pools, drawn, weights)
 
 
-def _without_idle(pools: Pools, drawn: Offsets, weights: Doubles) -> Doubles:
-    """Take out the members without which the blend ranks no worse: they would only cost time."""
+def _without_idle(pools: Pools, drawn: Offsets | Doubles, weights: Doubles, share: float = 1.0) -> Doubles:
+    """Take out the members without which the blend keeps a share of its NDCG@10: they would only cost time."""
+    least = share * float(pools.ndcg(weights) @ drawn)
     for member in np.argsort(weights):
         rest = weights.copy()
         rest[member] = 0
-        if weights[member] and rest.sum() and pools.ndcg(rest) @ drawn >= pools.ndcg(weights) @ drawn:
+        if weights[member] and rest.sum() and pools.ndcg(rest) @ drawn >= least:
             weights = rest / rest.sum()
     return weights

@@ -13,13 +13,15 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries, newest_entries
 from poise.data.ragged import Ragged
 from poise.models.baselines.mean_values import mean_values
+from poise.models.linear.choices import blocks_of_items, choices
 from poise.models.linear.item_item_model import ItemItemModel
 from poise.options.fit_options import FitOptions
 from poise.options.search_space import Range, Space
+from poise.progress import track
 from poise.recommender import OPTIONS
-from poise.types import Floats, Indices
+from poise.types import Floats, Indices, Offsets
 
-_BLOCK = 1_000  # items whose similarities are held densely at once
+_BLOCK = 4_000  # items whose similarities are held at once
 
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
@@ -47,18 +49,28 @@ class ItemKNN(ItemItemModel):
     }
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
-        x = data.queries().matrix()
-        together = sparse.csr_array(x.T @ x)  # [n_items + 1, n_items + 1]
-        norm = np.sqrt(np.maximum(together.diagonal(), 1)).astype(np.float32)
-        together.setdiag(0)
-        together.eliminate_zeros()
-        rows = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
-        shrunk = together.data / (together.data + self.shrink)
-        together.data = together.data / (norm[rows] * norm[together.indices]) * shrunk
+        chosen = choices(data)
+        counts = np.bincount(chosen.indices, minlength=chosen.shape[1])
+        norm = np.sqrt(np.maximum(counts, 1)).astype(np.float32)
+        by_item = sparse.csr_array(chosen.T)
+        blocks = list(blocks_of_items(chosen, _BLOCK))
         # Similarity is symmetric, so an item's neighbours are its row; kept as columns, a history sums over its rows.
-        self.weights = sparse.csr_array(_nearest(together, self.neighbours).T)
+        nearest = [
+            _nearest(self._similarities(sparse.csr_array(by_item[block] @ chosen), block, norm), self.neighbours)
+            for block in track(blocks, self.name, unit="block", shown=options.progress)
+        ]
+        self.weights = sparse.csr_array(sparse.vstack(nearest).T)
         self.means = mean_values(data.events.item, data.events.value, data.item_ids.size)
         self._choose_decay(valid)
+
+    def _similarities(self, together: sparse.csr_array, items: Offsets, norm: Floats) -> sparse.csr_array:
+        """Turn how often a block of items was chosen with each item, in place, into how alike they are."""
+        rows = np.repeat(items, np.diff(together.indptr))
+        shrunk = together.data / (together.data + self.shrink)
+        similar = together.data / (norm[rows] * norm[together.indices]) * shrunk
+        together.data = np.where(rows == together.indices, 0, similar).astype(np.float32)
+        together.eliminate_zeros()
+        return together
 
     def _grow(self, data: Dataset) -> None:
         super()._grow(data)
@@ -95,14 +107,10 @@ class ItemKNN(ItemItemModel):
 
 
 def _nearest(matrix: sparse.csr_array, k: int) -> sparse.csr_array:
-    """Keep the ``k`` largest entries of each row."""
-    blocks = []
-    for first in range(0, matrix.shape[0], _BLOCK):
-        block = matrix[first : first + _BLOCK]
-        if (np.diff(block.indptr) > k).any():
-            dense = block.toarray()
-            least = np.partition(dense, -k, axis=1)[:, -k]
-            dense[dense < least[:, None]] = 0
-            block = sparse.csr_array(dense)
-        blocks.append(block)
-    return sparse.csr_array(sparse.vstack(blocks))
+    """Keep the ``k`` largest entries of each row, and those that equal the last of them."""
+    least = np.zeros(matrix.shape[0], dtype=matrix.dtype)
+    for row in np.flatnonzero(np.diff(matrix.indptr) > k):
+        least[row] = np.partition(matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]], -k)[-k]
+    matrix.data[matrix.data < np.repeat(least, np.diff(matrix.indptr))] = 0
+    matrix.eliminate_zeros()
+    return matrix
