@@ -205,3 +205,26 @@ def test_members_fitted_on_the_same_data_are_not_fitted_again(films: Dataset) ->
     assert learnt.weights is weights
     Blend(members=[learnt, Popularity()]).fit(split.train_and_valid, split.valid)
     assert learnt.weights is not weights
+
+
+def test_a_member_that_brings_nothing_is_said_and_dropped_by_a_refit(log_of) -> None:
+    rng = np.random.default_rng(0)
+    starts = rng.integers(1, 40, size=300)
+    split = leave_last_out(log_of([[int(start + step) for step in range(6)] for start in starts], 60))
+    idle = Counting()
+    blend = Blend(members=[ItemKNN(decay=0.3), idle]).fit(split.train, split.valid)
+    assert blend.shares.tolist() == [1, 0]
+    assert "Counting brings nothing" in blend.notes[0]
+    assert blend.selection["weights"] == {"ItemKNN": 1.0, "Counting": 0.0}
+    fitted_on = idle.data_fingerprint
+    blend.refit(split.train_and_valid)
+    assert [member.name for member in blend.members] == ["ItemKNN"]
+    assert idle.data_fingerprint == fitted_on
+    given = Blend(members=[ItemKNN(decay=0.3), Counting()], weights=[1, 0]).fit(split.train, split.valid)
+    assert len(given.refit(split.train_and_valid).members) == 2
+
+
+def test_of_two_members_that_say_the_same_one_gets_no_weight(films: Dataset) -> None:
+    split = leave_last_n(films, 2)
+    members = [EASE(l2=5.0, decay=decay).fit(split.train) for decay in (0.7, 0.7)]
+    assert sorted(choose_weights(members, split.valid).tolist()) == [0, 1]

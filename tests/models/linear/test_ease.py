@@ -75,3 +75,32 @@ def test_a_model_that_kept_all_weights_is_still_read(films, tmp_path):
     model.save(tmp_path / "model")
     save_file({"weights": whole}, tmp_path / "model" / "arrays.safetensors")
     np.testing.assert_array_equal(load(tmp_path / "model").score(films.queries()), model.score(films.queries()))
+
+
+def test_a_rare_item_beside_the_inverse_has_the_weights_of_the_closed_form(films):
+    rarest = int(np.argsort(np.where(films.item_counts > 0, films.item_counts, 10**6), kind="stable")[0])
+    touched = int((films.item_counts > 0).sum())
+    whole = EASE(l2=5.0, left_out=0).fit(films)
+    few = EASE(l2=5.0, left_out=0, items=touched - 1).fit(films)
+    assert f"the {touched - 1} most frequent of {touched} items" in few.notes[0]
+    assert not whole.notes
+    exact, star = whole.weights.toarray(), few.weights.toarray()
+    counts = films.item_counts
+    left = int(np.argsort(-counts, kind="stable")[touched - 1])
+    assert counts[left] == counts[rarest]
+    np.testing.assert_allclose(star[left], exact[left], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(star[:, left], exact[:, left], rtol=1e-3, atol=1e-5)
+    assert np.abs(star - exact).max() < 0.2 * np.abs(exact).max()
+
+
+def test_items_that_the_memory_does_not_hold_are_refused(films, monkeypatch):
+    monkeypatch.setattr("poise.models.linear.ease._memory", lambda: 1_000)
+    assert EASE().unsupported_reason(films) is None  # it takes as many as fit
+    assert "leave it out" in EASE(items=20).unsupported_reason(films)
+    assert EASE(l2=5.0).fit(films).notes
+
+
+def test_ease_of_a_catalogue_of_which_most_is_untouched(log_of):
+    small, large = (EASE(l2=5.0, decay=0.9).fit(log_of([[1, 2, 3], [2, 3], [1, 3]], n)) for n in (3, 2_000))
+    np.testing.assert_allclose(large.weights.toarray()[:4, :4], small.weights.toarray(), atol=1e-6)
+    assert large.weights.nnz == small.weights.nnz
