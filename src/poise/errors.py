@@ -1,5 +1,9 @@
 """Every error that a user can cause: one line, saying what is wrong, where, and what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class PoiseError(Exception):
     """Something is wrong that the user can fix. The command line prints it without a traceback and exits with 1."""
@@ -28,6 +32,12 @@ class NotFittedError(PoiseError):
 def one_line(error: Exception) -> str:
     """Return what went wrong in a library as one line, for the message of one of the errors above."""
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def listed(names: Sequence[object], most: int = 8, longest: int = 40) -> str:
+    """Return names for a message: the first few, each of a readable length, and how many more there are."""
+    few = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in map(str, names[:most])]
+    return ", ".join(few) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def suggest(name: str, allowed: list[str] | tuple[str, ...]) -> str:

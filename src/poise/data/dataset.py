@@ -11,6 +11,7 @@ import polars as pl
 from poise.data.event_log import EventLog
 from poise.data.find_items import find_items
 from poise.data.impressions import ImpressionLog
+from poise.data.ingest.ids import normalise_id
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.queries import Queries
 from poise.data.schema.column_types import Kind
@@ -100,7 +101,7 @@ class Dataset:
         else:
             if isinstance(users, str):
                 raise UsageError(f"users is a list of ids; for one user write users=[{users!r}]")
-            outer = [str(user) for user in users]
+            outer = [normalise_id(str(user)) for user in users]
             index = self.user_ids.index(outer)
             if (unknown := np.flatnonzero(index == 0)).size:
                 raise UnknownIdError(

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 import numpy as np
 import polars as pl
 
+from poise.data.ingest.ids import normalise_id
 from poise.data.vocabulary import Vocabulary
 from poise.data.writing_systems import fold
 from poise.errors import UnknownIdError, UsageError
@@ -146,8 +147,8 @@ class _Names:
         Raises:
             UnknownIdError: no item fits, or several do.
         """
-        if word in self.item_ids:
-            return int(self.item_ids.index([word])[0])
+        if (outer := normalise_id(word)) in self.item_ids:
+            return int(self.item_ids.index([outer])[0])
         for form, names in self.same:
             if len(same := np.flatnonzero((names == form(word)).to_numpy())):
                 return int(same[np.argmax(self.popular[same])]) + 1

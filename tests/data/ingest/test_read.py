@@ -4,8 +4,8 @@ import json
 import polars as pl
 import pytest
 
+from poise.data.ingest.delimited import UNREADABLE
 from poise.data.ingest.read import read_table
-from poise.data.ingest.text import UNREADABLE
 from poise.errors import DataError
 
 ROWS = [{"user": "007", "item": "1e5", "rating": "4"}, {"user": "8", "item": "b, c", "rating": "5"}]

@@ -11,17 +11,18 @@ import polars as pl
 
 from poise.data.dataset import Dataset
 from poise.data.ingest.clean import Cleaning
+from poise.data.ingest.delimited import UNREADABLE
+from poise.data.ingest.frames import SPOILT_CELLS, row_numbers, to_polars
 from poise.data.ingest.indexing import index
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
-from poise.data.ingest.staging import ROW, Staging, to_polars
-from poise.data.ingest.text import UNREADABLE
+from poise.data.ingest.staging import ROW, Staging
 from poise.data.schema import column_names as naming
 from poise.data.schema import column_types as kinds_of
 from poise.data.schema.column_names import Table
 from poise.data.schema.column_types import Kind
 from poise.data.schema.timestamps import ACCEPTED, to_milliseconds
-from poise.errors import DataError
+from poise.errors import DataError, listed
 
 
 def build_dataset(
@@ -61,7 +62,7 @@ def build_dataset(
     quarantine = Quarantine()
     item_table, item_kinds = take_catalogue("items", items, item_columns, item_kinds, quarantine)
     user_table, user_kinds = take_catalogue("users", users, user_columns, None, quarantine)
-    log = take_events(to_polars(events, "events"), columns, quarantine)
+    log = take_events(to_polars(events, "events", quarantine.notes), columns, quarantine)
     n_read = log.raw.height
     if item_table is not None and not log.frame["item_id"].is_in(item_table["item_id"].implode()).any():
         raise DataError(_strangers(log, item_table))
@@ -130,12 +131,33 @@ def load_files(
 def _stage(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Staging:
     if not raw.height:
         raise DataError(f"the {table} have no rows")
-    columns = [column for column in raw.columns if column != UNREADABLE]
-    staging = Staging(table, raw, naming.resolve(raw.select(columns), table, given), quarantine)
+    columns = [column for column in raw.columns if column not in (UNREADABLE, SPOILT_CELLS)]
+    mapping = naming.resolve(raw.select(columns), table, given)
+    for name in mapping.values():
+        if f"{name}_duplicated_0" in columns:
+            raise DataError(f"the {table} have two columns of the name {name!r}; give one another name")
+    staging = Staging(table, raw, mapping, quarantine)
+    if numbers := [name for name in row_numbers(staging.frame) if name not in mapping]:
+        quarantine.notes.append(f"{table}: {listed(numbers)} left out: it numbers the rows")
+        staging.frame = staging.frame.drop(numbers)
     if UNREADABLE in staging:
         staging.refuse(pl.col(UNREADABLE).is_not_null(), f"{table}: a line that cannot be read")
         staging.frame = staging.frame.drop(UNREADABLE)
+    if SPOILT_CELLS in staging:
+        _spoilt(staging)
     return staging
+
+
+def _spoilt(staging: Staging) -> None:
+    """Refuse rows in whose ids, times, values or behaviours bytes could not be read; say it of the others."""
+    cells, read = pl.col(SPOILT_CELLS), [name for role, name in staging.mapping.items() if role != "title"]
+    what = "bytes that are no signs of the file's encoding"
+    staging.refuse(cells.list.set_intersection(read).list.len() > 0, f"{staging.table}: {what}")
+    kept = staging.frame.filter(cells.is_not_null())[ROW]
+    if len(kept):
+        reason = f"{staging.table}: {what}; each was replaced by \ufffd, the row kept"
+        staging.quarantine.refuse(staging.table, staging.raw[kept], kept + 1, reason)
+    staging.frame = staging.frame.drop(SPOILT_CELLS)
 
 
 def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Staging:
@@ -165,11 +187,13 @@ def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: 
 
 def _times(log: Staging) -> None:
     given = log.frame["timestamp"]
-    if given.null_count() == len(given):
-        log.frame = log.frame.drop("timestamp")
-        return
     times = to_milliseconds(given)
     unreadable = times.is_null() & given.is_not_null()
+    if unreadable.any():
+        unreadable &= kinds_of.filled(given)
+    if times.null_count() == len(times) and not unreadable.any():
+        log.frame = log.frame.drop("timestamp")
+        return
     if unreadable.sum() > len(given) / 2:
         raise DataError(
             f"the column {log.mapping['timestamp']!r} does not hold times: {given.filter(unreadable)[0]!r} is none; "
@@ -183,7 +207,7 @@ def _times(log: Staging) -> None:
 def _values(log: Staging) -> None:
     given = log.frame["value"]
     values = kinds_of.to_numbers(given)
-    wrong = values.is_null() & given.is_not_null()
+    wrong = values.is_null() & kinds_of.filled(given)
     if wrong.sum() > len(given) / 2:
         raise DataError(
             f"the column {log.mapping['value']!r} does not hold numbers, for example {given.filter(wrong)[0]!r}: it "
@@ -219,7 +243,7 @@ def take_catalogue(
     if given is None:
         return None, {}
     key = "item_id" if table == "items" else "user_id"
-    staging = _stage(table, to_polars(given, table), mapping, quarantine)
+    staging = _stage(table, to_polars(given, table, quarantine.notes), mapping, quarantine)
     staging.identify(key)
     staging.refuse(~pl.col(key).is_last_distinct(), f"{table}: the same {key} stands again further down, which counts")
     if not staging.frame.height:

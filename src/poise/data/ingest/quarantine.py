@@ -22,9 +22,14 @@ class Refusal(NamedTuple):
 
 
 class Quarantine:
-    """The refused rows of each table. Nothing is dropped without ending here."""
+    """The refused rows of each table. Nothing is dropped without ending here.
+
+    Attributes:
+        notes: what was assumed, left out or merged on the way in, a line each.
+    """
 
     def __init__(self) -> None:
+        self.notes: list[str] = []
         self._parts: dict[str, list[pl.DataFrame]] = defaultdict(list)
 
     def refuse(self, source: str, rows: pl.DataFrame, numbers: pl.Series, reason: str) -> None:

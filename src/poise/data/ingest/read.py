@@ -11,8 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
+from poise.data.ingest.encodings import CONTROLS, Decoded, is_binary, to_utf8
+from poise.data.ingest.frames import alike, mark_spoilt, tidy
 from poise.data.ingest.text import parse_text
-from poise.errors import DataError
+from poise.errors import DataError, listed
 
 _MAGIC = (
     (b"PAR1", "Parquet"),
@@ -31,29 +33,41 @@ _MAGIC = (
 _BINARY_SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".arrow": "Arrow", ".feather": "Arrow", ".ipc": "Arrow"}
 
 
-def read_table(path: Path | str, *, names: Sequence[str] | None = None) -> pl.DataFrame:
+def read_table(
+    path: Path | str,
+    *,
+    names: Sequence[str] | None = None,
+    encoding: str | None = None,
+    notes: list[str] | None = None,
+) -> pl.DataFrame:
     """Read a table: delimited text (CSV, TSV ...), JSON lines, a JSON array, Parquet, Arrow, RecBole or ``::`` files.
 
-    Text may be compressed with gzip, and be UTF-8 (with or without a byte order mark), UTF-16 or Latin-1. All columns
-    of delimited text are read as strings, so that the ids ``007`` and ``1e5`` stay what they are. A file whose lines
-    are ``user item item ...``, parted by blanks and of different lengths, is read as what each user did in order.
+    Text may be compressed with gzip. Its encoding is told by the whole file, see
+    :func:`poise.data.ingest.encodings.to_utf8`. All columns of delimited text are read as strings, so that the ids
+    ``007`` and ``1e5`` stay what they are. A file whose lines are ``user item item ...``, parted by blanks and of
+    different lengths, is read as what each user did in order. Columns without a name are left out, see
+    :func:`poise.data.ingest.frames.tidy`.
 
-    A line that cannot be read does not stop the rest: it is kept as it is in the column ``_unreadable``, which is
-    absent where all went well, and :func:`poise.data.ingest.build.build_dataset` refuses it.
+    A record that cannot be read does not stop the rest: it is kept as it is in the column ``_unreadable``, which is
+    absent where all went well, and :func:`poise.data.ingest.build.build_dataset` refuses it. Of bytes that are no signs
+    of the encoding the row is kept, and the column ``_spoilt`` names the cells.
 
     Args:
         path: a file, a folder, or a pattern such as ``logs/2024-*.csv``. Files are read in the order of their names.
         names: what the columns are called, for text without a header. The MovieLens files ``ratings.dat``,
             ``movies.dat`` and ``users.dat`` need none.
+        encoding: of text; None to tell it from each file.
+        notes: takes a line about whatever was assumed, left out or mended.
 
     Raises:
         DataError: there is no such file, it is empty, damaged, holds no rows, or is of a format that is not a table.
     """
+    notes = [] if notes is None else notes
     files = _files(path)
-    frames = [_read_file(file, names) for file in files]
+    frames = [_read_file(file, names, encoding, notes) for file in files]
     table = frames[0] if len(frames) == 1 else _together(frames, files)
     if not table.height:
-        raise DataError(f"{path} holds no rows, only the header {', '.join(table.columns)}")
+        raise DataError(f"{path} holds no rows, only the header {listed(table.columns)}")
     return table
 
 
@@ -79,14 +93,14 @@ def _files(path: Path | str) -> list[Path]:
 
 def _together(frames: list[pl.DataFrame], files: list[Path]) -> pl.DataFrame:
     try:
-        return pl.concat(frames, how="diagonal_relaxed")
+        return pl.concat(alike(frames), how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"{files[0]} and the {len(files) - 1} files with it hold different columns ({error})"
+            f"{files[0]} and the {len(files) - 1} files with it hold different columns ({_reason(error)})"
         ) from error
 
 
-def _read_file(path: Path, names: Sequence[str] | None) -> pl.DataFrame:
+def _read_file(path: Path, names: Sequence[str] | None, encoding: str | None, notes: list[str]) -> pl.DataFrame:
     try:
         with path.open("rb") as file:
             head = file.read(16)
@@ -97,25 +111,35 @@ def _read_file(path: Path, names: Sequence[str] | None) -> pl.DataFrame:
     kind = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
     expected = _BINARY_SUFFIXES.get(path.suffix.lower())
     if kind in ("Parquet", "Arrow", "Arrow stream"):
-        return _read_binary(path, kind)
+        return tidy(_read_binary(path, kind), path.name, notes)
     if expected:
         raise DataError(f"{path} is not {expected}, though its name says so" + (f": it is {kind}" if kind else ""))
     if kind:
         raise DataError(f"{path} is not a table: it is {kind}")
-    return parse_text(_text(path, head), path, names)
+    decoded = _text(path, head, encoding, notes)
+    table = parse_text(decoded.content, path, names)
+    return tidy(mark_spoilt(table) if decoded.is_spoilt else table, path.name, notes)
 
 
 def _read_binary(path: Path, kind: str) -> pl.DataFrame:
     readers = {"Parquet": pl.read_parquet, "Arrow": pl.read_ipc, "Arrow stream": pl.read_ipc_stream}
     try:
         return readers[kind](path)
+    except pl.exceptions.DuplicateError as error:
+        name = re.search(r"'(.{1,60}?)'", str(error))
+        raise DataError(
+            f"{path} has two columns of the name {name[0] if name else ''}; give one another name"
+        ) from error
     except (OSError, pl.exceptions.PolarsError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path} is damaged or cut short ({reason}); it was meant to be {kind}") from error
+        raise DataError(f"{path} is damaged or cut short ({_reason(error)}); it was meant to be {kind}") from error
 
 
-def _text(path: Path, head: bytes) -> bytes:
-    """Return the content of a text file as UTF-8 without a byte order mark."""
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]
+
+
+def _text(path: Path, head: bytes, encoding: str | None, notes: list[str]) -> Decoded:
+    """Return the content of a text file as UTF-8, with line ends as they are everywhere, without control signs."""
     if head.startswith(b"\x1f\x8b"):
         try:
             with gzip.open(path) as file:
@@ -126,15 +150,21 @@ def _text(path: Path, head: bytes) -> bytes:
             raise DataError(f"{path} holds no text: inside the gzip compression is {inner}")
     else:
         content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace").encode()
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    if re.search(rb"[\x00-\x08\x0e-\x1f]", content[:65_536]):
+    if is_binary(content):
         raise DataError(f"{path} is not a table: it is binary, not text")
-    if not content.strip():
+    decoded = to_utf8(content, str(path), encoding)
+    if decoded.encoding != "UTF-8" and encoding is None:
+        notes.append(f"{path.name} is read as {decoded.encoding}")
+    content = decoded.content
+    keeps = b"\x01" if b"\x01" in content[: content.find(b"\n")] else b""  # which parts fields in Hive's files
+    clean = content.translate(None, bytes(sign for sign in CONTROLS if sign not in keeps))
+    if removed := len(content.rstrip(b"\x1a")) - len(clean):
+        notes.append(f"{removed:,} control signs were left out of {path.name}")
+    lone = clean.count(b"\r") - clean.count(b"\r\n")
+    if lone:
+        clean = clean.replace(b"\r\r\n", b"\n")
+        if lone > clean.count(b"\n"):  # lines that end as those of the old Macintosh
+            clean = clean.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if not clean.strip():
         raise DataError(f"{path} is empty")
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return content.decode("latin-1").encode()
-    return content
+    return decoded._replace(content=clean)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
+from poise.data.ingest.ids import in_several_forms, normalise_ids
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.schema.column_names import CANONICAL, Table
-from poise.errors import DataError, UsageError
 
 ROW = "_row"
 
@@ -52,33 +50,15 @@ class Staging:
         self.frame = self.frame.with_columns(columns)
 
     def identify(self, column: str) -> None:
-        """Make a column of ids strings, and refuse the rows without one."""
-        ids = self.frame[column]
-        if ids.dtype.is_float():  # whole numbers, as pandas has them in a column with gaps
-            if (ids.drop_nans().drop_nulls() % 1 != 0).any():
-                raise DataError(
-                    f"the {self.table} have fractions in the column for {column}; an id is a name, not an amount"
+        """Make a column of ids strings in one form, and refuse the rows without one; say what was merged."""
+        given = self.frame[column]
+        ids = normalise_ids(given, f"the column for {column} of the {self.table}")
+        if ids is not given:
+            if merged := in_several_forms(given, ids):
+                first, second = merged[0]
+                self.quarantine.notes.append(
+                    f"{self.table}: {len(merged):,} of {column} stood there in several forms and were merged, such as "
+                    f"{first!r} and {second!r}"
                 )
-            ids = ids.fill_nan(None).cast(pl.Int64)
-        elif ids.dtype.is_nested():
-            raise DataError(f"the {self.table} have lists in the column for {column}; one id a row is needed")
-        if ids.dtype != pl.String:
-            self.replace(ids.cast(pl.String))
-        self.refuse(pl.col(column).is_null() | (pl.col(column) == ""), f"{self.table}: no {column}")
-
-
-def to_polars(frame: Any, table: Table) -> pl.DataFrame:
-    """Return a polars or pandas frame as a polars frame.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    if isinstance(frame, pl.LazyFrame):
-        return frame.collect()
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    if type(frame).__module__.split(".")[0] == "pandas":
-        return pl.from_pandas(frame)
-    raise UsageError(
-        f"the {table} are a {type(frame).__name__}; give a polars or pandas frame, or read files with load_files"
-    )
+            self.replace(ids)
+        self.refuse(pl.col(column).is_null(), f"{self.table}: no {column}")

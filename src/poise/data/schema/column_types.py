@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import polars as pl
 
 from poise.data.schema.json_columns import SEPARATORS, text
+from poise.data.schema.numbers import parse_numbers
 from poise.errors import DataError, UsageError, suggest
 
 Kind = Literal["text", "category", "categories", "number", "image"]
@@ -17,7 +18,26 @@ Kind = Literal["text", "category", "categories", "number", "image"]
 
 _SAMPLE = 5_000
 _FIELDS = 100  # of an object, at most, to be taken for columns
-_MISSING = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "\\n", "unknown")
+_MISSING = (
+    *(
+        "",
+        "na",
+        "n/a",
+        "nan",
+        "null",
+        "none",
+        "nil",
+        "-",
+        "\\n",
+        "unknown",
+        "<na>",
+        "nat",
+        "(null)",
+        "#n/a",
+        "undefined",
+    ),
+    *("-nan", "#null!", "#ref!", "#value!"),
+)
 _IMAGE = r"(?i)\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?:\?.*)?$"
 _TEXT_NAMES = re.compile(
     r"(^|[_ .])(title|name|headline|description|summary|plot|overview|text|abstract|body|content)s?$", re.I
@@ -92,10 +112,10 @@ def normalise(
 
 
 def to_numbers(column: pl.Series) -> pl.Series:
-    """Return ``column`` as Float64, null where it is not a number."""
+    """Return ``column`` as Float64, null where it is not a number; text as :func:`parse_numbers` reads it."""
     if column.dtype == pl.String:
-        column = column.str.strip_chars()
-    elif isinstance(column.dtype, pl.Categorical | pl.Enum):
+        return parse_numbers(column)
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
         column = column.cast(pl.String)
     elif column.dtype.is_temporal():
         column = column.to_physical()
@@ -106,6 +126,8 @@ def to_numbers(column: pl.Series) -> pl.Series:
 
 def filled(column: pl.Series) -> pl.Series:
     """Tell for each cell whether it holds something: not null, and none of the words that mean nothing, such as NA."""
+    if column.dtype.is_float():
+        return column.is_not_null() & column.is_not_nan().fill_null(False)
     if column.dtype != pl.String:
         return column.is_not_null()
     return column.is_not_null() & ~column.str.strip_chars().str.to_lowercase().is_in(_MISSING).fill_null(True)
