@@ -177,7 +177,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _table_columns(path: Path) -> list[str]:
-    return [name for name in read_table(path).columns if name != "_unreadable"]
+    return [name for name in read_table(path).columns if name not in ("_unreadable", "_spoilt")]
 
 
 def _quoted(text: str) -> str:
