@@ -120,7 +120,7 @@ def test_what_is_said_of_an_item_is_no_value_of_an_event():
 
 def test_numbers_of_rows_are_neither_people_nor_items():
     frame = pl.DataFrame(
-        {"item": [str(row) for row in range(50)], "customer": ["a", "b"] * 25, "product": ["x", "y", "z", "x", "y"] * 10}
+        {"item": list(map(str, range(50))), "customer": ["a", "b"] * 25, "product": ["x", "y", "z", "x", "y"] * 10}
     )
     assert guess(frame) == {"user_id": "customer", "item_id": "product"}
 
