@@ -53,7 +53,7 @@ def boost_distance(candidates: Candidates, new_items: Indices, personalized: Mas
 
 def measure_costs(ranker: Recommender, valid: Holdout, new_items: Indices) -> Doubles:
     """Return the mean NDCG@10 on a sample of the validation part for each of ``BOOSTS``, float64 ``[n_boosts]``."""
-    return _gains(ranker, sample(valid), new_items).mean(axis=1)
+    return np.asarray(_gains(ranker, sample(valid), new_items).mean(axis=1), dtype=np.float64)
 
 
 def measure_finds(ranker: Recommender, data: Dataset, valid: Holdout, new_items: Indices, *, seed: int = 0) -> Doubles:
