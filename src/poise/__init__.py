@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from poise.options.fit_options import FitOptions as FitOptions
     from poise.pipeline import Pipeline as Pipeline
     from poise.project import Project as Project
+    from poise.project.default_pipeline import default_pipeline as default_pipeline
     from poise.recommender import Recommender as Recommender
 
 # What is public, and where it lives: imported when it is first asked for, so that ``import poise`` is quick.
@@ -43,6 +44,7 @@ _HOMES = {
     "TextEncoder": "poise.encoders.text:TextEncoder",
     "build_dataset": "poise.data.ingest.build:build_dataset",
     "cross_validate": "poise.evaluation:cross_validate",
+    "default_pipeline": "poise.project.default_pipeline:default_pipeline",
     "encoders": "poise.encoders",
     "evaluate": "poise.evaluation:evaluate",
     "impressions_frame": "poise.data.impressions_frame:impressions_frame",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from poise.config.tables import (
     ServeTable,
     TuneTable,
 )
+from poise.data.dataset import Dataset
 from poise.data.ingest.clean import Cleaning
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError, UsageError, suggest
@@ -91,6 +92,15 @@ class Config(BaseModel):
         if not (isinstance(kind, type) and issubclass(kind, Recommender)):
             raise UsageError(f"{FILE}: {name!r} is no model: the package that declares it gives {kind!r}")
         return _build(kind, self.models.get(name, {}), f"models.{name}")
+
+    def unsupported_models(self, data: Dataset, names: Sequence[str], say: Callable[[str], None]) -> set[str]:
+        """Return those of the named models that cannot learn from ``data``, and say of each why."""
+        unsupported = set()
+        for name in dict.fromkeys(names):
+            if (reason := self.model(name).unsupported_reason(data)) is not None:
+                say(f"leaving out {name}: {reason}")
+                unsupported.add(name)
+        return unsupported
 
     def check_models(self) -> None:
         """Check the options of models and of policy steps; it imports them.

@@ -157,12 +157,8 @@ def makers(
             raise UsageError(
                 f"there is no model {name!r}.{suggest(name, model_names())} Choose from {', '.join(model_names())}"
             )
-    unable = set()
-    for name in dict.fromkeys([*chosen, *config.pipeline.models, *config.pipeline.retrievers]):
-        if (unsupported_reason := config.model(name).unsupported_reason(data)) is not None:
-            project.say(f"leaving out {name}: {unsupported_reason}")
-            unable.add(name)
-    without = frozenset(unable)
+    named = [*chosen, *config.pipeline.models, *config.pipeline.retrievers]
+    without = frozenset(config.unsupported_models(data, named, project.say))
     factories: dict[str, Callable[[], Recommender]] = {
         name: partial(config.model, name) for name in chosen if name not in without
     }

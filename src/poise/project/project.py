@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,11 @@ from poise.data.dataset import Dataset
 from poise.data.storage import open_dataset, save_dataset
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.options.fit_options import FitOptions
+from poise.project.catalogue_vectors import Say, silent, with_vectors
 from poise.project.run import Run
 
 if TYPE_CHECKING:
     from poise.store import Store
-
-Say = Callable[[str], None]
-"""Takes a line about progress."""
-
-
-def silent(line: str) -> None:
-    """Ignore a line."""
 
 
 class Project:
@@ -199,20 +192,7 @@ class Project:
         self.config.check_models()
         data = self.data() if data is None else data
         encoder = self.config.text_encoder()
-        if encoder is None:
-            return data
-        if not data.items.width:
-            self.say("the catalogue has no texts: recommending by behaviour alone")
-            return data
-        self.say(f"encoding {data.n_items:,} items with {encoder.model}")
-        try:
-            encoded = encoder.encode_items(data)
-        except DataError as error:
-            self.say(f"{error}: recommending by behaviour alone")
-            return data
-        if (warning := self.language_warning(data)) is not None:
-            self.say(f"warning: {warning}")
-        return encoded
+        return data if encoder is None else with_vectors(data, encoder, self.say)
 
     def language_warning(self, data: Dataset) -> str | None:
         """Return a warning if the encoder does not read the language of the catalogue, else None."""
