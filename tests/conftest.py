@@ -6,7 +6,9 @@ import os
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):
     os.environ.setdefault(_threads, "1")
 
-from collections.abc import Callable
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -38,6 +40,15 @@ from poise.models.data_defaults import DataDefaults
 from poise.recommender import Recommender
 
 DAY = 86_400_000  # milliseconds
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 MakeDataset = Callable[..., Dataset]
 
@@ -199,3 +210,25 @@ def quick_learning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let sequence models of which nothing else is said learn in no time: for tests of what is around them."""
     monkeypatch.setattr("poise.models.sequential.sequence_model.LEAST_STEPS", 2)
     monkeypatch.setattr(DataDefaults, "to", lambda data: DataDefaults(max_length=20, dropout=0.5, blocks=1, epochs=1))
+
+
+def _not_in_a_browser(why: str) -> None:
+    said = f"{why}: NOT tested in a browser (on Debian: apt-get install chromium)"
+    warnings.warn(said, stacklevel=2)
+    pytest.skip(said)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Return a headless Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        _not_in_a_browser("there is no Chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _not_in_a_browser("playwright is not installed")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
+        yield started
+        started.close()

@@ -34,7 +34,6 @@ def trade_off(report: Report, across: str, up: str) -> Figure:
     """Plot each model by two metrics, with both intervals."""
     figure, axes = plots.blank(xlabel=across, ylabel=up)
     names = [name for name in report.ordered() if across in report.estimates[name] and up in report.estimates[name]]
-    middle = np.mean([report.estimates[name][across].value for name in names])
     for index, name in enumerate(names):
         x, y = report.estimates[name][across], report.estimates[name][up]
         axes.errorbar(
@@ -47,17 +46,9 @@ def trade_off(report: Report, across: str, up: str) -> Figure:
             markersize=5,
             elinewidth=1,
         )
-        left = x.value > middle  # the name stands on the side where there is room
-        axes.annotate(
-            name.replace("$", r"\$"),
-            (x.value, y.value),
-            xytext=(-7 if left else 7, -11 if index % 2 else 5),  # neighbours in rank are often neighbours here
-            textcoords="offset points",
-            ha="right" if left else "left",
-            color=INK,
-            fontsize=9,
-        )
     axes.margins(0.12)
+    values = [[report.estimates[name][metric].value for metric in (across, up)] for name in names]
+    plots.label_points(axes, names, values)
     return figure
 
 
@@ -87,7 +78,7 @@ def by_group(frame: pl.DataFrame, models: list[str], metric: str) -> Figure:
             elinewidth=1.3,
             label=model,
         )
-    axes.set_yticks(np.arange(len(groups)), [str(group).replace("$", r"\$") for group in groups])
+    axes.set_yticks(np.arange(len(groups)), [plots.short_label(str(group)) for group in groups])
     axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from poise.report.letters import is_wide, width
 from poise.report.svg import GRID, INK, MUTED, SERIES
 
 if TYPE_CHECKING:
@@ -17,7 +18,27 @@ if TYPE_CHECKING:
 SIZE = (5.0, 3.1)
 """Inches: two figures stand side by side on a page, one on a phone."""
 
-_LONGEST_LABEL = 34
+_LONGEST_LABEL = 30  # letters
+_LETTERS_ACROSS = 56  # that fit side by side below a plot
+_POINTS_A_LETTER = 5.4  # of a name beside a point, in 9 points
+_LINE = 12.0  # points
+_PLACES = (
+    (7, -5, "left"),
+    (-7, -5, "right"),
+    (0, 6, "center"),
+    (0, -17, "center"),
+    (7, 6, "left"),
+    (-7, 6, "right"),
+    (7, -17, "left"),
+    (-7, -17, "right"),
+    (7, 18, "left"),
+    (-7, 18, "right"),
+    (7, -29, "left"),
+    (-7, -29, "right"),
+    (24, 30, "left"),
+    (-24, 30, "right"),
+)  # of a name beside its point, the best first: points to the right, points up, which side of the name is there
+_Box = tuple[float, float, float, float]
 
 
 def blank(size: tuple[float, float] = SIZE, *, xlabel: str = "", ylabel: str = "") -> tuple[Figure, Axes]:
@@ -81,7 +102,7 @@ def bars(
 def columns(
     labels: Sequence[str], values: npt.ArrayLike, *, percent: bool = False, xlabel: str = "", ylabel: str = ""
 ) -> Figure:
-    """Plot one vertical bar per label, in order: for hours, weekdays, steps of a scale. Labels must be short.
+    """Plot one vertical bar per label, in order: for hours, weekdays, steps of a scale. Long labels stand aslant.
 
     Args:
         labels: of the bars.
@@ -94,7 +115,7 @@ def columns(
     position = np.arange(len(labels))
     axes.bar(position, np.asarray(values, dtype=np.float64), width=0.8, color=SERIES[0])
     step = -(-len(labels) // 12)  # as many labels as fit side by side
-    axes.set_xticks(position[::step], labels[::step])
+    name_columns(axes, position[::step].tolist(), labels[::step])
     axes.grid(False, axis="x")
     axes.tick_params(axis="x", length=0)
     if percent:
@@ -102,6 +123,19 @@ def columns(
     else:
         _plain_numbers(axes.yaxis)
     return figure
+
+
+def name_columns(axes: Axes, position: Sequence[float], labels: Sequence[str]) -> None:
+    """Write names below the horizontal axis; aslant where they would run into one another.
+
+    Args:
+        axes: to write on.
+        position: where each name belongs, in the units of the axis.
+        labels: the names.
+    """
+    aslant = sum(map(width, labels)) + 2 * len(labels) > _LETTERS_ACROSS
+    options: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if aslant else {}
+    axes.set_xticks(position, [short_label(label) for label in labels], **options)
 
 
 def intervals(
@@ -153,7 +187,7 @@ def histogram(
         axes.hist(given, bins=_bin_edges(given, bins, log=log).tolist(), color=SERIES[0], rwidth=0.92)
     if log:
         axes.set_xscale("log")
-        _log_numbers(axes.xaxis)
+        plain_log_numbers(axes.xaxis)
     _plain_numbers(axes.yaxis)
     return figure
 
@@ -193,8 +227,8 @@ def line(
     if log:
         axes.set_xscale("log")
         axes.set_yscale("log")
-        _log_numbers(axes.xaxis)
-        _log_numbers(axes.yaxis)
+        plain_log_numbers(axes.xaxis)
+        plain_log_numbers(axes.yaxis)
     elif percent:
         _in_percent(axes, "y")
         axes.set_ylim(bottom=0)
@@ -209,6 +243,66 @@ def line(
     return figure
 
 
+def label_points(axes: Axes, labels: Sequence[str], points: npt.ArrayLike) -> None:
+    """Write a name beside each point, where it covers neither another name nor another point, as far as there is room.
+
+    Args:
+        axes: with all that determines their limits drawn already.
+        labels: the names.
+        points: where they belong, in the units of the axes, ``[n, 2]``.
+    """
+    extent = axes.get_window_extent()
+    room = 72 / axes.figure.dpi * np.array([extent.width, extent.height])  # of the axes, in points of print
+    low, high = np.array(axes.get_xlim() + axes.get_ylim()).reshape(2, 2).T
+    place = (np.asarray(points, dtype=np.float64).reshape(-1, 2) - low) / (high - low) * room
+    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in place]  # left, bottom, right, top of the points' signs
+    for label, (x, y), point in zip(labels, place, np.asarray(points), strict=True):
+        wide = _POINTS_A_LETTER * width(label)
+        boxes = [
+            (x + dx - (wide if side == "right" else wide / 2 if side == "center" else 0), y + dy)
+            for dx, dy, side in _PLACES
+        ]
+        around = [(left, bottom, left + wide, bottom + _LINE) for left, bottom in boxes]
+        cost = [sum(_overlap(box, other) for other in taken) + _outside(box, room) for box in around]
+        best = int(np.argmin(cost))
+        dx, dy, side = _PLACES[best]
+        taken.append(around[best])
+        axes.annotate(
+            label.replace("$", r"\$"),
+            tuple(point),
+            xytext=(dx, dy),
+            textcoords="offset points",
+            ha=side,
+            va="bottom",
+            color=INK,
+            fontsize=9,
+        )
+
+
+def _overlap(one: _Box, other: _Box) -> float:
+    wide = min(one[2], other[2]) - max(one[0], other[0])
+    high = min(one[3], other[3]) - max(one[1], other[1])
+    return wide * high if wide > 0 and high > 0 else 0.0
+
+
+def _outside(box: _Box, room: npt.NDArray[np.float64]) -> float:
+    """Return how much of a box lies outside of the axes; that is worse than to cover something."""
+    inside = _overlap(box, (0.0, 0.0, float(room[0]), float(room[1])))
+    return 4 * ((box[2] - box[0]) * (box[3] - box[1]) - inside)
+
+
+def short_label(label: str) -> str:
+    """Return a label as it stands beside an axis: cut where it is long, and as wide as the browser will draw it.
+
+    matplotlib has no glyphs for Chinese and measures a narrow box for each, so blanks in front, which the browser
+    leaves out, make up for them.
+    """
+    while width(label) > _LONGEST_LABEL:
+        label = label[:-2].rstrip() + "…" if label.endswith("…") else label[:-1].rstrip() + "…"
+    wide = sum(map(is_wide, label))
+    return " " * (2 * wide) + label.replace("$", r"\$")
+
+
 def _rows_size(rows: int) -> tuple[float, float]:
     return SIZE[0], max(1.3, 0.75 + 0.27 * rows)
 
@@ -216,13 +310,12 @@ def _rows_size(rows: int) -> tuple[float, float]:
 def _label_rows(axes: Axes, labels: Sequence[str]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    short = [label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…" for label in labels]
-    axes.set_yticks(np.arange(len(labels)), [label.replace("$", r"\$") for label in short])
+    axes.set_yticks(np.arange(len(labels)), [short_label(label) for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(False, axis="y")
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5 if max(map(width, labels), default=0) < _LONGEST_LABEL / 2 else 3))
 
 
 def _bin_edges(values: npt.NDArray[np.float64], bins: int, *, log: bool) -> npt.NDArray[np.float64]:
@@ -256,7 +349,8 @@ def _plain_numbers(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: _short_number(value)))
 
 
-def _log_numbers(axis: Any) -> None:
+def plain_log_numbers(axis: Any) -> None:
+    """Write 10 and 1,000 along a logarithmic axis, not powers."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     low, high = axis.get_view_interval()

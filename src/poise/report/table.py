@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal
 
+from poise.report.letters import width
+
 ABSENT = "–"
-_LONG = 40  # characters, from which a cell is wrapped, though never to a sliver
+_LONG = 40  # letters, from which a cell is wrapped, though never to a sliver
 
 
 def make_table(
@@ -37,7 +39,7 @@ def _make_column(cells: Sequence[object], best: Literal["max", "min"] | None) ->
                 "text": ABSENT if absent else _format(cell, decimals) if numeric else _words(cell),
                 "key": float(cell) if numeric and isinstance(cell, Real) and not absent else None,
                 "numeric": numeric,
-                "long": not numeric and len(str(cell)) > _LONG,
+                "long": not numeric and width(str(cell)) > _LONG,
                 "best": winner is not None and not absent and cell == winner,
             }
         )

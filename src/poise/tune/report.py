@@ -133,7 +133,7 @@ def _scatter(tuning: TuningResult, option: str) -> Figure:
         if all(isinstance(json.loads(text), int | float) for text in distinct):
             distinct.sort(key=json.loads)
         place = {text: position for position, text in enumerate(distinct)}
-        axes.set_xticks(range(len(distinct)), [format_value(json.loads(text)) for text in distinct])
+        plots.name_columns(axes, range(len(distinct)), [format_value(json.loads(text)) for text in distinct])
         axes.set_xlim(-0.5, len(distinct) - 0.5)
         axes.grid(False, axis="x")
     elif isinstance(searched, Range) and searched.log:
@@ -153,6 +153,8 @@ def _scatter(tuning: TuningResult, option: str) -> Figure:
             linewidths=1.6,
             zorder=4,
         )
+    if axes.get_xscale() == "log":
+        plots.plain_log_numbers(axes.xaxis)
     return figure
 
 

@@ -3,45 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDTHS = (360, 412, 768, 1024, 1280, 1920)
-
-
-def _untested(why: str) -> None:
-    said = f"{why}: the page was NOT tested in a browser (on Debian: apt-get install chromium)"
-    warnings.warn(said, stacklevel=2)
-    pytest.skip(said)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Return a headless Chromium."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        _untested("there is no Chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _untested("playwright is not installed")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

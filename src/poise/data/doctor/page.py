@@ -28,7 +28,7 @@ def report(examination: Examination, data: Dataset) -> Page:
         f"{examination.n_events:,} events · {examination.n_users:,} users · {examination.n_items:,} items",
     )
     page.heading("In short")
-    page.html("\n".join(_verdict(verdict) for verdict in examination.verdicts))
+    page.html('<div class="notes">' + "\n".join(map(_verdict, examination.verdicts)) + "</div>")
     _columns(page, examination)
     _activity(page, examination, data)
     _popularity(page, examination, data)
