@@ -3,8 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from poise.models import EASE, Content, ItemKNN, Popularity
+from poise.errors import UsageError
+from poise.likeness import Likeness
+from poise.models import EASE, Blend, Content, ItemKNN, Popularity
 from poise.pipeline import Pipeline
 from poise.policy import ColdStartBoost, HideSeen
 from poise.recommender import load
@@ -68,3 +71,83 @@ def test_a_pipeline_is_saved_and_loaded(films, tmp_path):
     assert np.array_equal(first.scores, second.scores)
     assert first.reasons == second.reasons
     assert np.array_equal(pipeline.similar(["i03"], 3).items, again.similar(["i03"], 3).items)
+
+
+def _in_two_stages():
+    return Pipeline(ranker=EASE(l2=5.0), retrievers=[Popularity(), Content()], candidates=9)
+
+
+def _blended():
+    return Pipeline(ranker=Blend(members=[EASE(l2=5.0), Popularity(), Content()], weights=[1, 1, 0]))
+
+
+@pytest.mark.parametrize("make", [_in_two_stages, _blended])
+def test_similar_items_by_content_by_behaviour_or_by_both(films, make):
+    pipeline = make().fit(films)
+
+    def most_alike(model, by=None):
+        return model.similar(["i04"], 12, by=by).items.tolist()
+
+    by_content, by_behaviour = most_alike(pipeline, "content"), most_alike(pipeline, "behaviour")
+    assert by_content == most_alike(Content().fit(films))
+    assert by_behaviour == most_alike(EASE(l2=5.0).fit(films))
+    assert by_content != by_behaviour
+    assert most_alike(pipeline, "both") not in (by_content, by_behaviour)
+    with pytest.raises(UsageError, match="by is 'taste'; allowed: content, behaviour, both"):
+        most_alike(pipeline, "taste")
+
+
+def test_what_is_known_of_an_item_says_what_it_is_compared_by(films_like):
+    pipeline = _blended().fit(films := films_like(n_users=400))
+    counts = dict(zip(films.item_ids.series, films.item_counts[1:], strict=True))
+    assert counts["i04"] >= 50
+    assert pipeline.likeness("i04") == Likeness("behaviour", counts["i04"])
+    assert pipeline.likeness("i22") == Likeness("content", 0)  # nobody touched it
+    assert pipeline.likeness("i23") == Likeness(None, 0)  # and this one has no text either
+    slates = pipeline.similar(["i04", "i22", "i23"], 5)
+    assert slates[0].items == pipeline.similar(["i04"], 5, by="behaviour")[0].items
+    assert slates[1].items == pipeline.similar(["i22"], 5, by="content")[0].items
+    assert slates[2].items == []
+    assert pipeline.similar(["i22"], 5, by="behaviour")[0].items == []
+    few = _blended().fit(films_like(n_users=60))
+    assert few.likeness("i04").by == "both"
+    assert few.likeness("i04").certainty == "fair"
+
+
+def test_without_texts_items_are_compared_by_behaviour(films):
+    pipeline = Pipeline(ranker=EASE(l2=5.0)).fit(films)
+    assert pipeline.likeness("i04").by == "behaviour"
+    assert pipeline.similar(["i04"], 5).items.tolist() == pipeline.similar(["i04"], 5, by="behaviour").items.tolist()
+    for by in ("content", "both"):
+        with pytest.raises(UsageError, match=f"cannot tell which items are similar by {by}"):
+            pipeline.similar(["i04"], 5, by=by)
+
+
+def test_what_items_are_compared_by_outlives_saving_and_a_new_item(films, grown_films, tmp_path):
+    pipeline = _blended().fit(films)
+    pipeline.save(tmp_path / "pipeline")
+    again = load(tmp_path / "pipeline")
+    assert again.likeness("i04") == pipeline.likeness("i04")
+    grown = again.extend_catalogue(grown_films)
+    assert grown.likeness("i24") == Likeness("content", 0)
+    assert grown.likeness("i25") == Likeness(None, 0)
+
+
+@pytest.mark.parametrize(
+    ("by", "events", "certainty", "text"),
+    [
+        ("behaviour", 4, "low", "by behaviour (4 events, so much of this is chance)"),
+        ("both", 30, "fair", "by content and behaviour (30 events, so some of this may be chance)"),
+        ("behaviour", 1_500, "good", "by behaviour (1,500 events)"),
+        ("behaviour", 0, "low", "by behaviour (0 events, so nothing is known of what people did)"),
+        ("content", 1, None, "by content (1 event, too few to go by what people did)"),
+        ("content", 80, None, "by content (80 events)"),
+        ("both", None, None, "by content and behaviour"),
+        (None, None, None, ""),
+        (None, 0, None, "of which nothing is known: no event, and no text that the run reads"),
+    ],
+)
+def test_how_sure_a_likeness_is(by, events, certainty, text):
+    likeness = Likeness(by, events)
+    assert likeness.certainty == certainty
+    assert likeness.text == text

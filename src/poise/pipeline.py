@@ -5,9 +5,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import field, replace
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
@@ -18,13 +19,15 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.errors import UsageError
+from poise.likeness import Likeness, SimilarBy, choose_by
+from poise.models.blend.standardise import mean_similarity
 from poise.options.fit_options import FitOptions
 from poise.policy.cold_start_boost import ColdStartBoost
 from poise.policy.hide_seen import HideSeen
 from poise.policy.step import PolicyRequest, PolicyStep
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason, Slates
-from poise.types import Codes, Floats, Indices, Mask
+from poise.types import Codes, Floats, Indices, Mask, Offsets
 
 Step = TypeVar("Step", bound=PolicyStep)
 
@@ -110,33 +113,39 @@ class Pipeline(Recommender):
                 raise UsageError(f"the policy step {step.name} learns from data, and the run has none: fit it again")
         return changed
 
+    def __post_init__(self) -> None:
+        self.item_events: Offsets | None = None  # int64 [n_items + 1], how many events of each item were learnt from
+
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for part in self.parts:
             part.fit_once(data, valid, options)
-        self._ready_to_retrieve()
+        self._ready_to_serve(data)
         for step in self.policy:
             step.fit(self.ranker, data, valid)
 
     def _refit(self, data: Dataset, options: FitOptions) -> None:
         for part in self.parts:
             part.refit(data, options)
-        self._ready_to_retrieve()
+        self._ready_to_serve(data)
         for step in self.policy:
             step.refit(data)
 
     def _update(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         for part in self.parts:
             part.update(data, valid, options)
-        self._ready_to_retrieve()
+        self._ready_to_serve(data)
         for step in self.policy:
             step.refit(data)
 
-    def _ready_to_retrieve(self) -> None:
+    def _ready_to_serve(self, data: Dataset) -> None:
+        self.item_events = data.item_counts
         for retriever in self.retrievers:
             retriever.index_items()
 
     def _grow(self, data: Dataset) -> None:
         n_added = self._count_added(data)
+        if self.item_events is not None:
+            self.item_events = np.append(self.item_events, np.zeros(n_added, dtype=np.int64))
         self.policy = [step.extend_catalogue(data, n_added) for step in self.policy]
         self.ranker = self.ranker.extend_catalogue(data)
         self.retrievers = [retriever.extend_catalogue(data) for retriever in self.retrievers]
@@ -167,8 +176,56 @@ class Pipeline(Recommender):
         return self.ranker.predict(queries, items)
 
     def similarity(self, items: Indices) -> Floats | None:
-        """See :meth:`Recommender.similarity`: that of the ranker."""
-        return self.ranker.similarity(items)
+        """See :meth:`Recommender.similarity`: by what is known of each item."""
+        return self.similarity_by(items, None)
+
+    def similarity_by(self, items: Indices, by: SimilarBy | None) -> Floats | None:
+        """See :meth:`Recommender.similarity_by`: without ``by`` each item by what is known of it, see :meth:`likeness`.
+
+        Minus infinity for items of which nothing is known.
+        """
+        if by is None and len(items) > 1:
+            rows = [self.similarity_by(items[row : row + 1], None) for row in range(len(items))]
+            return None if any(row is None for row in rows) else np.vstack([row for row in rows if row is not None])
+        scores = self._compared(items, by or (self._known_by(int(items[0])) if len(items) else None))
+        if scores is not None:
+            scores[np.ptp(scores[:, 1:], axis=1) == 0] = -np.inf
+            if by == "behaviour" and self.item_events is not None:
+                scores[self.item_events[items] == 0] = -np.inf
+        return scores
+
+    def likeness(self, item: str, by: SimilarBy | None = None) -> Likeness:
+        """Return what :meth:`similar` compares an item by, and how far that can be trusted.
+
+        Args:
+            item: the outer id.
+            by: what it is asked to compare by; None for what is known of the item: its content if it has few events,
+                what people did if it has many, both between.
+        """
+        index = int(self.item_ids.index([item])[0])
+        events = None if self.item_events is None else int(self.item_events[index])
+        return Likeness(by or self._known_by(index), events)
+
+    def _known_by(self, item: int) -> SimilarBy | None:
+        """Return what an item is best compared by; None where nothing is known, of it or of how many events it has."""
+        if self.item_events is None:
+            return None
+        one = np.array([item], dtype=np.int32)
+        content, behaviour = self._compared(one, "content"), self._compared(one, "behaviour")
+        return choose_by(
+            int(self.item_events[item]),
+            has_content=content is not None and bool(np.ptp(content[:, 1:])),
+            has_behaviour=behaviour is not None,
+        )
+
+    def _compared(self, items: Indices, by: SimilarBy | None) -> Floats | None:
+        """Return the similarity of the ranker, else of the first retriever that knows it."""
+        parts = (self.ranker, *self.retrievers)
+        known = next((found for part in parts if (found := part.similarity_by(items, by)) is not None), None)
+        if known is None and by == "both":  # one part knows what items are, another what people do
+            content, behaviour = self._compared(items, "content"), self._compared(items, "behaviour")
+            return None if content is None or behaviour is None else mean_similarity(content, behaviour)
+        return known
 
     def rank(
         self, queries: Queries, k: int, *, explain: bool = False, rng: np.random.Generator | None = None
@@ -265,3 +322,9 @@ class Pipeline(Recommender):
             rows.append(items[items > 0])
             codes.append((first[items > 0] // depth).astype(np.uint8))
         return Ragged.from_rows(rows), np.concatenate(codes)
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {} if self.item_events is None else {"item_events": self.item_events}
+
+    def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self.item_events = arrays.get("item_events")  # None of a version that did not keep it

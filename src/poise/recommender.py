@@ -18,6 +18,7 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, PoiseError, UnknownIdError, UsageError, one_line
 from poise.files import atomic_directory, read_json
 from poise.fittable import Fittable
+from poise.likeness import SIMILAR_BY, LikenessSource, SimilarBy
 from poise.options.search_space import Space
 from poise.persistence import HEADER, Persistent, read
 from poise.plugins import MODELS
@@ -27,6 +28,12 @@ from poise.types import Floats, Indices, Mask
 OPTIONS = ConfigDict(extra="forbid", arbitrary_types_allowed=True, validate_default=True)
 """How a recommender's options are checked: a name or a value that does not fit is an error."""
 
+_MODELS_THAT_COMPARE: dict[SimilarBy | None, str] = {
+    None: "ItemKNN, EASE, ALS, BPR or Content",
+    "behaviour": "ItemKNN, EASE, ALS or BPR",
+    "content": "Content",
+    "both": "a Blend or Pipeline of Content and ItemKNN, EASE, ALS or BPR",
+}
 _SCORES_AT_ONCE = 16_000_000  # floats that a batch of scores may take: 64 MB
 
 
@@ -39,10 +46,12 @@ class Recommender(Fittable):
 
     Attributes:
         search_space: where ``poise tune`` looks for better options, unless ``poise.toml`` says otherwise.
+        likeness_source: what its :meth:`similarity` goes by.
         unscored: int32 ``[m]``, items without events and content, which it therefore puts below all others.
     """
 
     entry_point_group = MODELS
+    likeness_source: ClassVar[LikenessSource] = "behaviour"
     search_space: ClassVar[Space] = {}
     unscored: Indices = np.empty(0, dtype=np.int32)
 
@@ -175,16 +184,20 @@ class Recommender(Fittable):
         slates = self.retrieve(queries, k)
         return replace(slates, reasons=self.explain(queries, slates.items)) if explain else slates
 
-    def similar(self, items: Sequence[str], k: int = 10, *, allowed: Mask | None = None) -> Slates:
+    def similar(
+        self, items: Sequence[str], k: int = 10, *, by: SimilarBy | None = None, allowed: Mask | None = None
+    ) -> Slates:
         """Return the ``k`` items that are most like each of ``items`` (outer ids), never the item itself.
 
         Args:
             items: outer ids.
             k: how many.
+            by: ``content``, what items are; ``behaviour``, what people did with them; ``both``, each counting half.
+                None takes what the model knows, and a pipeline what is known of each item.
             allowed: bool ``[n_items + 1]``, what may be returned; None for all.
 
         Raises:
-            UsageError: the model has no notion of similarity, or ``k`` is not in the catalogue's range.
+            UsageError: the model has no notion of such a similarity, or ``k`` is not in the catalogue's range.
             UnknownIdError: an item is not in the catalogue.
         """
         self._require_fitted()
@@ -194,9 +207,12 @@ class Recommender(Fittable):
         index = self.item_ids.index(items)
         if (unknown := np.flatnonzero(index == 0)).size:
             raise UnknownIdError(f"item {items[unknown[0]]!r} is not in the catalogue of this {self.name}")
-        scores = self.similarity(index)
+        if by is not None and by not in SIMILAR_BY:
+            raise UsageError(f"by is {by!r}; allowed: {', '.join(SIMILAR_BY)}")
+        scores = self.similarity_by(index, by)
         if scores is None:
-            raise UsageError(f"{self.name} cannot tell which items are similar; ask ItemKNN, EASE, ALS, BPR or Content")
+            how, which = f" by {by}" if by else "", _MODELS_THAT_COMPARE[by]
+            raise UsageError(f"{self.name} cannot tell which items are similar{how}; ask {which}")
         candidates = Candidates.of_catalogue(scores)
         candidates.hide(Ragged(index, np.arange(len(index) + 1)))
         if allowed is not None:
@@ -209,6 +225,15 @@ class Recommender(Fittable):
         None where the model has no notion of similarity.
         """
         return None
+
+    def similarity_by(self, items: Indices, by: SimilarBy | None) -> Floats | None:
+        """Return what :meth:`similarity` does, by content, by behaviour or by both; None where it does not know that.
+
+        Args:
+            items: int32 ``[n]``.
+            by: see :meth:`similar`.
+        """
+        return self.similarity(items) if by in (None, self.likeness_source) else None
 
     @property
     def parts(self) -> list[Recommender]:

@@ -216,3 +216,15 @@ def test_a_device_that_is_missing_is_an_error(poise, shop):
     path = shop / "poise.toml"
     path.write_text(path.read_text() + '[pipeline]\nmodels = ["GRU4Rec"]\n[fit]\ndevice = "abacus"\n')
     assert "device 'abacus' is not there; use 'cpu'" in poise("fit", "-p", shop).error
+
+
+def test_similar_says_what_it_goes_by_and_how_sure_it_is(poise, fitted_shop):
+    said = poise("similar", "-p", fitted_shop, "i02", "--by", "behaviour")
+    assert "Most like Sea, story 2, by behaviour (" in said.out
+    assert "events, so much of this is chance):" in said.out
+    untouched = json.loads(poise("similar", "-p", fitted_shop, "i23", "--json").out)
+    assert (untouched["by"], untouched["events"], untouched["similar"]) == (None, 0, [])
+    assert "of which nothing is known" in poise("similar", "-p", fitted_shop, "i23").out
+    refused = poise("similar", "-p", fitted_shop, "i02", "--by", "content")
+    assert refused.code == 2
+    assert "cannot tell which items are similar by content" in refused.error

@@ -22,7 +22,7 @@ from poise_client import (
 )
 from poise_client.calls import Calls
 from poise_client.retry import Retry
-from poise_client.schema.search import ScoredItems
+from poise_client.schema.search import ScoredItems, SimilarItems
 
 CALLS = Calls(Retry(), 1.0)
 EVENT = Event("anna", "lamp", "view", 1.5, 1_704_103_200_000, None, {"device": "tv"}, "q1")
@@ -64,7 +64,7 @@ EVERYTHING = CALLS.recommend(
         (CALLS.erase_user("anna"), ErasureReceipt),
         (CALLS.profile("anna"), UserProfile),
         (EVERYTHING, Slate),
-        (CALLS.similar("a/b", 3), ScoredItems),
+        (CALLS.similar("a/b", 3, by="content"), SimilarItems),
         (CALLS.popular(3), ScoredItems),
         (CALLS.search("oak", 3), ScoredItems),
     ],

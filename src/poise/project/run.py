@@ -73,6 +73,8 @@ class Run:
         pipeline = load(self.path / "pipeline")
         if not isinstance(pipeline, Pipeline):
             raise DataError(f"the run in {self.path} holds a {pipeline.name}, not a pipeline: fit it again")
+        if pipeline.item_events is None:  # the version of Poise that fitted it kept them here alone
+            pipeline.item_events = self.item_counts
         return pipeline
 
     @cached_property

@@ -208,3 +208,18 @@ def test_similar_items(server):
     assert items[0]["title"].startswith("Sea story")
     assert server.client.get("/v1/items/who/similar").status_code == 404
     assert server.client.get("/v1/items/i02/similar?k=0").status_code == 422
+
+
+def test_similar_items_by_content_or_by_behaviour(server):
+    by_content, by_behaviour = (
+        server.client.get(f"/v1/items/i02/similar?k=5&by={by}").json() for by in ("content", "behaviour")
+    )
+    assert (by_content["by"], by_content["certainty"]) == ("content", None)
+    assert (by_behaviour["by"], by_behaviour["certainty"]) == ("behaviour", "fair")
+    assert by_content["events"] == by_behaviour["events"] > 0
+    assert by_content["items"] != by_behaviour["items"]
+    chosen = server.client.get("/v1/items/i02/similar?k=5").json()
+    assert chosen["by"] == "both"
+    refused = server.client.get("/v1/items/i02/similar?by=taste")
+    assert refused.status_code == 422
+    assert "by: found 'taste'; allowed: content, behaviour, both" in refused.text

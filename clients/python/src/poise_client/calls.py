@@ -204,9 +204,16 @@ class Calls:
         response = yield from ask(request, self.retry, self.timeout)
         return wire.decode(response, Slate)
 
-    def similar(self, item_id: str, k: int = 10) -> Steps[list[ScoredItem]]:
-        """Return the items that are most like one."""
-        return (yield from self._find(wire.path("v1", "items", item_id, "similar"), {"k": k}))
+    def similar(self, item_id: str, k: int = 10, *, by: str | None = None) -> Steps[list[ScoredItem]]:
+        """Return the items that are most like one.
+
+        Args:
+            item_id: of the one.
+            k: how many.
+            by: ``content``, ``behaviour`` or ``both``; None for what is known of the item.
+        """
+        query = {"k": k} if by is None else {"k": k, "by": by}
+        return (yield from self._find(wire.path("v1", "items", item_id, "similar"), query))
 
     def popular(self, k: int = 10) -> Steps[list[ScoredItem]]:
         """Return what is popular now."""

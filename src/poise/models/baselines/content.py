@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
+from poise.likeness import LikenessSource
 from poise.models.history_product_model import HistoryProductModel
 from poise.models.vectors import Products, unit, weighted_sums
 from poise.options.fit_options import FitOptions
@@ -32,6 +33,8 @@ class Content(HistoryProductModel):
         vectors: which of the data set's vectors to use: the name that the encoder gave them.
         decay: see :class:`~poise.models.history_sum_model.HistorySumModel`.
     """
+
+    likeness_source: ClassVar[LikenessSource] = "content"
 
     vectors: str = "text"
 

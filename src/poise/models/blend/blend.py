@@ -14,7 +14,8 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.errors import UsageError
-from poise.models.blend.standardise import standardise_candidates, standardise_scores
+from poise.likeness import SimilarBy
+from poise.models.blend.standardise import mean_similarity, standardise_candidates, standardise_scores
 from poise.models.blend.weights import choose_weights, weighing_requests
 from poise.models.validation import sample
 from poise.options.fit_options import FitOptions
@@ -25,6 +26,7 @@ from poise.types import Doubles, Floats, Indices
 
 _TOGETHER = 2_000_000  # scores of all members, up to which they are brought to one scale in one go
 _SAMPLED = 256  # items that stand for a large catalogue
+_LEAST_WEIGHT = 1e-3  # of a member that validation gave none, where only its kind is asked
 _LEAST_SHARE = 0.2  # of a score, below which a reason is not worth naming
 
 
@@ -202,11 +204,21 @@ class Blend(Recommender):
 
     def similarity(self, items: Indices) -> Floats | None:
         """See :meth:`Recommender.similarity`."""
+        return self.similarity_by(items, None)
+
+    def similarity_by(self, items: Indices, by: SimilarBy | None) -> Floats | None:
+        """See :meth:`Recommender.similarity_by`: of all members that know that, with their weights."""
+        if by == "both":
+            content, behaviour = self.similarity_by(items, "content"), self.similarity_by(items, "behaviour")
+            if content is None or behaviour is None:
+                return None
+            return mean_similarity(content, behaviour, self.n_reference_items)
         total = None
-        for member, share in self._used():
-            of_member = member.similarity(items)
+        for member, share in zip(self.members, self.shares, strict=True):
+            weight = np.float32(share if by is None else max(share, _LEAST_WEIGHT))
+            of_member = member.similarity_by(items, by) if weight else None
             if of_member is not None:  # popularity, say, knows nothing of similarity
-                scaled = standardise_scores(of_member, self.n_reference_items) * np.float32(share)
+                scaled = standardise_scores(of_member, self.n_reference_items) * weight
                 total = scaled if total is None else total + scaled
         return total
 

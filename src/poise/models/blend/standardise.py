@@ -61,3 +61,14 @@ def standardise_candidates(scores: Floats, rows: Offsets, mean: Floats, deviatio
     scaled = (scores - mean[rows]) * scale[rows]
     compressed: Floats = np.copysign(np.log1p(np.abs(scaled)), scaled)
     return compressed
+
+
+def mean_similarity(content: Floats, behaviour: Floats, n_items: int | None = None) -> Floats:
+    """Return the mean of two similarities, float32 ``[n, n_items + 1]``, on one scale, which are changed in place.
+
+    Args:
+        content: how like items are by what they are.
+        behaviour: by what people did with them.
+        n_items: see :func:`standardise_scores`.
+    """
+    return np.asarray((standardise_scores(content, n_items) + standardise_scores(behaviour, n_items)) / 2)

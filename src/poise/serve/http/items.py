@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from poise.errors import PoiseError, UsageError
+from poise.likeness import SIMILAR_BY, SimilarBy
 from poise.serve.errors import NotFoundError
-from poise.serve.http.parameters import AFTER, LIMIT, K, read_id, read_int, read_text
+from poise.serve.http.parameters import AFTER, BY, LIMIT, K, read_choice, read_id, read_int, read_text
 from poise.serve.http.request_bodies import Batch, decode, import_lines, read_body
 from poise.serve.http.responses import as_json
 from poise.serve.http.search import as_found
@@ -23,7 +24,7 @@ from poise.serve.tenant import Tenant
 from poise.store import records
 from poise_client.schema.batches import Accepted
 from poise_client.schema.items import Item, ItemBody, ItemPage, ItemPatch
-from poise_client.schema.search import ScoredItems
+from poise_client.schema.search import SimilarItems
 
 ENCODED_WITHIN = 2.0  # seconds that an answer waits for, so that new items are ranked by content when it comes
 _ITEMS = Batch(ItemBody, "items")
@@ -82,26 +83,29 @@ async def list_items(request: Request, tenant: Tenant) -> Response:
 
 async def get_similar(request: Request, tenant: Tenant) -> Response:
     """Return the items that are most like an item."""
-    return as_json(await similar(tenant, read_id(request, "item_id"), read_int(request, K)))
+    by = read_choice(request, BY, SIMILAR_BY)
+    return as_json(await similar(tenant, read_id(request, "item_id"), read_int(request, K), by))
 
 
-async def similar(tenant: Tenant, item_id: str, k: int) -> ScoredItems:
-    """Return the ``k`` items that are most like an item.
+async def similar(tenant: Tenant, item_id: str, k: int, by: SimilarBy | None = None) -> SimilarItems:
+    """Return the ``k`` items that are most like an item, and how they were found.
 
     Raises:
-        NotFoundError: there is no such item, or the run has no notion of similarity.
+        NotFoundError: there is no such item, or the run has no notion of such a similarity.
     """
     model = tenant.state.serving_model
     index = int(model.catalogue.item_ids.index([item_id])[0])
     if not index or (not model.catalogue.available[index] and not model.catalogue.contents[index]):
         raise NotFoundError(f"there is no item {item_id!r}")
     if index >= model.pipeline.item_ids.size:  # it came a moment ago and is not encoded yet
-        return ScoredItems([])
+        return SimilarItems([])
     try:
-        alike = await asyncio.to_thread(model.similar, item_id, k)
+        alike = await asyncio.to_thread(model.similar, item_id, k, by)
     except UsageError as error:
         raise NotFoundError(str(error)) from None
-    return as_found(tenant, alike.items, alike.scores)
+    likeness = model.pipeline.likeness(item_id, by)
+    found = as_found(tenant, alike.items, alike.scores)
+    return SimilarItems(found.items, likeness.by, likeness.events, likeness.certainty)
 
 
 async def _put_items(tenant: Tenant, items: Sequence[ItemBody]) -> int:

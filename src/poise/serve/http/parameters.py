@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.types import Scope
 
+from poise.likeness import SIMILAR_BY
 from poise.serve.auth import Caller
 from poise.serve.errors import InvalidRequestError
 from poise_client.schema.fields import MOST_SHOWN, PLAIN
+
+Choice = TypeVar("Choice", bound=str)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,7 @@ K = Parameter(name="k", schema={"type": "integer", "minimum": 1, "maximum": MOST
 LIMIT = Parameter(name="limit", schema={"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, example=2)
 AFTER = Parameter(name="after", schema=ID, example="50")
 Q = Parameter(name="q", schema={"type": "string", "minLength": 1, "maxLength": 1000}, required=True, example="space")
+BY = Parameter(name="by", schema={"type": "string", "enum": list(SIMILAR_BY)}, example="content")
 
 _SLASH = "\x1f"  # what a slash in an id is on its way through the routes, where one would part the path; in no id
 
@@ -100,6 +104,19 @@ def read_int(request: Request, parameter: Parameter) -> int:
             f"{parameter.name}: found {value[:50]!r}; allowed: a whole number from {low} to {high}"
         )
     return int(value)
+
+
+def read_choice(request: Request, parameter: Parameter, choices: Sequence[Choice]) -> Choice | None:
+    """Return a parameter of the query that is one of several words, or None if it is not given.
+
+    Raises:
+        InvalidRequestError: it is another.
+    """
+    value = _single_value(request, parameter)
+    chosen = next((choice for choice in choices if choice == value), None)
+    if value is not None and chosen is None:
+        raise InvalidRequestError(f"{parameter.name}: found {value[:50]!r}; allowed: {', '.join(choices)}")
+    return chosen
 
 
 def check_known(request: Request, parameters: tuple[Parameter, ...]) -> None:

@@ -19,7 +19,7 @@ from poise.serve.http.items import (
     patch_item,
     post_items,
 )
-from poise.serve.http.parameters import AFTER, LIMIT, K, Parameter, Q, identifier
+from poise.serve.http.parameters import AFTER, BY, LIMIT, K, Parameter, Q, identifier
 from poise.serve.http.popular import get_popular
 from poise.serve.http.recommendations import post_recommendations
 from poise.serve.http.requests import get_request
@@ -39,7 +39,7 @@ from poise_client.schema.events import Event
 from poise_client.schema.impressions import Impression
 from poise_client.schema.items import Item, ItemBody, ItemPage, ItemPatch
 from poise_client.schema.recommendations import RecommendationRequest, Slate
-from poise_client.schema.search import ScoredItems
+from poise_client.schema.search import ScoredItems, SimilarItems
 from poise_client.schema.users import ErasureReceipt, User, UserBody, UserPage, UserPatch, UserProfile
 
 Answer = Callable[[Request, Tenant], Awaitable[Response]]
@@ -186,11 +186,11 @@ OPERATIONS: tuple[Operation, ...] = (
         method="GET",
         path="/v1/items/{item_id}/similar",
         name="similarItems",
-        summary="The items that are most like an item.",
+        summary="The items that are most like an item, by content, by behaviour or both.",
         scope="read",
         answer=get_similar,
-        parameters=(_ITEM, K),
-        result=ScoredItems,
+        parameters=(_ITEM, K, BY),
+        result=SimilarItems,
         problems=(404,),
     ),
     Operation(

@@ -15,6 +15,7 @@ from poise.data.ragged import Ragged
 from poise.data.schema import json_columns
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
+from poise.likeness import SimilarBy
 from poise.pipeline import Pipeline
 from poise.policy import ColdStartBoost, HideSeen, PolicyStep
 from poise.project.run import Run
@@ -208,16 +209,15 @@ class ServingModel:
         candidates.hide(Ragged.from_rows([without]))
         return RankedItems.of(Slates.of(candidates.top(k), self.catalogue.item_ids), 0, k, is_drawn=False)
 
-    def similar(self, item_id: str, k: int) -> RankedItems:
+    def similar(self, item_id: str, k: int, by: SimilarBy | None = None) -> RankedItems:
         """Return the available items that are most like one.
 
         Raises:
-            UsageError: the pipeline has no notion of similarity.
+            UsageError: the pipeline has no notion of such a similarity.
         """
         k = min(k, len(self.pipeline.item_ids) - 1)
-        return RankedItems.of(
-            self.pipeline.similar([item_id], k, allowed=self.catalogue.available), 0, k, is_drawn=False
-        )
+        slates = self.pipeline.similar([item_id], k, by=by, allowed=self.catalogue.available)
+        return RankedItems.of(slates, 0, k, is_drawn=False)
 
     def explain(
         self, request: RankingRequest, ranked: RankedItems, pipeline: Pipeline, *, personalized: bool
