@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from poise.errors import UsageError
-from poise.likeness import Likeness
 from poise.models import EASE, Blend, Content, ItemKNN, Popularity
+from poise.options.likeness import Likeness
 from poise.pipeline import Pipeline
 from poise.policy import ColdStartBoost, HideSeen
 from poise.recommender import load

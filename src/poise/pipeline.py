@@ -19,9 +19,9 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.errors import UsageError
-from poise.likeness import Likeness, SimilarBy, choose_by
 from poise.models.blend.standardise import mean_similarity
 from poise.options.fit_options import FitOptions
+from poise.options.likeness import Likeness, SimilarBy, choose_by
 from poise.policy.cold_start_boost import ColdStartBoost
 from poise.policy.hide_seen import HideSeen
 from poise.policy.step import PolicyRequest, PolicyStep

@@ -18,7 +18,7 @@ from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, PoiseError, UnknownIdError, UsageError, one_line
 from poise.files import atomic_directory, read_json
 from poise.fittable import Fittable
-from poise.likeness import SIMILAR_BY, LikenessSource, SimilarBy
+from poise.options.likeness import SIMILAR_BY, LikenessSource, SimilarBy
 from poise.options.search_space import Space
 from poise.persistence import HEADER, Persistent, read
 from poise.plugins import MODELS

@@ -8,7 +8,7 @@ import click
 from poise.cli.common import json_option, print_json, print_table, project_option, say
 
 if TYPE_CHECKING:
-    from poise.likeness import SimilarBy
+    from poise.options.likeness import SimilarBy
 
 
 @click.command("similar")

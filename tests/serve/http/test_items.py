@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from poise.project import Project
+
 NUMBERS = itertools.count()
 CONTENT = {"title": "A tale", "genres": ["sea", "classic"], "country": "no", "price": 7.5, "signed": True}
 
@@ -210,16 +212,25 @@ def test_similar_items(server):
     assert server.client.get("/v1/items/i02/similar?k=0").status_code == 422
 
 
-def test_similar_items_by_content_or_by_behaviour(server):
-    by_content, by_behaviour = (
-        server.client.get(f"/v1/items/i02/similar?k=5&by={by}").json() for by in ("content", "behaviour")
-    )
+def test_similar_items_by_content_or_by_behaviour(copy_shop, start):
+    folder = copy_shop()
+    by_behaviour_alone, _ = Project(folder).runs
+
+    def alike(server, by=""):
+        return server.client.get(f"/v1/items/i02/similar?k=5{by}")
+
+    server = start(folder)
+    by_content = alike(server, "&by=content").json()
     assert (by_content["by"], by_content["certainty"]) == ("content", None)
-    assert (by_behaviour["by"], by_behaviour["certainty"]) == ("behaviour", "fair")
-    assert by_content["events"] == by_behaviour["events"] > 0
-    assert by_content["items"] != by_behaviour["items"]
-    chosen = server.client.get("/v1/items/i02/similar?k=5").json()
-    assert chosen["by"] == "both"
-    refused = server.client.get("/v1/items/i02/similar?by=taste")
+    assert by_content["events"] >= 10
+    refused = alike(server, "&by=taste")
     assert refused.status_code == 422
     assert "by: found 'taste'; allowed: content, behaviour, both" in refused.text
+    server = start(folder, run=by_behaviour_alone)
+    by_behaviour = alike(server).json()
+    assert by_behaviour == alike(server, "&by=behaviour").json()
+    assert (by_behaviour["by"], by_behaviour["certainty"]) == ("behaviour", "fair")
+    assert by_content["items"] != by_behaviour["items"]
+    unknown = alike(server, "&by=content")
+    assert unknown.status_code == 404
+    assert "ItemKNN cannot tell which items are similar by content" in unknown.json()["detail"]

@@ -10,10 +10,10 @@ from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.errors import DataError
-from poise.likeness import LikenessSource
 from poise.models.history_product_model import HistoryProductModel
 from poise.models.vectors import Products, unit, weighted_sums
 from poise.options.fit_options import FitOptions
+from poise.options.likeness import LikenessSource
 from poise.recommender import OPTIONS
 from poise.types import Floats, Indices
 

@@ -14,11 +14,11 @@ from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.errors import UsageError
-from poise.likeness import SimilarBy
 from poise.models.blend.standardise import mean_similarity, standardise_candidates, standardise_scores
 from poise.models.blend.weights import choose_weights, weighing_requests
 from poise.models.validation import sample
 from poise.options.fit_options import FitOptions
+from poise.options.likeness import SimilarBy
 from poise.options.selection import Selection
 from poise.recommender import OPTIONS, Recommender
 from poise.slates import Reason, ReasonKind, weightiest
@@ -92,15 +92,21 @@ class Blend(Recommender):
         self.n_reference_items = None
 
     def _idle(self) -> list[str]:
-        """Return the names of the members to which validation gave no weight."""
-        return [member.name for member, share in zip(self.members, self.shares, strict=True) if not share]
+        """Return the names of the members to drop: those without a weight, unless they tell items apart by content.
+
+        What knows content costs little, and tells which items are similar where nobody did anything yet.
+        """
+        return [
+            member.name for member, share in zip(self.members, self.shares, strict=True) if not _kept(member, share)
+        ]
 
     def _drop_idle(self) -> None:
         """Part with them: learning, keeping and loading them would be for nothing."""
         if self.weights is None and self._idle():
-            used = self._used()
-            self.members = [member for member, _ in used]
-            self.selected = WeightSelection([share for _, share in used])
+            members = zip(self.members, self.shares.tolist(), strict=True)
+            kept = [(member, share) for member, share in members if _kept(member, share)]
+            self.members = [member for member, _ in kept]
+            self.selected = WeightSelection([share for _, share in kept])
 
     def _refit(self, data: Dataset, options: FitOptions) -> None:
         self._drop_idle()
@@ -228,6 +234,10 @@ class Blend(Recommender):
     def _restore(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         saved = arrays.get("n_reference_items")
         self.n_reference_items = None if saved is None else int(saved[0])
+
+
+def _kept(member: Recommender, share: float) -> bool:
+    return share > 0 or member.likeness_source == "content"
 
 
 def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, Floats]]) -> list[list[Reason]]:

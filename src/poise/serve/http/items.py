@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from poise.errors import PoiseError, UsageError
-from poise.likeness import SIMILAR_BY, SimilarBy
+from poise.options.likeness import SIMILAR_BY, SimilarBy
 from poise.serve.errors import NotFoundError
 from poise.serve.http.parameters import AFTER, BY, LIMIT, K, read_choice, read_id, read_int, read_text
 from poise.serve.http.request_bodies import Batch, decode, import_lines, read_body

@@ -12,7 +12,7 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.types import Scope
 
-from poise.likeness import SIMILAR_BY
+from poise.options.likeness import SIMILAR_BY
 from poise.serve.auth import Caller
 from poise.serve.errors import InvalidRequestError
 from poise_client.schema.fields import MOST_SHOWN, PLAIN

@@ -15,7 +15,7 @@ from poise.data.ragged import Ragged
 from poise.data.schema import json_columns
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError
-from poise.likeness import SimilarBy
+from poise.options.likeness import SimilarBy
 from poise.pipeline import Pipeline
 from poise.policy import ColdStartBoost, HideSeen, PolicyStep
 from poise.project.run import Run
