@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from poise.data.ingest.build import build_dataset as build_dataset
     from poise.data.ingest.build import load_files as load_files
     from poise.data.ingest.clean import Cleaning as Cleaning
+    from poise.data.ingest.feedback import Feedback as Feedback
     from poise.data.queries import Queries as Queries
     from poise.data.storage import open_dataset as open_dataset
     from poise.data.storage import save_dataset as save_dataset
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Cleaning": "poise.data.ingest.clean:Cleaning",
     "Dataset": "poise.data.dataset:Dataset",
+    "Feedback": "poise.data.ingest.feedback:Feedback",
     "FitOptions": "poise.options.fit_options:FitOptions",
     "Pipeline": "poise.pipeline:Pipeline",
     "PoiseError": "poise.errors:PoiseError",

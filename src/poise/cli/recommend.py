@@ -110,6 +110,9 @@ def _show(run: Run, request: _UserRequest, slates: Slates) -> None:
     addressee = "this history" if request.user is None else f"user {request.user}"
     click.echo(f"\nFor {addressee}, {len(history)} events, the newest first:")
     click.echo("  " + ("; ".join(newest) or "nothing yet"))
+    if rejected := _rejected(request):
+        more = f" and {len(rejected) - _HISTORY_SHOWN:,} more" if len(rejected) > _HISTORY_SHOWN else ""
+        click.echo(f"  said no to: {'; '.join(titles[item] for item in rejected[:_HISTORY_SHOWN])}{more}")
     rows = []
     for rank, (item, item_id, score) in enumerate(
         zip(slates.items[0].tolist(), slate.items, slate.scores, strict=False), 1
@@ -123,12 +126,19 @@ def _show(run: Run, request: _UserRequest, slates: Slates) -> None:
         click.echo(f"only {len(slate)} items are left to recommend{why}")
 
 
+def _rejected(request: _UserRequest) -> list[int]:
+    """Return the items that the person said no to."""
+    rejected = request.queries.rejected
+    return [] if rejected is None else rejected[0].tolist()
+
+
 def _as_json(run: Run, request: _UserRequest, slates: Slates) -> dict[str, Any]:
     titles, slate, item_ids = run.titles, slates[0], run.pipeline.item_ids
     return {
         "user": request.user,
         "run": run.name,
         "history": [{"item_id": item_ids.id(item), "title": titles[item]} for item in request.queries.history(0)],
+        "rejected": [{"item_id": item_ids.id(item), "title": titles[item]} for item in _rejected(request)],
         "items": [
             {
                 "item_id": item_id,

@@ -23,6 +23,7 @@ from poise.config.tables import (
 )
 from poise.data.dataset import Dataset
 from poise.data.ingest.clean import Cleaning
+from poise.data.ingest.feedback import Feedback
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError, UsageError, suggest
 from poise.models import model_names
@@ -69,6 +70,15 @@ class Config(BaseModel):
     def cleaning(self) -> Cleaning:
         """Return the rules for events."""
         return _build(Cleaning, self.data.cleaning, "data.cleaning")
+
+    def feedback(self) -> Feedback:
+        """Return which events say yes and which say no.
+
+        Every rating of a data set that Poise knows by name is a yes, unless the project says otherwise: that is what
+        published figures rest on.
+        """
+        default = {} if self.data.dataset is None else {"threshold": "none"}
+        return _build(Feedback, {**default, **self.data.feedback}, "data.feedback")
 
     def text_encoder(self) -> TextEncoder | None:
         """Return the encoder of the catalogue's texts; None if the project wants none."""
@@ -240,7 +250,7 @@ def parse_config(content: Mapping[str, Any]) -> Config:
         raise UsageError(_explain(error, Config, "")) from None
     if (config.data.dataset is None) == (config.data.events is None):
         raise UsageError(f"{FILE}: [data] needs either dataset, a name that 'poise data list' shows, or events, a file")
-    of_files = config.data.model_fields_set - {"dataset"}
+    of_files = config.data.model_fields_set - {"dataset", "feedback"}
     if config.data.dataset is not None and of_files:
         raise UsageError(f"{FILE}: data.{min(of_files)} goes with files of your own: with dataset it does nothing")
     named = {
@@ -258,6 +268,7 @@ def parse_config(content: Mapping[str, Any]) -> Config:
                     f"Allowed: {', '.join(model_names())}"
                 )
     config.cleaning()
+    config.feedback()
     config.text_encoder()
     config.encoder_adaptation()
     return config

@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Le, Len
 from pydantic import BaseModel, ConfigDict
 
 from poise.data.schema.column_types import Kind
+from poise.data.schema.value_kinds import ValueKind
 from poise.options.fit_options import Logger
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +28,9 @@ class Data(BaseModel):
         item_kinds: what columns of the items hold, where the guess is wrong.
         names: what the columns of files without a header are called, by table.
         cleaning: which events are fit to learn from.
+        feedback: which events say yes and which say no, the options of
+            :class:`~poise.data.ingest.feedback.Feedback`.
+        value_kind: what the values of events mean, where the guess is wrong.
     """
 
     model_config = _STRICT
@@ -40,6 +44,8 @@ class Data(BaseModel):
     item_kinds: dict[str, Kind] = {}
     names: dict[Literal["events", "items", "users"], list[str]] = {}
     cleaning: dict[str, Any] = {}
+    feedback: dict[str, Any] = {}
+    value_kind: ValueKind | None = None
 
 
 class PipelineTable(BaseModel):

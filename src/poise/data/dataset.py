@@ -12,9 +12,13 @@ from poise.data.event_log import EventLog
 from poise.data.find_items import find_items
 from poise.data.impressions import ImpressionLog
 from poise.data.ingest.ids import normalise_id
+from poise.data.ingest.feedback import Feedback, judge
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.queries import Queries
+from poise.data.ragged import Ragged
+from poise.data.rejections import rejected_items
 from poise.data.schema.column_types import Kind
+from poise.data.schema.value_kinds import ValueKind
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, UnknownIdError, UsageError
 from poise.types import Floats, Indices, Mask, Offsets
@@ -43,6 +47,10 @@ class Dataset:
         name: what to call the data set in reports.
         impressions: what was shown, and which of the events followed it; None where that is not known.
         quarantine: the rows that were refused when the data was read; None for data made otherwise.
+        rejections: what people said no to, sorted as the events are: never learnt from as if it was chosen, never a
+            target, never a reason. None where nobody said no.
+        value_kind: what the values of the events mean; None where that is not known, or there are none.
+        feedback: the rules by which events and rejections were told apart; None for data made otherwise.
     """
 
     events: EventLog
@@ -58,6 +66,9 @@ class Dataset:
     name: str = "data"
     impressions: ImpressionLog | None = None
     quarantine: Quarantine | None = field(default=None, compare=False, repr=False)
+    rejections: EventLog | None = None
+    value_kind: ValueKind | None = None
+    feedback: Feedback | None = None
 
     @property
     def n_events(self) -> int:
@@ -115,8 +126,15 @@ class Dataset:
             user=index,
             item_ids=self.item_ids,
             users=self.known_of(index),
+            rejected=self.rejected_by(index, self.events.offsets[index], self.events.offsets[index + 1]),
             hide_seen=hide_seen,
         )
+
+    def rejected_by(
+        self, user: Indices | Offsets, start: Offsets, stop: Offsets, time: Offsets | None = None
+    ) -> Ragged | None:
+        """Return what people with these histories had said no to: see :func:`poise.data.rejections.rejected_items`."""
+        return rejected_items(self.rejections, self.events, user, start, stop, time)
 
     def known_of(self, users: Indices | Offsets) -> pl.DataFrame | None:
         """Return the columns of users, by index, one row each; None where there are no columns."""
@@ -131,9 +149,40 @@ class Dataset:
         return replace(self, events=self.events.select(keep), impressions=impressions)
 
     def before(self, moment: int) -> Dataset:
-        """Return the data set as it was at a moment, in milliseconds since 1970: events and impressions before it."""
-        data = self.select(self.events.timestamp < moment)
+        """Return the data set as it was at a moment, in milliseconds since 1970: all that was done and shown before."""
+        data, rejections = self.select(self.events.timestamp < moment), self.rejections
+        if rejections is not None:
+            data = replace(data, rejections=rejections.select(rejections.timestamp < moment))
         return data if data.impressions is None else replace(data, impressions=data.impressions.before(moment))
+
+    def judged(self, feedback: Feedback) -> Dataset:
+        """Return the data set, whose events were all taken as a yes, with those that say no told apart.
+
+        Raises:
+            DataError: no event says yes.
+        """
+        log = self.events
+        feedback = feedback.resolved(self.value_kind, log.value)
+        behaviour = log.behaviour.astype(np.int64) - 1
+        opinions = feedback.opinions(self.behaviour_ids.series.to_list(), behaviour, log.value, self.value_kind)
+        pair = log.user.astype(np.int64) * self.item_ids.size + log.item
+        yes, no = judge(pair, opinions, behaviour, log.timestamp if log.has_time else None)
+        if not yes.any():
+            raise DataError(f"{self.name!r}: no event says yes by the rules of [data.feedback]")
+        rejections = log.select(no) if no.any() else None
+        return replace(self.select(yes), feedback=feedback, rejections=rejections)
+
+    def with_codes(self, behaviour_ids: Vocabulary) -> Dataset:
+        """Return the data set with its behaviours numbered as in a vocabulary that has all of them."""
+        if behaviour_ids == self.behaviour_ids:
+            return self
+        code = np.concatenate([[0], behaviour_ids.index(self.behaviour_ids.series)]).astype(np.uint8)
+        events, rejections = (
+            None if log is None else replace(log, behaviour=code[log.behaviour])
+            for log in (self.events, self.rejections)
+        )
+        assert events is not None
+        return replace(self, behaviour_ids=behaviour_ids, events=events, rejections=rejections)
 
     def with_vectors(self, name: str, vectors: Floats) -> Dataset:
         """Return the data set with what its items mean added to it.
@@ -168,9 +217,10 @@ class Dataset:
         """A hash of the events, the vocabularies, the tables and the impressions: equal for equal data, anywhere."""
         digest = hashlib.blake2b(digest_size=16)
         log = self.events
-        arrays = [log.user, log.item, log.behaviour, log.value, log.timestamp]
+        logs = [log] if self.rejections is None else [log, self.rejections]
+        arrays = [array for log in logs for array in (log.user, log.item, log.behaviour, log.value, log.timestamp)]
         vocabularies = [self.item_ids, self.user_ids, self.behaviour_ids]
-        tables = [self.items, self.users, log.context]
+        tables = [self.items, self.users, *(log.context for log in logs)]
         if (shown := self.impressions) is not None:
             arrays += [array for _, array in shown.arrays()]
             vocabularies.append(shown.sources)

@@ -32,6 +32,7 @@ class Queries:
         time: int64 ``[n]``, when each request is made, in milliseconds since 1970 in UTC; None if the log has no times.
         context: one row a request: place, device, scenario ...; None if nothing is known.
         users: one row a request, what is known of the user, as in the data set's users; None if nothing is known.
+        rejected: items that the person had said no to; hidden as the history is. None where nobody said no.
         exclude: items that must not be returned, besides the history; None for none.
         candidates: the items that alone may be returned; None for the whole catalogue.
         allowed: for each request a mask, bool ``[n_items + 1]``, of what may be returned, such as what filters leave;
@@ -47,6 +48,7 @@ class Queries:
     time: Offsets | None = None
     context: pl.DataFrame | None = None
     users: pl.DataFrame | None = None
+    rejected: Ragged | None = None
     exclude: Ragged | None = None
     candidates: Ragged | None = None
     allowed: Sequence[Mask] | None = None
@@ -134,6 +136,7 @@ class Queries:
             time=None if self.time is None else self.time[positions],
             context=None if self.context is None else self.context[positions],
             users=None if self.users is None else self.users[positions],
+            rejected=None if self.rejected is None else self.rejected.take(positions),
             exclude=None if self.exclude is None else self.exclude.take(positions),
             candidates=None if self.candidates is None else self.candidates.take(positions),
             allowed=None if self.allowed is None else [self.allowed[row] for row in positions.tolist()],
@@ -200,10 +203,12 @@ class Queries:
         return newest_entries(items, age.astype(np.float32), self.item_ids.size)
 
     def seen(self) -> Ragged:
-        """Return the items that must not be returned: the history if it is hidden, and the excluded ones."""
+        """Return the items that must not be returned: the history and the rejected if hidden, and the excluded ones."""
         rows = []
         if self.hide_seen:
             rows.append(self.histories()[1])
+            if self.rejected is not None:
+                rows.append(self.rejected)
         if self.exclude is not None:
             rows.append(self.exclude)
         if not rows:
@@ -258,6 +263,7 @@ class Queries:
             start=offsets[1:-1],
             stop=offsets[2:],
             item_ids=item_ids,
+            rejected=translate(self.rejected),
             exclude=translate(self.exclude),
             candidates=translate(self.candidates),
             allowed=allowed,

@@ -208,16 +208,17 @@ def _part(
 ) -> Dataset:
     """Return the data set with the events that are not held out, and the impressions that tell nothing of the others.
 
-    A request that a held-out event followed is left out whole: it would say that nobody wanted the target.
+    The same goes for what people said no to. A request that a held-out event followed is left out whole: it would say
+    that nobody wanted the target.
 
     Args:
         data: the data to part.
         keep: bool ``[n_events]``.
-        until: int64 ``[n_users + 1]``, the moment by user from which on impressions are held out too.
-        users: bool ``[n_users + 1]``, whose impressions are held out.
-        items: bool ``[n_items + 1]``, of which impressions are held out.
+        until: int64 ``[n_users + 1]``, the moment by user from which on impressions and rejections are held out too.
+        users: bool ``[n_users + 1]``, whose impressions and rejections are held out.
+        items: bool ``[n_items + 1]``, of which impressions and rejections are held out.
     """
-    part, log = data.select(keep), data.impressions
+    part, log = _without_later_rejections(data.select(keep), until, users, items), data.impressions
     if log is None or part.impressions is None:
         return part
     held_out = np.zeros(len(log), dtype=np.bool_)
@@ -230,6 +231,20 @@ def _part(
     if items is not None:
         shown &= ~items[log.item]
     return replace(part, impressions=part.impressions.select(shown))
+
+
+def _without_later_rejections(data: Dataset, until: Offsets | None, users: Mask | None, items: Mask | None) -> Dataset:
+    log = data.rejections
+    if log is None:
+        return data
+    keep = np.ones(len(log), dtype=np.bool_)
+    if until is not None and log.has_time:
+        keep &= log.timestamp < until[log.user]
+    if users is not None:
+        keep &= ~users[log.user]
+    if items is not None:
+        keep &= ~items[log.item]
+    return replace(data, rejections=log.select(keep))
 
 
 def _moment(ordered: Offsets, wanted: float | int, total: int) -> int:
@@ -277,6 +292,7 @@ def _slices(
         time=time,
         context=log.context[first] if log.context.width else None,
         users=data.known_of(users),
+        rejected=data.rejected_by(users, log.offsets[users], history_stop, time),
         hide_seen=hide_seen,
     )
     return _reachable(name, train, queries, Ragged(log.item[positions], offsets), positions, data)
@@ -310,15 +326,17 @@ def _masked(
         offsets = np.arange(len(positions) + 1, dtype=np.int64)
         stop = np.concatenate([[0], np.cumsum(before)])[positions]  # a position in data is then one in history_data
         time = log.timestamp[positions] if log.has_time else None
+    start, stop = history_data.events.offsets[users], stop.astype(np.int64)
     queries = Queries(
         events=history_data.events,
-        start=history_data.events.offsets[users],
-        stop=stop.astype(np.int64),
+        start=start,
+        stop=stop,
         user=users.astype(np.int32),
         item_ids=data.item_ids,
         time=time,
         context=log.context[positions] if before is not None and log.context.width else None,
         users=data.known_of(users),
+        rejected=history_data.rejected_by(users, start, stop, time),
         hide_seen=hide_seen,
     )
     return _reachable(name, train, queries, Ragged(log.item[positions], offsets), positions, data)
@@ -334,7 +352,7 @@ def _reachable(
     keep[np.unique(cell, return_index=True)[1]] = True
     unreachable = 0
     if queries.hide_seen:
-        seen = queries.histories()[1]
+        seen = replace(queries, exclude=None).seen()
         hidden = _found(cell, seen.rows * width + seen.values)
         unreachable = int((keep & hidden).sum())
         keep &= ~hidden

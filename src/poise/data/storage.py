@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import polars as pl
 from poise.data.dataset import Dataset
 from poise.data.event_log import EventLog
 from poise.data.impressions import ImpressionLog
+from poise.data.ingest.feedback import Feedback
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, PoiseError, one_line
 from poise.files import atomic_directory, read_json
@@ -26,9 +28,9 @@ _VOCABULARIES = ("item_ids", "user_ids", "behaviour_ids")
 def save_dataset(data: Dataset, path: Path | str) -> None:
     """Write ``data`` to the directory ``path``, whole or not at all; :func:`open_dataset` maps it into memory."""
     with atomic_directory(Path(path)) as folder:
-        for column in _COLUMNS:
-            np.save(folder / f"{column}.npy", getattr(data.events, column))
-        _write_table(data.events.context, folder / "context.arrow")
+        _write_log(data.events, folder)
+        if data.rejections is not None:
+            _write_log(data.rejections, folder, "rejections.")
         for table in _TABLES:
             _write_table(getattr(data, table), folder / f"{table}.arrow")
         for name in _VOCABULARIES:
@@ -46,6 +48,9 @@ def save_dataset(data: Dataset, path: Path | str) -> None:
             "fingerprint": data.fingerprint,
             "n_events": data.n_events,
             "has_time": data.events.has_time,
+            "rejections": None if data.rejections is None else len(data.rejections),
+            "value_kind": data.value_kind,
+            "feedback": None if data.feedback is None else asdict(data.feedback),
             "item_kinds": dict(data.item_kinds),
             "user_kinds": dict(data.user_kinds),
             "title_column": data.title_column,
@@ -79,20 +84,21 @@ def open_dataset(path: Path | str) -> Dataset:
 
 
 def _open(path: Path, header: dict[str, Any]) -> Dataset:
-    arrays = {column: np.load(path / f"{column}.npy", mmap_mode="r") for column in _COLUMNS}
-    tables = {name: _read_table(path / f"{name}.arrow") for name in (*_TABLES, *_VOCABULARIES, "context")}
+    tables = {name: _read_table(path / f"{name}.arrow") for name in (*_TABLES, *_VOCABULARIES)}
     vectors = {
         name: np.load(path / f"vectors.{number}.npy", mmap_mode="r") for number, name in enumerate(header["vectors"])
     }
-    if any(len(arrays[column]) != header["n_events"] for column in _COLUMNS if column != "offsets"):
-        raise DataError(f"the data set in {path} is damaged: events are missing; delete the folder and make it anew")
+    events = _open_log(path, header["n_events"], has_time=header["has_time"])
+    rejections = None
+    if (n_rejections := header.get("rejections")) is not None:
+        rejections = _open_log(path, n_rejections, "rejections.", has_time=header["has_time"])
     vocabularies: dict[str, Vocabulary] = {}
     for name in _VOCABULARIES:
         vocabularies[name] = Vocabulary._trusted(tables[name]["id"])
         vocabularies[name].__dict__["fingerprint"] = header["vocabularies"][name]
     impressions = None if header["impressions"] is None else _open_impressions(path, header["impressions"])
     data = Dataset(
-        events=EventLog(**arrays, context=tables["context"], has_time=header["has_time"]),
+        events=events,
         item_ids=vocabularies["item_ids"],
         user_ids=vocabularies["user_ids"],
         behaviour_ids=vocabularies["behaviour_ids"],
@@ -104,9 +110,25 @@ def _open(path: Path, header: dict[str, Any]) -> Dataset:
         title_column=header["title_column"],
         name=header["name"],
         impressions=impressions,
+        rejections=rejections,
+        value_kind=header.get("value_kind"),
+        feedback=None if header.get("feedback") is None else Feedback(**header["feedback"]),
     )
     data.__dict__["fingerprint"] = header["fingerprint"]
     return data
+
+
+def _write_log(log: EventLog, folder: Path, prefix: str = "") -> None:
+    for column in _COLUMNS:
+        np.save(folder / f"{prefix}{column}.npy", getattr(log, column))
+    _write_table(log.context, folder / f"{prefix}context.arrow")
+
+
+def _open_log(path: Path, n_events: int, prefix: str = "", *, has_time: bool) -> EventLog:
+    arrays = {column: np.load(path / f"{prefix}{column}.npy", mmap_mode="r") for column in _COLUMNS}
+    if any(len(arrays[column]) != n_events for column in _COLUMNS if column != "offsets"):
+        raise DataError(f"the data set in {path} is damaged: events are missing; delete the folder and make it anew")
+    return EventLog(**arrays, context=_read_table(path / f"{prefix}context.arrow"), has_time=has_time)
 
 
 def _impression_header(impressions: ImpressionLog) -> dict[str, Any]:

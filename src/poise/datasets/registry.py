@@ -10,6 +10,7 @@ from pathlib import Path
 
 from poise.data.dataset import Dataset
 from poise.data.ingest.build import build_dataset
+from poise.data.ingest.feedback import Feedback
 from poise.data.schema.column_types import Kind
 from poise.data.storage import open_dataset, save_dataset
 from poise.datasets import movie_metadata, movielens
@@ -18,7 +19,7 @@ from poise.datasets.movielens import Frames
 from poise.errors import DataError, UsageError, suggest
 from poise.files import cache_folder
 
-_VERSION = 1  # of the prepared form; a cache of another version is made anew
+_VERSION = 2  # of the prepared form; a cache of another version is made anew
 _LICENCE = (
     "MovieLens (GroupLens, University of Minnesota): free for research, not to be redistributed, no commercial use "
     "without permission; https://files.grouplens.org/datasets/movielens/. Film metadata: CC0"
@@ -111,18 +112,22 @@ _ENTRIES = (
     ),
 )
 
+ALL_RATINGS = Feedback(threshold="none")
+
 
 def entries() -> list[Entry]:
     """Return the data sets that can be loaded by name, with size, licence and what they hold."""
     return list(_ENTRIES)
 
 
-def load(name: str, *, folder: Path | str | None = None) -> Dataset:
+def load(name: str, *, folder: Path | str | None = None, feedback: Feedback = ALL_RATINGS) -> Dataset:
     """Load a data set by name. The first time it is fetched, later it is opened from the cache.
 
     Args:
         name: such as ``movielens-100k``; :func:`entries` lists them.
         folder: where to keep data sets; ``$POISE_CACHE``, else the user's cache folder, by default.
+        feedback: which events say yes and which say no. By default all say yes, low ratings too: that is what
+            published figures rest on.
 
     Raises:
         UsageError: there is no such data set.
@@ -134,7 +139,8 @@ def load(name: str, *, folder: Path | str | None = None) -> Dataset:
             f"there is no data set {name!r}.{suggest(name, list(by_name))} Choose from {', '.join(by_name)}; "
             "to read your own files use load_files"
         )
-    return load_entry(by_name[name], folder=folder)
+    data = load_entry(by_name[name], folder=folder)
+    return data if feedback == ALL_RATINGS else data.judged(feedback)
 
 
 def load_entry(entry: Entry, *, folder: Path | str | None = None, fetcher: Fetcher | None = None) -> Dataset:
@@ -165,7 +171,7 @@ def _make(entry: Entry, folder: Path, fetcher: Fetcher) -> Dataset:
     _say(f"{entry.name}: {entry.size}; {metadata}. Licence: {entry.licence}")
     lists = ("genres", "director", "writer", "cast", "country", "language")
     kinds: dict[str, Kind] = {column: "categories" for column in lists if column in items.columns}
-    return build_dataset(events, items, users, item_kinds=kinds, name=entry.name)
+    return build_dataset(events, items, users, item_kinds=kinds, name=entry.name, feedback=ALL_RATINGS)
 
 
 def _fetch(entry: Entry, work: Path, fetcher: Fetcher) -> Frames:

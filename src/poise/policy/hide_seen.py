@@ -9,10 +9,12 @@ from poise.recommender import OPTIONS
 
 @dataclass(kw_only=True, eq=False, config=OPTIONS)
 class HideSeen(PolicyStep):
-    """Leaves out what the person already did something with, unless the request wants it."""
+    """Leaves out what the person already did something with, or said no to, unless the request wants it."""
 
     def apply(self, candidates: Candidates, request: PolicyRequest) -> Candidates:
         """See :meth:`PolicyStep.apply`."""
         if request.queries.hide_seen:
             candidates.hide(request.queries.histories()[1])
+            if request.queries.rejected is not None:
+                candidates.hide(request.queries.rejected)
         return candidates

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -266,6 +266,8 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
         "item_kinds": dict(data.item_kinds),
         "title_column": data.title_column,
         "liked_from": _liked_from(data),
+        "value_kind": data.value_kind,
+        "feedback": asdict(project.live_feedback(data)),
         "seed": project.config.evaluation.seed,
         "chosen_on_validation": _choices(pipeline),
         "validation_metrics": _validation_metrics(pipeline),

@@ -185,6 +185,7 @@ def _with_items_first(data: Dataset, first: Vocabulary) -> Dataset:
     return replace(
         data,
         events=replace(data.events, item=new_index[data.events.item]),
+        rejections=None if (log := data.rejections) is None else replace(log, item=new_index[log.item]),
         impressions=None if data.impressions is None else data.impressions.with_items(new_index),
         item_ids=Vocabulary(pl.concat([first.series, data.item_ids.series.gather(added - 1)])),
         items=items,
@@ -194,11 +195,7 @@ def _with_items_first(data: Dataset, first: Vocabulary) -> Dataset:
 
 def _with_codes(data: Dataset, behaviours: Sequence[str]) -> Dataset:
     present = data.behaviour_ids.series.to_list()
-    names = Vocabulary([*behaviours, *(name for name in present if name not in behaviours)])
-    if names == data.behaviour_ids:
-        return data
-    code = np.concatenate([[0], names.index(present)]).astype(np.uint8)
-    return replace(data, behaviour_ids=names, events=replace(data.events, behaviour=code[data.events.behaviour]))
+    return data.with_codes(Vocabulary([*behaviours, *(name for name in present if name not in behaviours)]))
 
 
 def _grown(run: Run, data: Dataset) -> Pipeline:

@@ -5,11 +5,14 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poise.config import Config, read_config
 from poise.data.dataset import Dataset
+from poise.data.ingest.feedback import Feedback
 from poise.data.storage import open_dataset, save_dataset
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.options.fit_options import FitOptions
@@ -114,7 +117,18 @@ class Project:
         if store.setting(CATALOGUE) is None:
             return None
         self.say("reading the live log")
-        return store.dataset()
+        return store.dataset(self.config.feedback())
+
+    def live_feedback(self, data: Dataset) -> Feedback:
+        """Return by which rules live events say yes or no: those of the data, with a number for a threshold.
+
+        A low rating of somebody who asks is a no even where published figures want all ratings to be learnt from.
+        """
+        rules = self.config.feedback()
+        if "threshold" not in self.config.data.feedback:
+            known = data.feedback.threshold if data.feedback else "none"
+            rules = replace(rules, threshold="auto" if known == "none" else known)
+        return rules.resolved(data.value_kind, data.events.value)
 
     def read(self) -> Dataset:
         """Read and clean the data again, and write refused rows to ``quarantine.parquet``.
@@ -127,7 +141,7 @@ class Project:
 
         source = self.config.data
         if source.dataset is not None:
-            return registry.load(source.dataset)
+            return registry.load(source.dataset, feedback=self.config.feedback())
         self.say(f"reading {source.events}")
         data = load_files(
             self._path(source.events or ""),
@@ -139,6 +153,8 @@ class Project:
             item_kinds=source.item_kinds,
             names=source.names,
             cleaning=self.config.cleaning(),
+            feedback=self.config.feedback(),
+            value_kind=source.value_kind,
             name=self.config.name,
         )
         if data.quarantine:

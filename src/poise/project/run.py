@@ -13,7 +13,9 @@ from poise._version import __version__
 from poise.config import parse_config
 from poise.data.dataset import Dataset
 from poise.data.find_items import find_items, find_list
+from poise.data.ingest.feedback import Feedback
 from poise.data.queries import Queries
+from poise.data.schema.value_kinds import ValueKind
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError
 from poise.files import read_json
@@ -116,6 +118,17 @@ class Run:
         """The time of the newest event that it was trained on; None for a run of a version that did not record it."""
         until: int | None = self.metadata["data"].get("until")
         return until
+
+    @property
+    def feedback(self) -> Feedback:
+        """By which rules live events say yes or no; those of names alone for a run that did not record them."""
+        return Feedback(**self.metadata.get("feedback") or {})
+
+    @property
+    def value_kind(self) -> ValueKind | None:
+        """What the values of events mean."""
+        kind: ValueKind | None = self.metadata.get("value_kind")
+        return kind
 
     @cached_property
     def _catalogue(self) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import polars as pl
 
 from poise.data.availability import may_be_shown
 from poise.data.dataset import Dataset
+from poise.data.event_log import EventLog
 from poise.data.ingest.event_ids import event_id, ordinals
 from poise.data.schema.json_columns import KNOWN
 from poise.progress import track
@@ -24,7 +26,7 @@ _ROWS = 10_000  # in one version, so that a follower can take them in parts
 
 
 def load(transaction: Transaction, data: Dataset) -> int:
-    """Insert all items, users and events of a data set, in the order of its vocabularies and of its log.
+    """Insert all items, users, events and rejections of a data set, in the order of its vocabularies and of its log.
 
     All is done in the one transaction, in several versions.
 
@@ -44,13 +46,20 @@ def load(transaction: Transaction, data: Dataset) -> int:
     for ids, contents in _parts(data.user_ids.series, users):
         transaction.bump_version()
         put_users(transaction, [User(*pair) for pair in zip(ids, contents, strict=True)])
-    event_ids = _event_ids(data)
-    for start in track(range(0, data.n_events, _ROWS), "loading", unit="0,000 events"):
+    for log in (data.events, data.rejections):
+        if log is not None:
+            _load_events(transaction, data, log)
+    return data.n_events
+
+
+def _load_events(transaction: Transaction, data: Dataset, log: EventLog) -> None:
+    context = _storable(log.context)
+    event_ids = _event_ids(data, log)
+    for start in track(range(0, len(log), _ROWS), "loading", unit="0,000 events"):
         transaction.bump_version()
         part = slice(start, start + _ROWS)
-        rows = _event_rows(transaction, data, context, event_ids[part], part)
+        rows = _event_rows(transaction, data, log, context, event_ids[part], part)
         INSERT_EVENTS.run(transaction.connection, rows)
-    return data.n_events
 
 
 def _catalogue(data: Dataset, items: pl.DataFrame, users: pl.DataFrame, context: pl.DataFrame) -> dict[str, Any]:
@@ -62,6 +71,8 @@ def _catalogue(data: Dataset, items: pl.DataFrame, users: pl.DataFrame, context:
         "title_column": data.title_column,
         "behaviours": data.behaviour_ids.series.to_list(),
         "has_time": data.events.has_time,
+        "value_kind": data.value_kind,
+        "feedback": None if data.feedback is None else asdict(data.feedback),
         "item_kinds": dict(data.item_kinds),
         "user_kinds": dict(data.user_kinds),
         "item_columns": types(items),
@@ -89,9 +100,8 @@ def _parts(ids: pl.Series, table: pl.DataFrame) -> Iterator[tuple[list[str], lis
 
 
 def _event_rows(
-    transaction: Transaction, data: Dataset, context: pl.DataFrame, event_ids: list[str], part: slice
+    transaction: Transaction, data: Dataset, log: EventLog, context: pl.DataFrame, event_ids: list[str], part: slice
 ) -> list[tuple[Any, ...]]:
-    log = data.events
     users, items, behaviours = (
         vocabulary.series.gather(codes[part].astype(np.int64) - 1)
         for vocabulary, codes in (
@@ -109,9 +119,8 @@ def _event_rows(
     return list(zip(*constants, users, items, behaviours, values, times, event_ids, contexts, nothing, strict=True))
 
 
-def _event_ids(data: Dataset) -> list[str]:
+def _event_ids(data: Dataset, log: EventLog) -> list[str]:
     """Return ids by which the same events are recognised in a later file."""
-    log = data.events
     frame = pl.DataFrame(
         {
             "user_id": data.user_ids.series.gather(log.user.astype(np.int64) - 1),

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import polars as pl
 from sqlalchemy import Connection, select
 
 from poise.data.dataset import Dataset
+from poise.data.ingest.feedback import Feedback
 from poise.data.ingest.indexing import RESERVED, index
+from poise.data.ingest.quarantine import Quarantine
+from poise.data.ingest.staging import ROW, Staging
 from poise.data.outcomes import join_outcomes
 from poise.data.schema import column_types as kinds_of
 from poise.data.schema import json_columns
 from poise.data.schema.column_types import Kind
+from poise.data.schema.value_kinds import ValueKind
 from poise.data.vocabulary import Vocabulary
 from poise.store.changes import version
 from poise.store.impression_log import read_log
@@ -36,7 +39,7 @@ _EVENTS = {
 }
 
 
-def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
+def read_dataset(database: Database, project: int, feedback: Feedback | None = None) -> tuple[Dataset, int]:
     """Read the events, items, users and impressions of one moment, and the version of it.
 
     A data set that was loaded comes out as it went in. Items and users that were put later follow in order of arrival,
@@ -44,8 +47,14 @@ def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
     the loaded data keep their kinds, and a value that does not fit is null. The kinds of other columns are guessed.
     Impressions come with the events that followed them, by :func:`poise.data.outcomes.join_outcomes`.
 
+    Args:
+        database: where the log is.
+        project: whose.
+        feedback: which events say yes and which say no; None for the rules of the data that was loaded. A threshold of
+            ``auto`` is the one that was found when it was.
+
     Raises:
-        DataError: there are no events.
+        DataError: there are no events, or none that says yes.
         StoreError: the database cannot be read.
     """
     with database.snapshot() as connection:
@@ -67,10 +76,13 @@ def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
             "items", ((row[0], row[1]) for part in item_rows for row in part if not row[2] or row[0] in used), catalogue
         )
         user_table, user_kinds = _table("users", (row for part in user_rows for row in part), catalogue)
+        kind, feedback = catalogue.get("value_kind"), _rules(catalogue, feedback)
+        chosen, rejections = _parted(log, feedback, kind)
         data = index(
-            log,
+            chosen,
             item_table,
             user_table,
+            rejections=rejections,
             item_kinds=item_kinds,
             user_kinds=user_kinds,
             title_column=_title_column(item_table.columns, catalogue),
@@ -79,6 +91,7 @@ def read_dataset(database: Database, project: int) -> tuple[Dataset, int]:
         impressions = read_log(
             connection, project, data.item_ids, data.user_ids, context_types=catalogue.get("context_columns", {})
         )
+    data = replace(data, value_kind=kind, feedback=feedback)
     data, request_ids = _without_request_ids(_as_loaded(data, catalogue.get("behaviours", [])))
     if impressions is not None:
         data = replace(data, impressions=join_outcomes(impressions, data.events, request_ids))
@@ -90,8 +103,30 @@ def _without_request_ids(data: Dataset) -> tuple[Dataset, pl.Series | None]:
     context = data.events.context
     if _REQUEST not in context.columns:
         return data, None
-    rest = context.drop(_REQUEST) if context.width > 1 else pl.DataFrame()
-    return replace(data, events=replace(data.events, context=rest)), context[_REQUEST]
+    events, rejections = (
+        None
+        if log is None
+        else replace(log, context=log.context.drop(_REQUEST) if context.width > 1 else pl.DataFrame())
+        for log in (data.events, data.rejections)
+    )
+    assert events is not None
+    return replace(data, events=events, rejections=rejections), context[_REQUEST]
+
+
+def _rules(catalogue: Mapping[str, Any], given: Feedback | None) -> Feedback:
+    loaded = Feedback(**catalogue["feedback"]) if catalogue.get("feedback") else Feedback()
+    if given is None:
+        return loaded
+    return replace(given, threshold=loaded.threshold) if given.threshold == "auto" else given
+
+
+def _parted(log: pl.DataFrame, feedback: Feedback, kind: ValueKind | None) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Part the events that say yes from those that say no."""
+    if not log.height:
+        return log, None
+    staging = Staging("events", log, {name: name for name in RESERVED if name in log.columns}, Quarantine())
+    rejections = feedback.part(staging, kind)
+    return staging.frame.drop(ROW), None if rejections is None else rejections.drop(ROW)
 
 
 def _events(connection: Connection, project: int, catalogue: Mapping[str, Any]) -> pl.DataFrame:
@@ -175,6 +210,4 @@ def _as_loaded(data: Dataset, behaviours: Sequence[str]) -> Dataset:
     data = replace(data, items=items, users=users)
     if names == present or len(names) > 255:
         return data
-    ids = Vocabulary(names)
-    code = np.concatenate([[0], ids.index(present)]).astype(np.uint8)
-    return replace(data, behaviour_ids=ids, events=replace(data.events, behaviour=code[data.events.behaviour]))
+    return data.with_codes(Vocabulary(names))

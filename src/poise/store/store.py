@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, select
 
 from poise.data.dataset import Dataset
+from poise.data.ingest.feedback import Feedback
 from poise.store import (
     audit_log,
     catalogue,
@@ -266,13 +267,16 @@ class Store:
         """Return what to call a user in logs: a salted hash, the same for the same user of this project."""
         return erasure.subject(user_id, self._salt)
 
-    def dataset(self) -> Dataset:
+    def dataset(self, feedback: Feedback | None = None) -> Dataset:
         """Return everything as a data set. See :func:`poise.store.reading.read_dataset`.
+
+        Args:
+            feedback: which events say yes and which say no; None for the rules of the data that was loaded.
 
         Raises:
             DataError: there are no events.
         """
-        return self.snapshot()[0]
+        return reading.read_dataset(self._database, self._project, feedback)[0]
 
     def snapshot(self) -> tuple[Dataset, int]:
         """Return everything as a data set, and its version."""

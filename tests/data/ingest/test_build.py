@@ -48,7 +48,7 @@ def test_pandas_frames_and_ids_that_became_floats():
         {
             "user": [1.0, 2.0, np.nan],
             "item": [7, 8, 9],
-            "rating": [1, 2, 3],
+            "rating": [4, 5, 3],
             "time": pd.to_datetime([START] * 3, unit="s"),
         }
     )

@@ -7,22 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from poise.data.dataset import Dataset
 from poise.data.ingest.clean import Cleaning
 from poise.data.ingest.delimited import UNREADABLE
 from poise.data.ingest.frames import SPOILT_CELLS, row_numbers, to_polars
+from poise.data.ingest.feedback import Feedback
 from poise.data.ingest.indexing import index
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
 from poise.data.ingest.staging import ROW, Staging
 from poise.data.schema import column_names as naming
 from poise.data.schema import column_types as kinds_of
+from poise.data.schema import value_kinds
 from poise.data.schema.column_names import Table
 from poise.data.schema.column_types import Kind
 from poise.data.schema.timestamps import ACCEPTED, to_milliseconds
 from poise.errors import DataError, listed
+from poise.data.schema.value_kinds import ValueKind
 
 
 def build_dataset(
@@ -35,6 +39,8 @@ def build_dataset(
     user_columns: Mapping[str, str] | None = None,
     item_kinds: Mapping[str, Kind] | None = None,
     cleaning: Cleaning | None = None,
+    feedback: Feedback | None = None,
+    value_kind: ValueKind | None = None,
     name: str = "data",
 ) -> Dataset:
     """Make a data set of polars or pandas frames.
@@ -53,6 +59,9 @@ def build_dataset(
         user_columns: the same for users: ``user_id``.
         item_kinds: what columns of the items hold, where the guess is wrong.
         cleaning: which events are fit to learn from.
+        feedback: which events say yes and which say no; by the names of behaviours, and ratings from the middle of
+            their scale on, by default.
+        value_kind: what the values of events mean, where the guess is wrong.
         name: what to call the data set.
 
     Raises:
@@ -69,17 +78,25 @@ def build_dataset(
     cleaning.apply(log, None if item_table is None else item_table["item_id"])
     if not log.frame.height:
         raise DataError(_nothing_left(name, n_read, quarantine))
+    values = log.frame["value"].to_numpy() if "value" in log else np.empty(0)
+    kind = value_kind or value_kinds.guess(log.mapping.get("value", ""), values.astype(np.float32))
+    feedback = (feedback or Feedback()).resolved(kind, values.astype(np.float32))
+    rejections = feedback.part(log, kind)
+    cleaning.apply_k_core(log)
+    if not log.frame.height:
+        raise DataError(_nothing_left(name, n_read, quarantine))
     title = "title" if item_table is not None and "title" in item_table.columns else None
     data = index(
         log.frame.drop(ROW),
         item_table,
         user_table,
+        rejections=None if rejections is None else rejections.drop(ROW),
         item_kinds=item_kinds,
         user_kinds=user_kinds,
         title_column=title,
         name=name,
     )
-    return replace(data, quarantine=quarantine)
+    return replace(data, quarantine=quarantine, value_kind=kind, feedback=feedback)
 
 
 def load_files(
@@ -92,6 +109,8 @@ def load_files(
     user_columns: Mapping[str, str] | None = None,
     item_kinds: Mapping[str, Kind] | None = None,
     cleaning: Cleaning | None = None,
+    feedback: Feedback | None = None,
+    value_kind: ValueKind | None = None,
     names: Mapping[Table, Sequence[str]] | None = None,
     name: str | None = None,
 ) -> Dataset:
@@ -108,6 +127,8 @@ def load_files(
         user_columns: see :func:`build_dataset`.
         item_kinds: see :func:`build_dataset`.
         cleaning: see :func:`build_dataset`.
+        feedback: see :func:`build_dataset`.
+        value_kind: see :func:`build_dataset`.
         names: what the columns of files without a header are called, by table (``events``, ``items``, ``users``).
         name: what to call the data set; the name of the events file by default.
 
@@ -124,6 +145,8 @@ def load_files(
         user_columns=user_columns,
         item_kinds=item_kinds,
         cleaning=cleaning,
+        feedback=feedback,
+        value_kind=value_kind,
         name=name or Path(events).name.split(".")[0],
     )
 

@@ -59,7 +59,7 @@ class Cleaning:
             raise UsageError(f"earliest ({self.earliest}) must come before latest ({self.latest})")
 
     def apply(self, events: Staging, known_items: pl.Series | None) -> None:
-        """Refuse the events that are not fit.
+        """Refuse the events that are not fit, by all rules but the k-core.
 
         Args:
             events: with ids, times and values already in canonical types.
@@ -75,6 +75,9 @@ class Cleaning:
             events.refuse(~pl.col("item_id").is_in(known_items.implode()), "item is not in the items table")
         if self.bots and "timestamp" in events:
             self._bots(events)
+
+    def apply_k_core(self, events: Staging) -> None:
+        """Refuse the events of users and items with too few of them; it counts what is learnt from alone."""
         if self.k_core > 1:
             _k_core(events, self.k_core)
 
