@@ -11,8 +11,8 @@ import polars as pl
 from poise.data.event_log import EventLog
 from poise.data.find_items import find_items
 from poise.data.impressions import ImpressionLog
-from poise.data.ingest.ids import normalise_id
 from poise.data.ingest.feedback import Feedback, judge
+from poise.data.ingest.ids import normalise_id
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged

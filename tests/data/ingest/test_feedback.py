@@ -127,6 +127,11 @@ def test_every_rating_is_a_yes_where_the_rules_say_so():
     assert (data.n_events, data.rejections) == (2, None)
 
 
+def test_a_column_of_ones_is_no_scale():
+    data = poise.build_dataset(log(("a", "x", 1.0), ("b", "y", 1.0), value=True))
+    assert (data.n_events, data.rejections) == (2, None)
+
+
 def test_events_without_a_rating_are_kept():
     data = poise.build_dataset(log(("a", "x", 5.0), ("a", "y", None), ("b", "x", 1.0), value=True))
     assert pairs(data, data.events) == [("a", "x"), ("a", "y")]
@@ -143,6 +148,7 @@ def test_events_without_a_rating_are_kept():
         ([0, 100], 50),
         ([-10, 10], 0),
         ([0, 1], 0.5),
+        ([1, 2], 1.5),
     ],
 )
 def test_the_middle_of_a_scale(ratings, middle):

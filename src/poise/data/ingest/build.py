@@ -13,8 +13,8 @@ import polars as pl
 from poise.data.dataset import Dataset
 from poise.data.ingest.clean import Cleaning
 from poise.data.ingest.delimited import UNREADABLE
-from poise.data.ingest.frames import SPOILT_CELLS, row_numbers, to_polars
 from poise.data.ingest.feedback import Feedback
+from poise.data.ingest.frames import SPOILT_CELLS, row_numbers, to_polars
 from poise.data.ingest.indexing import index
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
@@ -25,8 +25,8 @@ from poise.data.schema import value_kinds
 from poise.data.schema.column_names import Table
 from poise.data.schema.column_types import Kind
 from poise.data.schema.timestamps import ACCEPTED, to_milliseconds
-from poise.errors import DataError, listed
 from poise.data.schema.value_kinds import ValueKind
+from poise.errors import DataError, listed
 
 
 def build_dataset(

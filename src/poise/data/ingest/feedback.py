@@ -89,7 +89,7 @@ class Feedback:
         if self.threshold != "auto":
             return self
         given = values[np.isfinite(values)]
-        if kind != "rating" or not len(given):
+        if kind != "rating" or not len(given) or given.min() == given.max():  # one value alone is no scale
             return replace(self, threshold="none")
         return replace(self, threshold=middle_of_scale(given))
 
