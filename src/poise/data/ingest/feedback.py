@@ -226,8 +226,9 @@ def middle_of_scale(ratings: Floats) -> float:
     low, high = float(ratings.min()), float(ratings.max())
     ends: Mapping[float, float] = {1.0: 0.0, 5.0: 1.0, 10.0: 1.0, 100.0: 0.0}
     for end, start in ends.items():
-        if low >= 0 and high <= end:
-            return (min(low, start) + end) / 2
+        middle = (min(low, start) + end) / 2
+        if low >= 0 and middle <= high <= end:
+            return middle
     return (low + high) / 2
 
 
