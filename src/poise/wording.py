@@ -34,6 +34,28 @@ _PAST = {
     "watch": "watched",
     "read": "read",
     "share": "shared",
+    "save": "saved",
+    "bookmark": "saved",
+    "wishlist": "saved",
+    "download": "downloaded",
+    "visit": "visited",
+    "stream": "streamed",
+    "borrow": "borrowed",
+    "rent": "rented",
+    "complete": "finished",
+    "finish": "finished",
+    "follow": "followed",
+    "subscribe": "subscribed to",
+    "dislike": "disliked",
+    "hide": "hid",
+    "dismiss": "dismissed",
+    "report": "reported",
+    "unlike": "no longer liked",
+    "return": "returned",
+    "refund": "returned",
+    "cancel": "cancelled",
+    "remove_from_cart": "took out of the cart",
+    "uninstall": "uninstalled",
 }
 
 
@@ -65,8 +87,17 @@ def verb(behaviour: str, value: float, liked_from: float) -> str:
         value: of the event; NaN if it has none.
         liked_from: the rating from which they liked it; NaN where there are no ratings.
     """
-    past = _PAST.get(behaviour.lower().replace(" ", "_"), "chose")
+    past = _PAST.get(_plain(behaviour), "chose")
     return "liked" if past == "rated" and value >= liked_from else past
+
+
+def is_worded(behaviour: str) -> bool:
+    """Tell whether a behaviour has a word of its own; of others :func:`verb` says no more than that it was chosen."""
+    return _plain(behaviour) in _PAST
+
+
+def _plain(behaviour: str) -> str:
+    return behaviour.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def median_value(value: Floats) -> float:

@@ -28,7 +28,7 @@ from poise.project.fitting import fit
 from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.http.app import make_app
 from poise.serve.http.connections import Connection
-from poise.serve.page.routes import PAGES
+from poise.serve.page.routes import PAGES, not_found
 from poise.serve.server import Settings, open_tenants
 from poise.serve.tenant import Tenant
 
@@ -149,7 +149,7 @@ class Running:
 
     def __init__(self, settings: Settings, clock: Clock = SYSTEM_CLOCK) -> None:
         self.settings = settings
-        self.app = make_app(lambda: open_tenants(settings, clock), PAGES)
+        self.app = make_app(lambda: open_tenants(settings, clock), PAGES, not_found)
         config = uvicorn.Config(
             self.app, http=Connection, log_level="warning", access_log=False, timeout_graceful_shutdown=2
         )

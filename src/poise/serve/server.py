@@ -98,12 +98,12 @@ def serve(settings: Settings) -> None:
 
 def application() -> Callable[..., Awaitable[None]]:
     """Return the application by the settings in the environment."""
-    from poise.serve.page.routes import PAGES
+    from poise.serve.page.routes import PAGES, not_found
 
     settings = Settings(**json.loads(os.environ[VARIABLE]))
     set_up(every_request=settings.log_requests)
     sys.setswitchinterval(SWITCH)
-    app = make_app(lambda: _open_for_good(settings), PAGES)
+    app = make_app(lambda: _open_for_good(settings), PAGES, not_found)
     origins = {origin for folder in settings.folders for origin in Project(Path(folder)).config.serve.origins}
     return with_cors(app, origins)
 

@@ -108,6 +108,16 @@ def test_headers_forbid_scripts_and_foreign_requests(visitor):
     assert "prefers-color-scheme: dark" in visitor.get(style)
 
 
+def test_a_browser_gets_a_page_where_there_is_nothing(visitor):
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answer = visitor.client.get("/nothing<here>", headers=browser)
+    assert answer.status_code == 404
+    assert "There is no page &#39;/nothing&lt;here&gt;&#39; here." in answer.text
+    assert "content-security-policy" in answer.headers
+    assert visitor.client.get("/nothing").json()["status"] == 404
+    assert visitor.client.get("/v1/nothing", headers=browser).json()["status"] == 404
+
+
 def test_head_of_the_page(visitor):
     answer = visitor.client.head("/")
     assert answer.status_code == 200
@@ -474,6 +484,18 @@ def test_a_picture_cannot_leave_its_rule(pictured):
     )
 
 
+def test_pictures_are_found_by_the_name_of_their_column_too():
+    kinds = {"title": "text", "Image_URL": "text"}
+    contents = [{"title": "a"}, {"Image_URL": ["https://example.org/1?w=3", "https://example.org/2"]}]
+    items = [Item(f"i{place}", content) for place, content in enumerate(contents)]
+    catalogue = Catalogue.of_ids(Vocabulary(["i0", "i1"]), kinds, "title")
+    assert picture_of(catalogue, 1) is None, "nothing in it is an address"
+    catalogue = catalogue.changed([Item("i1", {"Image_URL": "see the catalogue"})], [])
+    assert picture_of(catalogue, 2) is None
+    catalogue = catalogue.changed(items, [])
+    assert [picture_of(catalogue, item) for item in (1, 2)] == ["", "https://example.org/1?w=3"]
+
+
 @pytest.mark.parametrize("place", [None, "covers/none.png", "covers/fake.png", "../outside.png"])
 def test_a_picture_that_is_not_there_has_no_rule(pictured, place):
     catalogue, folder = pictured(place)
@@ -530,6 +552,9 @@ def test_words_of_the_page():
     assert done("rate", 5, 4) == "liked, rated 5"
     assert done("rate", 3.5, 4) == "rated 3.5"
     assert done("purchase", 2, nan) == "bought 2"
+    assert done("dislike", None, nan) == "disliked"
+    assert done("check_in", None, nan) == "check in", "the log's own word, where there is no other"
+    assert done("interaction", None, nan) == "chose"
 
 
 def test_scores_are_written_so_that_they_can_be_told_apart():

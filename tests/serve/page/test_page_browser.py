@@ -85,6 +85,83 @@ def test_a_click_of_a_new_user_changes_the_slate(server, open_page):
     assert len(history(page)) == 2, "going back and reloading enters nothing twice"
 
 
+def test_what_is_not_for_somebody_goes(open_page):
+    page = open_page("/?user=u04&with=popular")
+    unwanted = slate(page)[0]
+    page.locator("ol.slate").first.get_by_role("button", name=f"Not for me: {unwanted}", exact=True).click()
+    status = page.get_by_role("status")
+    status.get_by_text(f"Disliked {unwanted}. It is shown no more.").wait_for()
+    assert unwanted not in slate(page, 0)
+    assert unwanted not in slate(page, 1)
+    assert history(page)[0] == f"{unwanted} disliked · just now"
+
+
+def test_items_like_one_are_a_click_away(open_page):
+    page = open_page("/?user=u05")
+    first = page.locator("#catalogue .card").first
+    title = first.locator(".title").inner_text().removeprefix("View").strip()
+    first.get_by_role("link", name=f"Similar to {title}").click()
+    page.get_by_role("heading", name=f"Like “{title}”").wait_for()
+    assert page.locator(".shown dt").first.inner_text() == "id"
+    shown = page.locator("#catalogue .card .title").all_inner_texts()
+    assert shown
+    assert f"View {title}" not in [" ".join(text.split()) for text in shown]
+    page.get_by_role("link", name=re.compile("Show all")).click()
+    page.get_by_role("heading", name="Catalogue").wait_for()
+
+
+@pytest.mark.parametrize("address", ["/", "/?user=u00", "/?user=guest-1&item=i00", "/docs"])
+def test_what_can_be_clicked_looks_so(open_page, address):
+    page = open_page(address)
+    if address == "/docs":
+        page.locator(".opblock").first.wait_for()
+    plain = page.evaluate(
+        """[...document.querySelectorAll("a[href], button, summary")]
+        .filter((one) => !one.disabled && one.offsetParent && getComputedStyle(one).cursor !== "pointer")
+        .map((one) => one.outerHTML)"""
+    )
+    assert plain == []
+    if address != "/docs":
+        colours = [
+            page.locator(one).first.evaluate("(one) => getComputedStyle(one).color")
+            for one in ("button.title", ".acts a")
+        ]
+        assert colours[0] == colours[1], "a title has the colour of links"
+
+
+def test_pictures_that_do_not_load_leave_no_broken_icon(browser, start, copy_shop):
+    from dataclasses import replace
+
+    from poise.project import Project
+
+    folder = copy_shop()
+    store = Project(folder).open_store()
+    described = store.setting("catalogue")
+    store.set("catalogue", {**described, "item_kinds": {**described["item_kinds"], "cover": "image"}}).result()
+    places = ["http://127.0.0.1:9/gone.jpg", "covers/none.png", "covers/broken.png", "", None]
+    items = [
+        replace(item, content={**item.content, "cover": places[at % 5]}) for at, item in enumerate(store.all_items())
+    ]
+    store.put_items(items).result()
+    store.close()
+    (folder / "covers").mkdir()
+    (folder / "covers" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
+    context = browser.new_context(base_url=start(folder).url)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for address in ("/", "/?user=u00"):
+        page.goto(address, wait_until="networkidle")
+        assert page.locator("img, object, svg image").count() == 0, "what could show a broken icon"
+        assert page.locator(".picture").count() >= 24
+        for width in (390, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert "http://127.0.0.1:9/gone.jpg" in asked
+    assert not [address for address in asked if "none.png" in address]
+    context.close()
+
+
 def test_a_click_without_a_user_makes_a_guest(open_page):
     page = open_page()
     page.locator("#catalogue button.title").first.click()

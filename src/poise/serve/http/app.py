@@ -92,16 +92,26 @@ class Server:
             self._tasks.append(asyncio.create_task(tenant.forget_impressions(FORGOTTEN_EVERY, FOLLOWED_EVERY)))
 
 
-def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
+def make_app(
+    open_tenants: Opened, pages: Sequence[Route] = (), not_found: Callable[[Request], Response] | None = None
+) -> Starlette:
     """Return the application.
 
     Args:
         open_tenants: loads the projects; called in a thread when the application starts.
         pages: further routes, for people to look at.
+        not_found: what a browser gets where there is nothing; None for what programs get.
     """
     server = Server(open_tenants)
     described = msgspec.json.encode(document(OPERATIONS))
     script = _browser_client()
+
+    def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        is_browser = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+        if error.status_code == 404 and not_found is not None and is_browser:
+            return not_found(request)
+        return _http_error(request, error)
 
     async def openapi(request: Request) -> Response:
         return Response(described, media_type="application/json")
@@ -128,7 +138,7 @@ def make_app(open_tenants: Opened, pages: Sequence[Route] = ()) -> Starlette:
     app = _Application(
         routes=routes,
         lifespan=server.lifespan,
-        exception_handlers={HTTPException: _http_error, ServeError: _error, StoreError: _error, Exception: _error},
+        exception_handlers={HTTPException: http_error, ServeError: _error, StoreError: _error, Exception: _error},
     )
     app.router.redirect_slashes = False
     app.state.server = server
@@ -202,8 +212,7 @@ def _browser_client() -> Path:
     return packaged if packaged.exists() else Path(__file__).parents[4] / "clients" / "browser" / "poise.js"
 
 
-def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _http_error(request: Request, error: HTTPException) -> Response:
     detail = {404: f"there is nothing at {request.url.path[:200]!r}; see /docs", 405: "not with this method"}
     return problem(error.status_code, detail.get(error.status_code, error.detail), headers=error.headers)
 

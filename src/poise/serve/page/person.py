@@ -19,8 +19,9 @@ FRESH = MINUTE  # that something has just happened
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a person did with an item: the title, what, when (empty in a log without times); if it has just happened."""
+    """What a person did with an item: its id and title, what, when (empty without times), if it has just happened."""
 
+    item_id: str
     title: str
     what: str
     when: str
@@ -57,6 +58,7 @@ async def person(tenant: Tenant, user_id: str) -> Person:
     now, liked_from = tenant.clock.milliseconds(), tenant.state.serving_model.liked_from
     history = [
         Deed(
+            event.item_id,
             event.title,
             done(event.behaviour, event.value, liked_from),
             ago(event.timestamp, now),

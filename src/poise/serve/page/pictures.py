@@ -7,6 +7,7 @@ script that would have to look.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ ADDRESS = "/page/picture"
 STYLE = "/page/pictures.css"
 AT_ONCE = 24  # pictures of a stylesheet, so that its address does not become too long
 LARGEST = 10_000_000  # bytes
+_WEB = ("http://", "https://")
+_NAMES = re.compile(
+    r"(^|[_\W])(images?|img|pictures?|photos?|posters?|covers?|thumb(nail)?s?|bild|foto)([_\W]|$)|图片|封面", re.I
+)
+_SAMPLE = 100  # items that are looked at for addresses
 _KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
 
@@ -28,7 +34,7 @@ def picture_of(catalogue: Catalogue, item: int) -> str | None:
     if column is None:
         return None
     path = _place(catalogue, item, column)
-    if path is None or path.startswith(("http://", "https://")):
+    if path is None or path.startswith(_WEB):
         return path or ""
     return f"{ADDRESS}?{urlencode({'item': catalogue.item_ids.id(item)})}"
 
@@ -118,9 +124,21 @@ def _kind(content: bytes) -> str | None:
 
 
 def _column(catalogue: Catalogue) -> str | None:
-    return next((name for name, kind in catalogue.kinds.items() if kind == "image"), None)
+    """Return the column of pictures: one that holds paths of pictures, else addresses under a name of pictures."""
+    kinds = catalogue.kinds
+    named = next((name for name, kind in kinds.items() if kind == "image"), None)
+    if named is not None:
+        return named
+    for name in filter(_NAMES.search, kinds):
+        values = (content.get(name) for content in catalogue.contents[: _SAMPLE + 1])
+        given = (value[0] if isinstance(value, list) and value else value for value in values)
+        if any(isinstance(place, str) and place.startswith(_WEB) for place in given):
+            return name
+    return None
 
 
 def _place(catalogue: Catalogue, item: int, column: str) -> str | None:
-    path = catalogue.contents[item].get(column)
-    return path if isinstance(path, str) and path.strip() else None
+    place = catalogue.contents[item].get(column)
+    if isinstance(place, list):  # several pictures: the first is the main one
+        place = next(iter(place), None)
+    return place.strip() if isinstance(place, str) and place.strip() else None

@@ -189,6 +189,12 @@ def _problem(request: Request, error: Exception) -> Response:
     return response
 
 
+def not_found(request: Request) -> Response:
+    """Say that there is no such page."""
+    detail = f"there is no page {request.url.path[:200]!r} here."
+    return as_page(request, "problem.html", 404, title=_TITLES[404], detail=detail)
+
+
 def _styles(cards: Sequence[Card]) -> list[str]:
     return styles_of(card.item_id for card in cards if card.picture)
 

@@ -64,6 +64,10 @@ class Side:
     compared: bool = False
     problem: str = ""
 
+    def lacks(self, item_id: str) -> bool:
+        """Tell whether an item is not among those that are shown."""
+        return all(place.card.item_id != item_id for place in self.places)
+
 
 def others(tenant: Tenant) -> list[tuple[str, str]]:
     """Return the names of the runs that the served one can be compared with, the newest first, and their models."""

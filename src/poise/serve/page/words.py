@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from poise.durations import DAY, HOUR, MINUTE
-from poise.wording import verb
+from poise.wording import is_worded, verb
 from poise_client.schema.recommendations import RecommendedItem
 from poise_client.schema.users import Interest
 
@@ -33,6 +33,9 @@ def ago(moment: int, now: int) -> str:
 
 def done(behaviour: str, value: float | None, liked_from: float) -> str:
     """Say what somebody did with an item: ``viewed``, ``liked, rated 5`` ..."""
+    if not is_worded(behaviour) and behaviour not in ("interaction", "event"):  # the log's own word says more
+        named = behaviour.replace("_", " ")
+        return named if value is None else f"{named} {value:g}"
     if value is None:
         return verb(behaviour, float("nan"), liked_from)
     verb_text = verb(behaviour, value, liked_from)
