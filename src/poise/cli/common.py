@@ -58,6 +58,14 @@ def pairs(ctx: click.Context, option: click.Parameter, text: str | None) -> dict
     return {canonical.strip(): name.strip() for canonical, _, name in parts}
 
 
+def at_most(k: int, n_items: int) -> int:
+    """Return ``k``, or the number of items that can be shown if that is less, with a word."""
+    if k > n_items >= 1:
+        say(f"there are only {n_items:,} items to show, not {k:,}")
+        return n_items
+    return k
+
+
 def say(line: str) -> None:
     """Print progress on standard error, so that results can be piped."""
     click.secho(line, err=True, dim=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from poise.cli.common import json_option, print_json, print_table, project_option, say
+from poise.cli.common import at_most, json_option, print_json, print_table, project_option, say
 from poise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def command(
     else:
         requests = _of_users(run, project.data(), users, hide_seen=hide_seen)
     pipeline = run.pipeline.with_policy(project.config.make_policy())  # as it is served
+    k = at_most(k, len(pipeline.item_ids))
     answers = [(request, pipeline.recommend(request.queries, k, explain=explain)) for request in requests]
     if as_json:
         print_json([_as_json(run, request, slates) for request, slates in answers])
@@ -74,7 +75,7 @@ def command(
 def show(run: Run, data: Dataset, users: Sequence[str], *, k: int) -> None:
     """Print the history of users, and what a run recommends to them, with reasons."""
     for request in _of_users(run, data, users, hide_seen=True):
-        _show(run, request, run.pipeline.recommend(request.queries, k, explain=True))
+        _show(run, request, run.pipeline.recommend(request.queries, min(k, len(run.pipeline.item_ids)), explain=True))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poise.cli.common import json_option, print_json, print_table, project_option, say
+from poise.cli.common import at_most, json_option, print_json, print_table, project_option, say
 
 if TYPE_CHECKING:
     from poise.options.likeness import SimilarBy
@@ -29,6 +29,7 @@ def command(item: str, folder: Path, k: int, by: SimilarBy | None, run_name: str
     run = Project(folder, say=say).run(run_name)
     index = run.find_one(item)
     item_id = run.pipeline.item_ids.id(index)
+    k = at_most(k, len(run.pipeline.item_ids) - 1)
     slates, likeness = run.pipeline.similar([item_id], k, by=by), run.pipeline.likeness(item_id, by)
     slate, titles = slates[0], run.titles
     similar_items = [

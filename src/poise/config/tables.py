@@ -25,6 +25,8 @@ class Data(BaseModel):
         columns: canonical name to the column's name, for events.
         item_columns: the same for items.
         user_columns: the same for users.
+        item_columns_in_events: columns of the events that describe the item, such as its title and price.
+        user_columns_in_events: columns of the events that describe the user, such as the country.
         item_kinds: what columns of the items hold, where the guess is wrong.
         names: what the columns of files without a header are called, by table.
         cleaning: which events are fit to learn from.
@@ -41,6 +43,8 @@ class Data(BaseModel):
     columns: dict[str, str] = {}
     item_columns: dict[str, str] = {}
     user_columns: dict[str, str] = {}
+    item_columns_in_events: list[str] = []
+    user_columns_in_events: list[str] = []
     item_kinds: dict[str, Kind] = {}
     names: dict[Literal["events", "items", "users"], list[str]] = {}
     cleaning: dict[str, Any] = {}

@@ -106,16 +106,16 @@ def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str]
 
 
 def cutoffs_for(project: Project, data: Dataset) -> list[int]:
-    """Return the cut-offs of metrics: those of the project, up to the size of the catalogue.
-
-    Raises:
-        UsageError: ``poise.toml`` names one that is above the number of items.
-    """
+    """Return the cut-offs of metrics: those of the project, up to the size of the catalogue."""
     table = project.config.evaluation
-    fitting = [k for k in table.k if k <= data.n_items]
+    fitting = [k for k in table.k if k <= data.n_items] or [data.n_items]
     if fitting != table.k and "k" in table.model_fields_set:
-        raise UsageError(f"{FILE}: evaluation.k: found {max(table.k)}; there are only {data.n_items:,} items")
-    return fitting or [data.n_items]
+        project.say(f"evaluation.k: there are only {data.n_items:,} items, so metrics are of {_listed(fitting)}")
+    return fitting
+
+
+def _listed(cutoffs: Sequence[int]) -> str:
+    return ", ".join(f"the first {k}" for k in cutoffs)
 
 
 def first_protocol(project: Project, data: Dataset) -> str:

@@ -149,6 +149,8 @@ class Project:
             columns=source.columns,
             item_columns=source.item_columns,
             user_columns=source.user_columns,
+            item_columns_in_events=source.item_columns_in_events,
+            user_columns_in_events=source.user_columns_in_events,
             item_kinds=source.item_kinds,
             names=source.names,
             cleaning=self.config.cleaning(),

@@ -16,6 +16,7 @@ from poise.data.ingest.delimited import UNREADABLE
 from poise.data.ingest.feedback import Feedback
 from poise.data.ingest.frames import SPOILT_CELLS, row_numbers, to_polars
 from poise.data.ingest.indexing import index
+from poise.data.ingest.one_table import Descriptions, described, with_titles
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
 from poise.data.ingest.staging import ROW, Staging
@@ -37,6 +38,8 @@ def build_dataset(
     columns: Mapping[str, str] | None = None,
     item_columns: Mapping[str, str] | None = None,
     user_columns: Mapping[str, str] | None = None,
+    item_columns_in_events: Sequence[str] = (),
+    user_columns_in_events: Sequence[str] = (),
     item_kinds: Mapping[str, Kind] | None = None,
     cleaning: Cleaning | None = None,
     feedback: Feedback | None = None,
@@ -57,6 +60,9 @@ def build_dataset(
             the name in the frame; an empty name says that there is no such column.
         item_columns: the same for items: ``item_id``, ``title``.
         user_columns: the same for users: ``user_id``.
+        item_columns_in_events: columns of the events that describe the item, in a log that repeats them in each row.
+            They make up the catalogue, or add to it; of several values of one item the most frequent counts.
+        user_columns_in_events: the same for users.
         item_kinds: what columns of the items hold, where the guess is wrong.
         cleaning: which events are fit to learn from.
         feedback: which events say yes and which say no; by the names of behaviours, and ratings from the middle of
@@ -69,10 +75,19 @@ def build_dataset(
     """
     cleaning = cleaning or Cleaning()
     quarantine = Quarantine()
+    raw = to_polars(events, "events", quarantine.notes)
+    items, users = described(
+        raw,
+        columns,
+        Descriptions("items", item_columns_in_events, items, item_columns or {}),
+        Descriptions("users", user_columns_in_events, users, user_columns or {}),
+        quarantine,
+    )
     item_table, item_kinds = take_catalogue("items", items, item_columns, item_kinds, quarantine)
     user_table, user_kinds = take_catalogue("users", users, user_columns, None, quarantine)
-    log = take_events(to_polars(events, "events", quarantine.notes), columns, quarantine)
+    log = take_events(raw, columns, quarantine)
     n_read = log.raw.height
+    item_table, item_kinds = with_titles(item_table, item_kinds, log.frame["item_id"])
     if item_table is not None and not log.frame["item_id"].is_in(item_table["item_id"].implode()).any():
         raise DataError(_strangers(log, item_table))
     cleaning.apply(log, None if item_table is None else item_table["item_id"])
@@ -107,6 +122,8 @@ def load_files(
     columns: Mapping[str, str] | None = None,
     item_columns: Mapping[str, str] | None = None,
     user_columns: Mapping[str, str] | None = None,
+    item_columns_in_events: Sequence[str] = (),
+    user_columns_in_events: Sequence[str] = (),
     item_kinds: Mapping[str, Kind] | None = None,
     cleaning: Cleaning | None = None,
     feedback: Feedback | None = None,
@@ -125,6 +142,8 @@ def load_files(
         columns: see :func:`build_dataset`.
         item_columns: see :func:`build_dataset`.
         user_columns: see :func:`build_dataset`.
+        item_columns_in_events: see :func:`build_dataset`.
+        user_columns_in_events: see :func:`build_dataset`.
         item_kinds: see :func:`build_dataset`.
         cleaning: see :func:`build_dataset`.
         feedback: see :func:`build_dataset`.
@@ -143,6 +162,8 @@ def load_files(
         columns=columns,
         item_columns=item_columns,
         user_columns=user_columns,
+        item_columns_in_events=item_columns_in_events,
+        user_columns_in_events=user_columns_in_events,
         item_kinds=item_kinds,
         cleaning=cleaning,
         feedback=feedback,

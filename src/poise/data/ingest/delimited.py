@@ -47,7 +47,7 @@ def read_delimited(
         content: UTF-8.
         path: what to call it in errors.
         delimiter: the sign between fields.
-        names: of the columns; None if the first line holds them.
+        names: of the columns; None if the first line holds them, empty for ``column_1``, ``column_2`` ...
         quote: the sign around fields that may hold delimiters and line breaks; None if there is none.
 
     Raises:
@@ -59,7 +59,7 @@ def read_delimited(
         )
     except pl.exceptions.PolarsError:
         return _with_care(content, path, delimiter, names, quote)
-    if names is None:
+    if not names:
         return table
     if table.width != len(names):
         raise DataError(f"{path} has {table.width} columns, but {len(names)} names were given: {listed(names)}")
@@ -73,6 +73,8 @@ def _with_care(
     records = _records(content.decode().split("\n"), delimiter, quote)
     columns = list(names) if names is not None else next(records)[0] or []
     rows = [([field or None for field in fields or ()], text) for fields, text in records]
+    if names is not None and not names:
+        columns = [f"column_{place + 1}" for place in range(len(rows[0][0]))]
     columns = _with_row_names(columns, [row for row, _ in rows if row])
     width = len(columns)
     if width < 2:

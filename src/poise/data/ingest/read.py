@@ -54,8 +54,8 @@ def read_table(
 
     Args:
         path: a file, a folder, or a pattern such as ``logs/2024-*.csv``. Files are read in the order of their names.
-        names: what the columns are called, for text without a header. The MovieLens files ``ratings.dat``,
-            ``movies.dat`` and ``users.dat`` need none.
+        names: what the columns are called, for text without a header; empty for ``column_1``, ``column_2`` ... The
+            MovieLens files ``ratings.dat``, ``movies.dat`` and ``users.dat`` need none.
         encoding: of text; None to tell it from each file.
         notes: takes a line about whatever was assumed, left out or mended.
 

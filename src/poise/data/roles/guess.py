@@ -81,7 +81,7 @@ def guess_roles(frame: pl.DataFrame, table: Table, given: Mapping[str, str]) -> 
         scored = [(score(name, look, table), name) for name, look in looks.items()]
         item = given.get("item_id") or (choices["item_id"].name if "item_id" in choices else "")
         if role == "value" and item:
-            scored = [(0.0 if points and _is_of_item(frame, item, name) else points, name) for points, name in scored]
+            scored = [(0.0 if points and is_of_item(frame, item, name) else points, name) for points, name in scored]
         if len(frame):
             scored = [(points - (0 if looks[name].filled > 0.5 else 30), name) for points, name in scored]
         ranked = sorted(((points, name) for points, name in scored if points > 0), key=lambda pair: -pair[0])
@@ -227,7 +227,7 @@ def named_kind(name: str) -> str | None:
     return None
 
 
-def _is_of_item(frame: pl.DataFrame, item: str, name: str) -> bool:
+def is_of_item(frame: pl.DataFrame, item: str, name: str) -> bool:
     """Tell whether a column says something of the item: the same in all events of an item, another for other items."""
     pairs = frame.select(pl.col(item).alias("item"), pl.col(name).alias("value")).drop_nulls()
     per_item = pairs.group_by("item").agg(rows=pl.len(), values=pl.col("value").n_unique())

@@ -10,19 +10,15 @@ import polars as pl
 
 from poise.data.roles.words import is_behaviour
 from poise.data.schema.column_types import filled, to_numbers
-from poise.data.schema.timestamps import to_milliseconds
+from poise.data.schema.timestamps import looks_like_times, to_milliseconds
+from poise.errors import DataError
 
 _SAMPLE = 2_000  # values, evenly spaced, that tell what a column looks like
 _MOST = 0.9  # share of the values that must look like something
 _FEW = 40  # behaviours, at most
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$"
 _LINK = r"^(?:https?://|www\.)\S+$"
-_DATE = (
-    r"^\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}(?:\D|$)|^\d{1,2}[-. /]?\s?\p{L}{3,10}\.?,?[-. /]\s?\d{2,4}(?:\D|$)"
-    r"|^\p{L}{3,10}\.? \d{1,2},? \d{2,4}|^\d{4}年\d{1,2}月\d{1,2}日"
-)
 _EARLIEST, _LATEST = 631_152_000_000, 2_208_988_800_000  # 1990 to 2040, in milliseconds since 1970
-_DAY_NUMBER = (19_900_000, 20_400_000)  # 20240531 is a day rather than a number
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class Look:
     @cached_property
     def numbers(self) -> pl.Series:
         """The sample as numbers, null where a value is none."""
-        return to_numbers(self.texts.str.replace(r"^(-?\d+),(\d{1,2})$", "$1.$2"))
+        return to_numbers(self.texts)
 
     @cached_property
     def number_share(self) -> float:
@@ -86,26 +82,27 @@ class Look:
         return self._share(self.texts.str.contains(_LINK)) >= _MOST
 
     @cached_property
-    def times(self) -> float:
-        """The share of moments that make sense for a log: dates in any notation, or seconds since 1970."""
-        if self.column.dtype in (pl.Date, pl.Datetime):
-            return 1.0
-        if not self.is_number:
-            return self._share(self.texts.str.contains(_DATE) | self._moments)
-        low, high = self.numbers.min(), self.numbers.max()
-        if isinstance(low, float) and isinstance(high, float) and low >= _DAY_NUMBER[0] and high <= _DAY_NUMBER[1]:
-            days = self.numbers.cast(pl.Int64, strict=False).cast(pl.String).str.to_date("%Y%m%d", strict=False)
-            return self._share(days.is_not_null())
-        return self._share(self._moments)
-
-    @cached_property
-    def _moments(self) -> pl.Series:
-        return to_milliseconds(self.texts).is_between(_EARLIEST, _LATEST).fill_null(False)
+    def notation(self) -> str | None:
+        """How moments are written, in words; None if nearly all values are no moments that a log may hold."""
+        if self.column.dtype.is_nested():
+            return None
+        return looks_like_times(self.column.filter(filled(self.column)))
 
     @cached_property
     def is_time(self) -> bool:
-        """Whether nearly all values are moments."""
-        return self.times >= _MOST
+        """Whether nearly all values are moments that a log may hold."""
+        return self.notation is not None
+
+    @cached_property
+    def times(self) -> float:
+        """The share of moments that a log may hold."""
+        if self.is_time:
+            return 1.0
+        try:
+            moments = to_milliseconds(self.texts)
+        except DataError:  # the day or the month comes first: these are moments, however they are read
+            return 1.0
+        return self._share(moments.is_between(_EARLIEST, _LATEST).fill_null(False))
 
     @cached_property
     def is_date(self) -> bool:
@@ -139,7 +136,7 @@ class Look:
         if self.column.dtype == pl.Boolean:
             return True
         values = set(self.texts.str.to_lowercase().str.replace(r"\.0+$", "").unique().to_list())
-        return len(values) <= 3 and any(
+        return 0 < len(values) <= 3 and any(
             values <= pair
             for pair in (
                 {"0", "1"},

@@ -41,11 +41,11 @@ def parse_numbers(column: pl.Series, decimal: str | None = None) -> pl.Series:
     if sign == ".":
         return plain.fill_null(_read(digits, "."))
     if sign == ",":
-        return _read(digits, ",")
+        return _read(digits, ",").rename(column.name)
     by_point, by_comma = _read(digits, "."), _read(digits, ",")
     fit_one = by_point.is_null() != by_comma.is_null()
     same = (by_point == by_comma).fill_null(False)
-    return by_point.fill_null(by_comma).set(~(fit_one | same), None)
+    return by_point.fill_null(by_comma).set(~(fit_one | same), None).rename(column.name)
 
 
 def decimal_sign(column: pl.Series) -> str | None:
