@@ -61,7 +61,9 @@ def command(
         history = [item for line in histories for item in run.find(line)]
         requests = [_UserRequest(None, run.queries([history], hide_seen=hide_seen), {})]
     else:
-        requests = _of_users(run, project.data(), users, hide_seen=hide_seen)
+        data = project.data()
+        rules = project.live_feedback(data)  # as the server reads them: a low rating is no liking
+        requests = _of_users(run, data if rules == data.feedback else data.judged(rules), users, hide_seen=hide_seen)
     pipeline = run.pipeline.with_policy(project.config.make_policy())  # as it is served
     k = at_most(k, len(pipeline.item_ids))
     answers = [(request, pipeline.recommend(request.queries, k, explain=explain)) for request in requests]

@@ -156,7 +156,7 @@ class Dataset:
         return data if data.impressions is None else replace(data, impressions=data.impressions.before(moment))
 
     def judged(self, feedback: Feedback) -> Dataset:
-        """Return the data set, whose events were all taken as a yes, with those that say no told apart.
+        """Return the data set with those of its events that say no, by other rules, among the rejections.
 
         Raises:
             DataError: no event says yes.
@@ -169,7 +169,9 @@ class Dataset:
         yes, no = judge(pair, opinions, behaviour, log.timestamp if log.has_time else None)
         if not yes.any():
             raise DataError(f"{self.name!r}: no event says yes by the rules of [data.feedback]")
-        rejections = log.select(no) if no.any() else None
+        rejections = self.rejections
+        if no.any():
+            rejections = log.select(no) if rejections is None else rejections.together_with(log.select(no))
         return replace(self.select(yes), feedback=feedback, rejections=rejections)
 
     def with_codes(self, behaviour_ids: Vocabulary) -> Dataset:

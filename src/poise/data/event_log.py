@@ -64,6 +64,21 @@ class EventLog:
             has_time=self.has_time,
         )
 
+    def together_with(self, other: EventLog) -> EventLog:
+        """Return one log of the events of two, of the same users and items."""
+        columns = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in ("user", "item", "behaviour", "value", "timestamp")
+        }
+        order = np.lexsort((columns["timestamp"], columns["user"]))
+        context = pl.concat([self.context, other.context], how="diagonal_relaxed")
+        return EventLog(
+            **{name: column[order] for name, column in columns.items()},
+            offsets=user_offsets(columns["user"], self.n_users),
+            context=context[order] if context.width else context,
+            has_time=self.has_time,
+        )
+
 
 def user_offsets(user: Indices, n_users: int) -> Offsets:
     """Return where each user's events start in a sorted column of user indices, int64 ``[n_users + 2]``."""

@@ -191,6 +191,17 @@ def test_a_no_is_no_target_and_what_was_rejected_before_is_hidden():
     assert pairs(data, split.train.rejections) == [("a", "s"), ("b", "z")]  # p was disliked after the test event
 
 
+def test_other_rules_can_be_laid_on_a_data_set():
+    frame = log(("a", "x", 5.0), ("a", "y", 1.0), ("b", "x", 2.0), ("b", "y", 3.0), ("c", "z", 4.0), value=True)
+    frame = frame.with_columns(behaviour=pl.Series(["rate", "rate", "rate", "rate", "dislike"]))
+    everything = poise.build_dataset(frame, feedback=Feedback(threshold="none"))
+    assert pairs(everything, everything.rejections) == [("c", "z")]
+    judged = everything.judged(Feedback())
+    assert pairs(judged, judged.events) == [("a", "x"), ("b", "y")]
+    assert pairs(judged, judged.rejections) == [("a", "y"), ("b", "x"), ("c", "z")]
+    assert judged.fingerprint == poise.build_dataset(frame).fingerprint
+
+
 def test_rejections_are_saved_and_hashed(tmp_path):
     data = poise.build_dataset(log(("a", "x", "like"), ("a", "y", "dislike"), ("b", "y", "like")))
     poise.save_dataset(data, tmp_path / "data")
