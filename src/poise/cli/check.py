@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from poise.cli.common import json_option, print_json, project_option, report_option, say
+from poise.cli.common import json_option, print_json, print_remark, project_option, report_option, say
 
-_MARKS = {"good": ("green", "good "), "plain": (None, "     "), "warning": ("yellow", "look "), "bad": ("red", "bad  ")}
+_MARKS = {"good": ("green", "good"), "plain": (None, ""), "warning": ("yellow", "look"), "bad": ("red", "bad")}
 
 
 @click.command("check")
@@ -31,11 +31,9 @@ def command(folder: Path, report_path: Path | None, as_json: bool) -> None:
         if verdict.topic == "language":  # the project knows which encoder it has, and says so below
             continue
         colour, mark = _MARKS[verdict.tone]
-        click.secho(mark, fg=colour, nl=False, bold=True)
-        click.echo(f"{verdict.title}. {verdict.reason}" + (f" {verdict.advice}" if verdict.advice else ""))
+        print_remark(mark, colour, verdict.title, f"{verdict.reason} {verdict.advice}".strip())
     if language:
-        click.secho("look ", fg="yellow", nl=False, bold=True)
-        click.echo(language)
+        print_remark("look", "yellow", language)
     page = report(examination, data)
     if language:
         page.heading("The language of the catalogue")

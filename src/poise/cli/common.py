@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _WIDTH = 120  # where the output is no terminal
+_WIDEST_TEXT = 100  # characters of a line that is read with ease
 _GAP = 3  # between columns
 _LEAST_TEXT = 20  # characters of a column of text in a narrow terminal
 _SIGNS = str.maketrans("", "", ".,-")
@@ -69,6 +72,27 @@ def at_most(k: int, n_items: int) -> int:
 def say(line: str) -> None:
     """Print progress on standard error, so that results can be piped."""
     click.secho(line, err=True, dim=True)
+
+
+def print_remark(mark: str, colour: str | None, title: str, text: str = "") -> None:
+    """Print a remark: on a line of its own, or, in a terminal, with the text below its title, broken between words.
+
+    Args:
+        mark: a word that says of what kind it is.
+        colour: of the mark.
+        title: the remark in short.
+        text: the rest of it.
+    """
+    indent = f"{mark:<5}"
+    click.secho(indent, fg=colour, nl=False, bold=True)
+    if not sys.stdout.isatty():
+        click.echo(" ".join([f"{title}." if text else title, text]).strip())
+        return
+    width = min(shutil.get_terminal_size().columns, _WIDEST_TEXT)
+    blanks = " " * len(indent)
+    for lines, bold in ((title, bool(text)), (text, False)):
+        for number, line in enumerate(textwrap.wrap(lines, max(width - len(indent), _LEAST_TEXT))):
+            click.secho(line if not number and lines is title else blanks + line, bold=bold or None)
 
 
 def print_json(value: Any) -> None:
