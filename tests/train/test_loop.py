@@ -159,6 +159,68 @@ def test_learning_rate_rises_and_falls() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
+def test_the_learning_rate_rises_to_half_in_further_rounds() -> None:
+    training = Training(epochs=4, most_epochs=9, learning_rate=2.0, warmup=10, min_lr_ratio=0.1)
+    rates = [learning_rate(step, 80, training) for step in range(160)]
+    assert rates[79] == pytest.approx(0.2, abs=0.003)
+    assert rates[80] == pytest.approx(1.0)
+    assert rates[81:120] == sorted(rates[81:120], reverse=True)
+    assert rates[119] == pytest.approx(0.2, abs=0.01)
+    assert rates[120:] == rates[80:120]
+
+
+def _train_with(metrics: list[float], training: Training) -> Progress:
+    network = nn.Linear(3, 1)
+    coming = iter(metrics)
+    return train(
+        network,
+        Points(),
+        lambda points: network(points).square().mean(),
+        training,
+        validate=lambda: next(coming),
+    )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "epochs", "best"),
+    [
+        ([1, 2, 3, 4, 0, 5, 0, 6, 0, 7], 9, 8),  # to the last that there may be
+        ([1, 2, 3, 4, 0, 5, 0, 0], 8, 6),  # better within two epochs of the end
+        ([1, 2, 3, 4, 3, 3], 6, 4),  # a further round that brings nothing is the last
+        ([1, 9, 3, 4], 4, 2),
+        ([9, 1, 1, 1, 1], 4, 1),
+    ],
+)
+def test_training_goes_on_while_validation_improves(metrics: list[float], epochs: int, best: int) -> None:
+    progress = _train_with(metrics, Training(epochs=4, most_epochs=9, patience=3))
+    assert (progress.epoch, progress.best_epoch) == (epochs, best)
+
+
+def test_without_further_rounds_training_ends_where_it_was_laid_out_for() -> None:
+    assert _train_with([1, 2, 3, 4, 5], Training(epochs=4, patience=3)).epoch == 4
+
+
+def test_a_stop_beyond_the_first_round_is_reached_on_the_same_way() -> None:
+    training = Training(epochs=2, most_epochs=9, learning_rate=0.03, warmup=5, min_lr_ratio=0.1, seed=3)
+    whole, stopped = Learner(), Learner()
+    improving = iter(range(20))
+    train(whole.network, Points(), whole.loss, replace(training, most_epochs=5), validate=lambda: next(improving))
+    assert train(stopped.network, Points(), stopped.loss, replace(training, stop=5)).epoch == 5
+    assert _weights(whole.network) == _weights(stopped.network)
+
+
+def test_a_run_killed_in_a_further_round_ends_the_same(tmp_path: Path) -> None:
+    training = replace(TRAINING, epochs=2, most_epochs=5, patience=9)
+    whole, killed = Learner(), Learner(killed_at=7 * 3 + 2)
+    assert whole.run(training).epoch > 2
+    options = FitOptions(checkpoint_folder=tmp_path, logger="none")
+    with pytest.raises(KeyboardInterrupt):
+        killed.run(training, options)
+    again = Learner()
+    again.run(training, options)
+    assert _weights(again.network) == _weights(whole.network)
+
+
 def test_a_loss_of_nan_is_an_error() -> None:
     network = nn.Linear(3, 1)
     with pytest.raises(PoiseError, match="the loss is nan in step 0: lower the learning rate"):

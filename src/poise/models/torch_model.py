@@ -136,6 +136,7 @@ class TorchModel(InnerProduct):
         *,
         epochs: int,
         unvalidated_epochs: int,
+        most_epochs: int | None = None,
     ) -> None:
         """Learn for as many epochs as validation selects, or selected before.
 
@@ -145,14 +146,17 @@ class TorchModel(InnerProduct):
             valid: what to choose the epoch by.
             options: how and where to fit.
             epochs: at most; the learning rate is laid out for so many.
+            most_epochs: that there may be where validation still improves then; None for no more.
             unvalidated_epochs: after which to stop where there has never been a validation part.
         """
         selected = self.selected.epochs
-        stop = selected or (unvalidated_epochs if valid is None else None)
-        training = self._training(options, epochs, stop)
+        stop = selected or (min(unvalidated_epochs, epochs) if valid is None else None)
+        training = dataclasses.replace(self._training(options, epochs, stop), most_epochs=most_epochs)
         key = checkpoint_key(self, data, valid, training.seed, selected)
         best = self._learn(learning, training, valid, options, key)
         self.selected = dataclasses.replace(self.selected, epochs=best)
+        if valid is not None and best >= (most_epochs or epochs):
+            self._note(f"validation was best after the last of {best} passes: more of them ('epochs') may be better")
 
     def _learn(
         self,

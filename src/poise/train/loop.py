@@ -24,6 +24,7 @@ from poise.train.monitor import Monitor, open_curves
 from poise.train.optimiser_step import Optimisation, OptimiserStep
 
 CHECKPOINT_SECONDS = 60.0
+FURTHER_HEIGHT = 0.5  # of the learning rate, to which it rises in a round after the first
 
 Batch = TypeVar("Batch")
 Batch_co = TypeVar("Batch_co", covariant=True)
@@ -44,7 +45,10 @@ class Training:
     """How to learn.
 
     Attributes:
-        epochs: passes over the data, at most; the learning rate is laid out for so many.
+        epochs: passes over the data; the learning rate is laid out for so many.
+        most_epochs: passes that there may be where validation was still getting better at the end of those: the
+            learning rate then rises to half its height and falls again within half as many epochs, and again as long as
+            that helps. None for no more than ``epochs``.
         stop: epochs after which to stop all the same; None for none.
         learning_rate: of AdamW, at its highest.
         weight_decay: how strongly matrices are drawn to zero (L2, decoupled), per unit of learning rate.
@@ -63,6 +67,7 @@ class Training:
     """
 
     epochs: int
+    most_epochs: int | None = None
     stop: int | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -74,6 +79,14 @@ class Training:
     lr_plateau_factor: float = 1.0
     precision: Precision = "auto"
     seed: int = 0
+
+    def next_end(self, epoch: int) -> int:
+        """Return the epoch at which the round ends in which ``epoch`` epochs are done."""
+        if epoch < self.epochs:
+            return self.epochs
+        further = max(self.epochs // 2, 1)
+        end = self.epochs + ((epoch - self.epochs) // further + 1) * further
+        return min(end, max(self.most_epochs or end, self.epochs))
 
 
 @dataclass
@@ -152,8 +165,8 @@ def train(
             label, training.stop or training.epochs, steps, curves, progress.history, bar=options.progress
         ) as monitor,
     ):
-        last = min(training.epochs, training.stop or training.epochs)
-        while progress.epoch < last and progress.epoch - progress.best_epoch < training.patience:
+        while goes_on(progress, training):
+            monitor.extend(training.next_end(progress.epoch))
             network.train()
             coming = batches.epoch(progress.epoch, progress.step)
             while step_batches := list(islice(coming, run.optimiser_step.batches)):
@@ -178,14 +191,40 @@ def train(
     return progress
 
 
+def goes_on(progress: Progress, training: Training) -> bool:
+    """Tell whether there is another epoch: by what validation said, never by the clock.
+
+    A round is left early where validation has not become better for long, and is followed by another one where it was
+    still becoming better at its end.
+    """
+    done = progress.epoch
+    if training.stop is not None and done >= training.stop:
+        return False
+    without_gain = done - progress.best_epoch
+    if done < training.epochs:
+        return without_gain < training.patience
+    if done >= (training.most_epochs or training.epochs):
+        return False
+    return done < training.next_end(done - 1) or without_gain <= training.patience // 2
+
+
 def learning_rate(step: int, total: int, training: Training) -> float:
     """Return the learning rate of a step, counted from 0: a straight rise, then half a cosine down to the final share.
 
-    The cosine is from Loshchilov and Hutter, *SGDR: Stochastic Gradient Descent with Warm Restarts*, 2017.
+    The cosine, and that it may begin anew, is from Loshchilov and Hutter, *SGDR: Stochastic Gradient Descent with Warm
+    Restarts*, 2017.
+
+    Args:
+        step: of the optimiser.
+        total: steps of the first round; each of the further ones has half as many epochs.
+        training: how to learn.
     """
     warm = min(1.0, (step + 1) / max(training.warmup, 1))
-    gone = max(0, step - training.warmup) / max(total - training.warmup, 1)
-    fall = training.min_lr_ratio + (1 - training.min_lr_ratio) * 0.5 * (1 + math.cos(math.pi * gone))
+    height, gone = 1.0, max(0, step - training.warmup) / max(total - training.warmup, 1)
+    if step >= total:
+        further = max(training.epochs // 2, 1) * max(total // training.epochs, 1)
+        height, gone = FURTHER_HEIGHT, (step - total) % further / further
+    fall = training.min_lr_ratio + (height - training.min_lr_ratio) * 0.5 * (1 + math.cos(math.pi * gone))
     return training.learning_rate * warm * fall
 
 

@@ -43,6 +43,12 @@ class Monitor:
             total=epochs * steps, initial=self.done * steps, desc=label, delay=2, leave=False, disable=hidden
         )
 
+    def extend(self, epochs: int) -> None:
+        """Show that there are more epochs than was known before."""
+        if epochs > self.epochs:
+            self.epochs = epochs
+            self.bar.total = epochs * self.steps
+
     def step(self, epoch: int, step: int, total: float) -> None:
         """Show a finished step; ``total`` is the sum of the epoch's losses so far."""
         best = "" if self.metric is None else f", best NDCG@10 {self.metric:.4f}"

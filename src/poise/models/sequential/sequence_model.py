@@ -79,8 +79,8 @@ class SequenceModel(TorchModel):
         crop: see :class:`~poise.train.batches.augmentation.Augmentation`.
         shuffle: the same.
         mask_prob: the same.
-        epochs: passes over the events, at most; None takes what suits the log. Small logs are passed over several times
-            an epoch. Validation chooses when to stop.
+        epochs: passes over the events, at most; None takes what suits the log, and goes on where validation still
+            improves then. Small logs are passed over several times an epoch. Validation chooses when to stop.
         min_lr_ratio: what is left of the learning rate in the last step, as a share.
         lr_plateau_factor: see :class:`~poise.train.loop.Training`.
         precision: see :class:`~poise.train.loop.Training`.
@@ -115,6 +115,7 @@ class SequenceModel(TorchModel):
         defaults = self.selected.data_defaults
         assert defaults is not None  # they come first when it is fitted
         given = {name: getattr(self, name, None) for name in asdict(defaults)}
+        given["most_epochs"] = self.epochs  # who says how many wants no more
         return replace(defaults, **{name: option for name, option in given.items() if option is not None})
 
     @property
@@ -173,6 +174,7 @@ class SequenceModel(TorchModel):
             valid,
             options,
             epochs=self.data_defaults.epochs,
+            most_epochs=self.data_defaults.most_epochs,
             unvalidated_epochs=UNVALIDATED_EPOCHS,
         )
         self.until = data.events.until
