@@ -47,7 +47,12 @@ def sample(valid: Holdout, *, most: int | None = None, seed: int = 0) -> Holdout
 
 
 def choose(
-    options: Sequence[Option], measure: Callable[[Option, Holdout], Doubles], valid: Holdout, *, seed: int = 0
+    options: Sequence[Option],
+    measure: Callable[[Option, Holdout], Doubles],
+    valid: Holdout,
+    *,
+    default: Option | None = None,
+    seed: int = 0,
 ) -> Choice[Option]:
     """Return the option that ranks best on validation.
 
@@ -62,6 +67,7 @@ def choose(
         options: at least one.
         measure: gives NDCG@10 of an option on each request of a holdout, float64 ``[n]``.
         valid: the requests, at least one.
+        default: the option that is taken unless another one is clearly better; None for none.
         seed: of the order in which requests are used.
     """
     order = np.random.default_rng(seed).permutation(len(valid))
@@ -80,7 +86,8 @@ def choose(
         best = max(running, key=lambda option: float(gains[option].mean()))
         running = [option for option in running if not _is_behind(gains[option], gains[best])]
         if len(running) == 1 or reached == len(valid) or scores >= MOST_SCORES:
-            return Choice(options[best], _comparable(measured, best), reached)
+            chosen = next((option for option in running if options[option] is default), best)
+            return Choice(options[chosen], _comparable(measured, best), reached)
 
 
 def ndcg(model: Recommender, holdout: Holdout) -> Doubles:

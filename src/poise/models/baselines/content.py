@@ -42,7 +42,7 @@ class Content(HistoryProductModel):
         vectors = np.asarray(data.vectors[self.vectors], dtype=np.float32)
         self.mean: Floats | None = _mean(vectors)
         self._set_directions(_directions(vectors, self.mean))
-        self._choose_decay(valid)
+        self._choose_history_weights(data, valid)
 
     def _grow(self, data: Dataset) -> None:
         added = self._count_added(data)
@@ -80,7 +80,7 @@ class Content(HistoryProductModel):
 
     def request_vectors(self, queries: Queries) -> Floats:
         """Return the direction of each history's content, float32 ``[n, dim]``."""
-        return unit(weighted_sums(queries.matrix(self.recency), self.item_vectors))
+        return unit(weighted_sums(self._history_matrix(queries), self.item_vectors))
 
     def attributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.attributions`."""

@@ -68,14 +68,14 @@ class ALS(HistoryProductModel):
             model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)
         self._set_item_vectors(model.item_factors)  # [n_items + 1, factors]
         self._gram = self._penalised_gram()
-        self._choose_decay(valid)
+        self._choose_history_weights(data, valid)
 
     def _grow(self, data: Dataset) -> None:
         self._set_item_vectors(np.pad(self.item_vectors, ((0, self._count_added(data)), (0, 0))))
 
     def request_vectors(self, queries: Queries) -> Floats:
         """Return each person's vector, folded in from the history, float32 ``[n, factors]``."""
-        weights = queries.matrix(self.recency)
+        weights = self._history_matrix(queries)
         systems = np.empty((len(queries), *self._gram.shape), dtype=np.float32)  # [n, factors, factors]
         for row in range(len(queries)):
             of_row = slice(weights.indptr[row], weights.indptr[row + 1])

@@ -66,14 +66,14 @@ class BPR(HistoryProductModel):
         )
         model.fit(sparse.csr_matrix(data.queries().matrix()), show_progress=False)
         self._set_item_vectors(model.item_factors)  # [n_items + 1, factors + 1], the bias last
-        self._choose_decay(valid)
+        self._choose_history_weights(data, valid)
 
     def _grow(self, data: Dataset) -> None:
         self._set_item_vectors(np.pad(self.item_vectors, ((0, self._count_added(data)), (0, 0))))
 
     def request_vectors(self, queries: Queries) -> Floats:
         """Return the vector of each person, and a 1 that meets the items' biases, float32 ``[n, factors + 1]``."""
-        weights = queries.matrix(self.recency)
+        weights = self._history_matrix(queries)
         user_vectors = (weights @ self.vectors) / _root_weight(weights)[:, None]
         return np.column_stack([user_vectors, np.ones(len(user_vectors), dtype=np.float32)])
 
@@ -85,7 +85,7 @@ class BPR(HistoryProductModel):
     def attributions(self, query: Queries, items: Indices) -> Floats:
         """See :meth:`Recommender.attributions`; the items' biases are left out, as no event adds them."""
         history = query.history(0)
-        weight = self._history_weights(query) / _root_weight(query.matrix(self.recency))
+        weight = self._history_weights(query) / _root_weight(self._history_matrix(query))
         return (self.vectors[history] @ self.vectors[items].T) * weight[:, None]  # [n_history, k]
 
     def similarity(self, items: Indices) -> Floats:

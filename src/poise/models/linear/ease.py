@@ -77,7 +77,7 @@ class EASE(ItemItemModel):
         np.fill_diagonal(inverse, 0)
         weights = _largest(inverse, self.neighbours, self.left_out)
         self.weights = _placed([(weights, frequent, frequent), *parts], data.item_ids.size)
-        self._choose_decay(valid)
+        self._choose_history_weights(data, valid)
 
     def _by_frequency(self, data: Dataset) -> tuple[Offsets, Offsets]:
         """Return the items with events, those that stand in the inverse and the others, the most frequent first."""

@@ -39,7 +39,7 @@ class ItemItemModel(HistorySumModel):
 
     def score(self, queries: Queries) -> Floats:
         """See :meth:`Recommender.score`."""
-        history = queries.matrix(self.recency)
+        history = self._history_matrix(queries)
         gathered = int(np.diff(self.weights.indptr)[history.indices].sum())
         if gathered <= _AT_ONCE:
             return self._sums(history)
@@ -85,7 +85,7 @@ class ItemItemModel(HistorySumModel):
 
     def _added_up(self, queries: Queries) -> sparse.csr_array:
         """Return the scores that are not 0, float32 sparse ``[n, n_items + 1]``, each row's items in order."""
-        history = queries.matrix(self.recency)
+        history = self._history_matrix(queries)
         rows = self._weighted_rows(history)
         scores = sparse.csr_array((rows.data, rows.indices, rows.indptr[history.indptr]), shape=history.shape)
         scores.sum_duplicates()

@@ -61,7 +61,7 @@ class ItemKNN(ItemItemModel):
         ]
         self.weights = sparse.csr_array(sparse.vstack(nearest).T)
         self.means = mean_values(data.events.item, data.events.value, data.item_ids.size)
-        self._choose_decay(valid)
+        self._choose_history_weights(data, valid)
 
     def _similarities(self, together: sparse.csr_array, items: Offsets, norm: Floats) -> sparse.csr_array:
         """Turn how often a block of items was chosen with each item, in place, into how alike they are."""
