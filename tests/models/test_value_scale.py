@@ -57,7 +57,10 @@ def plays() -> Dataset:
         others = [(int(item), 1.0) for item in rng.choice(60, 8, replace=False) if item // 10 != genre]
         heard = [*of_genre[:-2], *others]
         rng.shuffle(heard)
-        rows += [(f"u{user}", f"i{item}", place, plays) for place, (item, plays) in enumerate([*heard, *of_genre[-2:]])]
+        rows += [
+            (f"u{user}", f"i{item}", 1_600_000_000_000 + place * 60_000, plays)
+            for place, (item, plays) in enumerate([*heard, *of_genre[-2:]])
+        ]
     events = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "value"], orient="row")
     return replace(build_dataset(events), value_kind="count")
 

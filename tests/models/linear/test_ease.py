@@ -6,7 +6,7 @@ from safetensors.numpy import save_file
 
 from poise.data.queries import Queries
 from poise.errors import PoiseError
-from poise.models import EASE
+from poise.models import EASE, ItemKNN
 from poise.recommender import load
 
 
@@ -98,6 +98,12 @@ def test_items_that_the_memory_does_not_hold_are_refused(films, monkeypatch):
     assert EASE().unsupported_reason(films) is None  # it takes as many as fit
     assert "leave it out" in EASE(items=20).unsupported_reason(films)
     assert EASE(l2=5.0).fit(films).notes
+
+
+def test_without_events_there_are_no_weights(films):
+    nothing = films.select(np.zeros(films.n_events, dtype=np.bool_))
+    assert EASE().fit(nothing).weights.shape == (films.item_ids.size, films.item_ids.size)
+    assert ItemKNN().fit(nothing).weights.nnz == 0
 
 
 def test_ease_of_a_catalogue_of_which_most_is_untouched(log_of):

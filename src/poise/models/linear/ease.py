@@ -71,7 +71,7 @@ class EASE(ItemItemModel):
         n_touched = len(frequent) + len(rare)
         l2 = 50.0 * np.sqrt(data.n_events / max(n_touched, 1)) if self.l2 is None else self.l2
         np.fill_diagonal(gram, gram.diagonal() + np.float32(l2))
-        inverse = _inverse(gram)
+        inverse = _inverse(gram) if len(gram) else gram
         parts = [] if not len(rare) else self._rare_weights(inverse, chosen, among, frequent, rare, l2, options)
         inverse /= -inverse.diagonal()
         np.fill_diagonal(inverse, 0)
@@ -194,7 +194,7 @@ def _inverse(gram: Floats) -> Floats:
 
 def _largest(weights: Floats, most: int, left_out: float) -> sparse.csr_array:
     """Keep the ``most`` largest entries of each row, and of these no more than hold all but a share of its squares."""
-    blocks = []
+    blocks = [sparse.csr_array((0, weights.shape[1]), dtype=weights.dtype)]
     width = weights.shape[1]
     depth = min(most, width)
     for start in range(0, len(weights), _BLOCK):
