@@ -18,7 +18,7 @@ from poise.models.blend.standardise import standardise_scores
 from poise.models.validation import MOST_SCORES, SAMPLE, K
 from poise.recommender import Recommender, batch_size
 from poise.top_k import top_k
-from poise.types import Doubles, Floats, Offsets
+from poise.types import Doubles, Floats, Mask, Offsets
 
 _POOL = 100  # items kept of each member, a request
 _RESAMPLES = 8
@@ -56,13 +56,26 @@ class Pools:
         rank = (pool[self.request] >= target[:, None] - 1e-6).sum(axis=1)
         return np.where(rank <= K, self.gain / np.log2(rank + 1), 0)
 
+    def take(self, requests: Mask) -> Pools:
+        """Return the pools of some requests; ``requests`` is bool ``[n]``."""
+        number = np.cumsum(requests) - 1
+        kept = requests[self.request]
+        return Pools(
+            scores=self.scores[:, requests],
+            request=number[self.request[kept]],
+            target=self.target[:, kept],
+            gain=self.gain[kept],
+            n=int(requests.sum()),
+        )
+
 
 def choose_weights(members: Sequence[Recommender], valid: Holdout, *, seed: int = 0) -> Doubles:
     """Return the weight of each fitted member, float64 ``[n_members]``, not negative and adding up to 1."""
     pools = gather_pools(members, valid)
     rng = np.random.default_rng(seed)
-    draws = [np.bincount(rng.integers(pools.n, size=pools.n), minlength=pools.n) for _ in range(_RESAMPLES)]
-    weights = np.mean([_ascend(pools, draw[pools.request], len(members)) for draw in draws], axis=0)
+    size = min(pools.n, SAMPLE)
+    draws = [np.bincount(rng.integers(pools.n, size=size), minlength=pools.n) for _ in range(_RESAMPLES)]
+    weights = np.mean([_ascend(pools.take(draw > 0), draw[draw > 0]) for draw in draws], axis=0)
     return _without_idle(pools, np.ones(len(pools.request)), weights / weights.sum(), 1 - _LEAST_GAIN)
 
 
@@ -105,8 +118,9 @@ def gather_pools(members: Sequence[Recommender], valid: Holdout) -> Pools:
     )
 
 
-def _ascend(pools: Pools, drawn: Offsets, n_members: int) -> Doubles:
-    """Climb from equal weights, one weight at a time, in ever smaller steps."""
+def _ascend(pools: Pools, times: Offsets) -> Doubles:
+    """Climb from equal weights, one at a time, in ever smaller steps; ``times`` is how often each request counts."""
+    n_members, drawn = len(pools.scores), times[pools.request]
     weights = np.full(n_members, 1 / n_members)
     best = float(pools.ndcg(weights) @ drawn)
     for step in _STEPS:
