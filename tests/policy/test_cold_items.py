@@ -49,12 +49,13 @@ def _selected(data: Dataset, ranker: object) -> float:
 def test_without_requests_for_new_items_twins_of_known_ones_are_found_by_their_content(shop, monkeypatch):
     split = leave_last_out(shop)
     ranker = Content(decay=0.9).fit(split.train)
-    assert measure_finds(ranker, split.train, split.valid, _new_items(split.train)).shape == (len(BOOSTS), 0)
+    assert measure_finds(ranker, split.train, split.valid, _new_items(split.train))[0].shape == (len(BOOSTS), 0)
     monkeypatch.setattr(cold_items, "_TWINS_FROM", 50)
-    finds = measure_finds(ranker, split.train, split.valid, _new_items(split.train))
+    finds, n_real = measure_finds(ranker, split.train, split.valid, _new_items(split.train))
+    assert n_real == 0
     assert finds.shape[1] > 100
     assert finds[-1].mean() > finds[0].mean() > 0.05
-    np.testing.assert_array_equal(finds, measure_finds(ranker, split.train, split.valid, _new_items(split.train)))
+    np.testing.assert_array_equal(finds, measure_finds(ranker, split.train, split.valid, _new_items(split.train))[0])
 
 
 def test_content_that_says_nothing_gets_no_boost(shop, monkeypatch):
@@ -77,7 +78,7 @@ def test_a_ranker_that_takes_no_new_items_is_measured_on_real_ones_alone(shop, m
     monkeypatch.setattr(cold_items, "_TWINS_FROM", 50)
     split = leave_last_out(shop)
     ranker = Fixed(decay=0.9).fit(split.train)
-    assert measure_finds(ranker, split.train, split.valid, _new_items(split.train)).shape[1] == 0
+    assert measure_finds(ranker, split.train, split.valid, _new_items(split.train))[0].shape[1] == 0
 
 
 def _wanting(data: Dataset, targets: Sequence[int]) -> Dataset:
@@ -91,10 +92,11 @@ def _wanting(data: Dataset, targets: Sequence[int]) -> Dataset:
 
 def test_requests_for_new_items_count_alone_where_there_are_enough(shop, monkeypatch):
     monkeypatch.setattr(cold_items, "_TWINS_FROM", 50)
+    monkeypatch.setattr(cold_items, "_ENOUGH", 80)
     topics = [(int(shop.events.item[offset]) - 1) // EACH for offset in shop.events.offsets[1:81]]
     wanted = _wanting(shop, [topic * EACH + EACH for topic in topics])
     split = leave_last_out(wanted)
     new = _new_items(split.train)
-    finds = measure_finds(Content(decay=0.9).fit(split.train), split.train, split.valid, new)
-    assert finds.shape[1] == 80
+    finds, n_real = measure_finds(Content(decay=0.9).fit(split.train), split.train, split.valid, new)
+    assert finds.shape[1] == n_real == 80
     assert finds[4].mean() > finds[0].mean()

@@ -53,19 +53,28 @@ def _finds(by_boost: dict[float, float]) -> Doubles:
 def test_the_boost_is_taken_that_finds_most_within_the_cost() -> None:
     costs = np.array([0.1, 0.12, 0.1 * (1 - COST) + 1e-9, *[0.098] * (len(BOOSTS) - 3)])
     finds = {0.0: 0.01, 0.05: 0.05, 0.1: 0.2, 0.15: 0.3, 0.8: 0.9}
-    assert choose_boost(costs, _finds(finds)) == 0.1
-    assert choose_boost(costs, _finds(finds | {0.1: 0.05})) == 0.05  # the smaller of two that find as much
+    assert choose_boost(costs, _finds(finds), 0) == 0.1
+    assert choose_boost(costs, _finds(finds | {0.1: 0.05}), 0) == 0.05  # the smaller of two that find as much
 
 
 def test_a_boost_that_finds_nothing_new_is_not_taken() -> None:
     costs = np.array([0.1, *[0.0995] * (len(BOOSTS) - 1)])
-    assert choose_boost(costs, _finds({})) == 0
-    assert choose_boost(costs, np.zeros((len(BOOSTS), 0))) == 0
-    assert choose_boost(costs, _finds({0.3: WORTH * 0.0005 * 0.9})) == 0  # less than it is worth
-    assert choose_boost(costs, _finds({0.3: WORTH * 0.0005 * 1.1})) == 0.3
+    assert choose_boost(costs, _finds({}), 0) == 0
+    assert choose_boost(costs, np.zeros((len(BOOSTS), 0)), 0) == 0
+    assert choose_boost(costs, _finds({0.3: WORTH * 0.0005 * 0.9}), 0) == 0  # less than it is worth
+    assert choose_boost(costs, _finds({0.3: WORTH * 0.0005 * 1.1}), 0) == 0.3
     by_chance = np.zeros((len(BOOSTS), 317))
     by_chance[1:, :2] = 1.0
-    assert choose_boost(np.full(len(BOOSTS), 0.1), by_chance) == 0
+    assert choose_boost(np.full(len(BOOSTS), 0.1), by_chance, 317) == 0
+
+
+def test_what_twins_find_does_not_count_where_real_requests_find_nothing() -> None:
+    costs = np.full(len(BOOSTS), 0.1)
+    of_twins = _finds({0.3: 0.4})
+    assert choose_boost(costs, of_twins, 0) == 0.3
+    real = np.zeros((len(BOOSTS), 73))
+    assert choose_boost(costs, np.hstack([real, of_twins]), 73) == 0
+    assert choose_boost(costs, np.hstack([real[:, :2], of_twins]), 2) == 0.3  # two say nothing
 
 
 def test_new_items_are_boosted_and_explained_where_users_choose_them(films: Dataset, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from poise.recommender import Recommender, batch_size
 from poise.types import Doubles, Floats, Indices, Mask, Offsets
 
 BOOSTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
-_ENOUGH = 50  # requests for new items, from which on no twins are made
+_ENOUGH = 300  # requests for new items, from which on no twins are made
 _TWINS_FROM = 2_000  # items with events; of fewer, what maps content to items may have learnt each by heart
 _FEWEST_TWINS = 20  # in a round; as many as there are new items, if these are more
 _ROUNDS = 8
@@ -56,8 +56,10 @@ def measure_costs(ranker: Recommender, valid: Holdout, new_items: Indices) -> Do
     return np.asarray(_gains(ranker, sample(valid), new_items).mean(axis=1), dtype=np.float64)
 
 
-def measure_finds(ranker: Recommender, data: Dataset, valid: Holdout, new_items: Indices, *, seed: int = 0) -> Doubles:
-    """Return NDCG@10 of requests for new items for each of ``BOOSTS``, float64 ``[n_boosts, n]``.
+def measure_finds(
+    ranker: Recommender, data: Dataset, valid: Holdout, new_items: Indices, *, seed: int = 0
+) -> tuple[Doubles, int]:
+    """Return NDCG@10 of requests for new items for each of ``BOOSTS``.
 
     Args:
         ranker: a fitted one.
@@ -65,6 +67,9 @@ def measure_finds(ranker: Recommender, data: Dataset, valid: Holdout, new_items:
         valid: the validation part.
         new_items: int32 ``[n_new]``, the items without events of which something is known.
         seed: of the draw of items that get a twin.
+
+    Returns:
+        float64 ``[n_boosts, n]``, and how many of the ``n`` requests, the first ones, asked for items that are new.
     """
     is_new = np.zeros(data.item_ids.size, dtype=np.bool_)
     is_new[new_items] = True
@@ -72,7 +77,7 @@ def measure_finds(ranker: Recommender, data: Dataset, valid: Holdout, new_items:
     found = [_gains(ranker, asked, new_items)]
     if len(asked) < _ENOUGH:
         found += _finds_of_twins(ranker, data, valid, new_items, seed)
-    return np.hstack(found)
+    return np.hstack(found), len(asked)
 
 
 def _finds_of_twins(ranker: Recommender, data: Dataset, valid: Holdout, new_items: Indices, seed: int) -> list[Doubles]:

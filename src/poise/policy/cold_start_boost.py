@@ -79,8 +79,8 @@ class ColdStartBoost(PolicyStep):
         self.selected, self.costs, self.finds = None, {}, {}
         if self.boost is None and valid is not None and len(self.new_items):
             costs = measure_costs(ranker, valid, self.new_items)
-            finds = measure_finds(ranker, data, valid, self.new_items)
-            self.selected = choose_boost(costs, finds)
+            finds, n_real = measure_finds(ranker, data, valid, self.new_items)
+            self.selected = choose_boost(costs, finds, n_real)
             self.costs = dict(zip(BOOSTS, costs.tolist(), strict=True))
             if finds.size:
                 self.finds = dict(zip(BOOSTS, finds.mean(axis=1).tolist(), strict=True))
@@ -143,7 +143,7 @@ class ColdStartBoost(PolicyStep):
         self.finds = {float(boost): float(ndcg) for boost, ndcg in arrays.get("finds", ())}  # not in earlier versions
 
 
-def choose_boost(costs: Doubles, finds: Doubles) -> float:
+def choose_boost(costs: Doubles, finds: Doubles, n_real: int) -> float:
     """Return the boost that is worth most: by what it finds of new items, less what it costs the others.
 
     What it finds is the lower end of the one-sided 95 % interval of the gain in NDCG@10, so that a chance find does not
@@ -153,6 +153,8 @@ def choose_boost(costs: Doubles, finds: Doubles) -> float:
     Args:
         costs: float64 ``[n_boosts]``, see :func:`~poise.policy.cold_items.measure_costs`.
         finds: float64 ``[n_boosts, n]``, see :func:`~poise.policy.cold_items.measure_finds`.
+        n_real: how many of the requests, the first ones, asked for items that are new. Where these find nothing, what
+            was found in place of new items does not count.
 
     Returns:
         0 where no boost is worth anything, or no request asked for a new item.
@@ -164,6 +166,8 @@ def choose_boost(costs: Doubles, finds: Doubles) -> float:
     surely_found = gains.mean(axis=1) - 1.645 * gains.std(axis=1) / np.sqrt(n)
     worth = surely_found - WORTH * np.maximum(costs[0] - costs, 0)
     worth[costs < (1 - COST) * costs[0]] = 0
+    if n_real >= _FEWEST_REQUESTS:
+        worth[gains[:, :n_real].mean(axis=1) <= 0] = 0
     return BOOSTS[int(worth.argmax())]
 
 
