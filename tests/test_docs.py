@@ -384,6 +384,20 @@ def test_links_have_a_target(page: Path) -> None:
             assert anchor in targets, f"{name(page)} links to {target}; {there.name} has {sorted(targets)}"
 
 
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1].split("\nvalidation:")[0]
+    named = set(re.findall(r": (\S+\.md)$", navigation, re.MULTILINE))
+    assert named == {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+
+
+def test_the_site_needs_nothing_from_elsewhere() -> None:
+    """The theme would fetch fonts, and a page could fetch scripts."""
+    assert "font: false" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in [ROOT / "mkdocs.yml", *DOCS.rglob("*.md"), *DOCS.rglob("*.css"), *DOCS.rglob("*.svg")]:
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"(src=|url\(|@import|extra_javascript|!\[[^]]*\]\()\s*['\"]?https?:", text), name(page)
+
+
 @pytest.mark.parametrize("which", ["demo", "test"])
 def test_the_readme_has_the_two_commands_on_one_line_each(which: str) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
