@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import polars as pl
 import pytest
@@ -228,3 +229,10 @@ def test_similar_says_what_it_goes_by_and_how_sure_it_is(poise, fitted_shop):
     refused = poise("similar", "-p", fitted_shop, "i02", "--by", "content")
     assert refused.code == 2
     assert "cannot tell which items are similar by content" in refused.error
+
+
+def test_evaluate_knows_the_blend_by_its_name(poise, fitted_shop, tmp_path):
+    shutil.copytree(fitted_shop, tmp_path / "shop")
+    result = poise("evaluate", "-p", tmp_path / "shop", "-m", "Blend", "--protocol", "leave-last-out", "--json")
+    assert result.code == 0, result.err
+    assert list(json.loads(result.out)["leave-last-out"]["metrics"]) == ["Blend"]

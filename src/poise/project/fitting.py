@@ -151,7 +151,8 @@ def makers(
         UsageError: there is no such model.
     """
     config = project.config
-    chosen = config.evaluation.compare if names is None else names
+    asked = config.evaluation.compare if names is None else names
+    chosen = [name for name in asked if name != "Blend"]  # which is the pipeline's, and always there
     for name in chosen:
         if name not in model_names():
             raise UsageError(

@@ -34,7 +34,7 @@ def take_port(host: str, port: int) -> int:
             raise UsageError(f"port {port} is taken by another program: give {other}") from None
         if error.errno == errno.EACCES:
             raise UsageError(f"port {port} needs the rights of an administrator: give {other}") from None
-        raise UsageError(f"this machine has no address {host!r} to listen at ({error.strerror}): see --host") from None
+        raise UsageError(f"this machine has no address {host!r} to listen at: give another with --host") from None
 
 
 def url_of(host: str, port: int) -> str:
