@@ -238,7 +238,7 @@ def test_a_bad_import_is_a_one_line_error_and_writes_nothing(poise, files, monke
         feedback__parquet=GORSE_FEEDBACK,
         cut__json=f"[{GORSE_FEEDBACK}",
         timeless__csv="user,item\na,i01\n",
-        old__csv="user,item,time\na,i01,5\n",
+        old__csv="user,item,timestamp\na,i01,5\n",
         hidden__csv="ItemId,IsHidden\nx,false\ny,maybe\n",
         kinds__csv=f"user,item,time,event\n{kinds}",
     )

@@ -43,6 +43,14 @@ def json_option(function: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def time_format_option(function: Command) -> Command:
+    """Add ``--time-format``."""
+    return click.option(
+        "--time-format",
+        help="How the events' times are written, such as '%d.%m.%Y %H:%M', where the column does not tell.",
+    )(function)
+
+
 def report_option(default: str) -> Callable[[Command], Command]:
     """Return a decorator that adds ``--report``; ``default`` is the file in the project that is written without it."""
     return click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from poise.cli.common import json_option, pairs, print_json, print_table, project_option, say
+from poise.cli.common import json_option, pairs, print_json, print_table, project_option, say, time_format_option
 from poise.errors import PoiseError, UsageError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def fetch(name: str, as_json: bool) -> None:
 @click.option("--columns", callback=pairs, help="Columns of the events, as 'user_id=NAME, item_id=NAME'.")
 @click.option("--item-columns", callback=pairs, help="Columns of the items, as 'item_id=NAME, title=NAME'.")
 @click.option("--user-columns", callback=pairs, help="Columns of the users, as 'user_id=NAME'.")
+@time_format_option
 @project_option
 @click.option("--store", help="The live log, if not the one that poise.toml names.")
 @json_option
@@ -84,6 +85,7 @@ def import_(
     columns: dict[str, str],
     item_columns: dict[str, str],
     user_columns: dict[str, str],
+    time_format: str | None,
     folder: Path,
     store: str | None,
     as_json: bool,
@@ -110,11 +112,14 @@ def import_(
                 columns={"events": columns, "items": item_columns, "users": user_columns},
                 item_kinds=project.config.data.item_kinds,
                 cleaning=project.config.cleaning(),
+                time_format=time_format or project.config.data.time_format,
             )
         except KeyboardInterrupt:
             raise PoiseError("interrupted: a part is in the live log; run it again, nothing is added twice") from None
         counts: dict[str, dict[str, int]] = {table: asdict(table_counts) for table, table_counts in done.counts.items()}
         opened.add_audit("command line", "import", counts).result()
+    for note in done.quarantine.notes:
+        say(note)
     quarantine = project.folder / "quarantine-import.parquet"
     if done.quarantine:
         done.quarantine.save(quarantine)

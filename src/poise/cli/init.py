@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from poise.cli.common import json_option, pairs, print_json, print_table, say
+from poise.cli.common import json_option, pairs, print_json, print_table, say, time_format_option
 from poise.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _WHAT = {
 @click.option("--columns", callback=pairs, help="Columns of the events, as 'user_id=NAME, item_id=NAME'.")
 @click.option("--item-columns", callback=pairs, help="Columns of the catalogue, as 'item_id=NAME, title=NAME'.")
 @click.option("--user-columns", callback=pairs, help="Columns of the users, as 'user_id=NAME'.")
+@time_format_option
 @click.option("--dataset", help="A data set that Poise knows by name, in place of files; see 'poise data list'.")
 @click.option("--yes", "-y", is_flag=True, help="Take the guesses, and ask nothing.")
 @click.option("--force", is_flag=True, help="Replace the poise.toml that is there.")
@@ -45,6 +46,7 @@ def command(
     columns: dict[str, str],
     item_columns: dict[str, str],
     user_columns: dict[str, str],
+    time_format: str | None,
     dataset: str | None,
     yes: bool,
     force: bool,
@@ -71,10 +73,10 @@ def command(
     asks = not yes and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     named: dict[Table, str | None] = {"events": events, "items": items, "users": users}
     sources = Sources({}) if dataset else find_sources(folder, named, given, _ask if asks else None)
-    config = parse_config(tomllib.loads(scaffold(folder, sources.tables, dataset, None)))
+    config = parse_config(tomllib.loads(scaffold(folder, sources.tables, dataset, None, time_format)))
     data = Project(folder, config=config, say=say).data()  # a file that does not work is never written
     with atomic_file(path) as temporary:
-        temporary.write_text(scaffold(folder, sources.tables, dataset, data), encoding="utf-8")
+        temporary.write_text(scaffold(folder, sources.tables, dataset, data, time_format), encoding="utf-8")
     rows = sample_rows(data)
     if as_json:
         print_json(

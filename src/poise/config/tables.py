@@ -33,6 +33,7 @@ class Data(BaseModel):
         feedback: which events say yes and which say no, the options of
             :class:`~poise.data.ingest.feedback.Feedback`.
         value_kind: what the values of events mean, where the guess is wrong.
+        time_format: the notation of the events' times, such as ``%d.%m.%Y``, where the column does not tell it.
     """
 
     model_config = _STRICT
@@ -50,6 +51,7 @@ class Data(BaseModel):
     cleaning: dict[str, Any] = {}
     feedback: dict[str, Any] = {}
     value_kind: ValueKind | None = None
+    time_format: str | None = None
 
 
 class PipelineTable(BaseModel):

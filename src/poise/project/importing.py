@@ -69,6 +69,7 @@ def import_files(
     columns: Mapping[Table, Mapping[str, str]] | None = None,
     item_kinds: Mapping[str, Kind] | None = None,
     cleaning: Cleaning | None = None,
+    time_format: str | None = None,
 ) -> Imported:
     """Import the rows of files into a store. All files are read and checked before anything is written.
 
@@ -81,6 +82,7 @@ def import_files(
         columns: by table, which column is which, where the guess is wrong.
         item_kinds: what columns of the items hold, where the guess is wrong.
         cleaning: of the events. The k-core is left to the fit.
+        time_format: the notation of the events' times, see :func:`poise.data.ingest.build.build_dataset`.
 
     Raises:
         DataError: a file cannot be read, or its content does not fit.
@@ -99,7 +101,9 @@ def import_files(
     events = None
     if "events" in sources:
         cleaning = replace(cleaning or Cleaning(), k_core=0)
-        events = _read_events(sources["events"], columns.get("events"), cleaning, items, store, done)
+        raw = read_table(sources["events"])
+        log = take_events(raw, columns.get("events"), done.quarantine, time_format)
+        events = _fit_events(log, sources["events"], cleaning, items, store, done)
     if items is not None:
         _write(store.put_items, _items(items), items.height, "items", done.counts["items"])
     if users is not None:
@@ -120,15 +124,14 @@ def _read_catalogue(
     return frame
 
 
-def _read_events(
+def _fit_events(
+    log: Staging,
     path: Path,
-    mapping: Mapping[str, str] | None,
     cleaning: Cleaning,
     items: pl.DataFrame | None,
     store: Store,
     done: Imported,
 ) -> pl.DataFrame:
-    log = take_events(read_table(path), mapping, done.quarantine)
     catalogue = store.setting(CATALOGUE) or {}
     if "timestamp" not in log and catalogue.get("has_time", True):
         raise DataError(

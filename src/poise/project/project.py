@@ -156,8 +156,11 @@ class Project:
             cleaning=self.config.cleaning(),
             feedback=self.config.feedback(),
             value_kind=source.value_kind,
+            time_format=source.time_format,
             name=self.config.name,
         )
+        for note in [] if data.quarantine is None else data.quarantine.notes:
+            self.say(note)
         if data.quarantine:
             data.quarantine.save(self.folder / "quarantine.parquet")
             self.say(f"refused {len(data.quarantine):,} rows, kept with the reasons in quarantine.parquet:")

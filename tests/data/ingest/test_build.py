@@ -154,7 +154,11 @@ def test_a_column_whose_values_do_not_fit_its_name():
             {},
             "'time' does not hold times: 'noon'",
         ),
-        ({"user": ["a"], "item": ["x"], "time": [5]}, {}, "none of the 1 events .* 1 impossible time: before 1990"),
+        (
+            {"user": ["a"], "item": ["x"], "timestamp": [5]},
+            {},
+            "none of the 1 events .* 1 impossible time: before 1990",
+        ),
         ({"user": ["a"], "item": ["x"]}, {"cleaning": Cleaning(k_core=2)}, "1 k-core: a user with fewer than 2 events"),
         ({"user": [1.5], "item": ["x"]}, {}, "fractions in the column for user_id"),
         ({"user": [["a"]], "item": ["x"]}, {}, "lists in the column for user_id"),

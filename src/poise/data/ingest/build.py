@@ -20,12 +20,12 @@ from poise.data.ingest.one_table import Descriptions, described, with_titles
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
 from poise.data.ingest.staging import ROW, Staging
+from poise.data.roles.clock import read_clock
 from poise.data.schema import column_names as naming
 from poise.data.schema import column_types as kinds_of
 from poise.data.schema import value_kinds
 from poise.data.schema.column_names import Table
 from poise.data.schema.column_types import Kind
-from poise.data.schema.timestamps import ACCEPTED, to_milliseconds
 from poise.data.schema.value_kinds import ValueKind
 from poise.errors import DataError, listed
 
@@ -44,6 +44,7 @@ def build_dataset(
     cleaning: Cleaning | None = None,
     feedback: Feedback | None = None,
     value_kind: ValueKind | None = None,
+    time_format: str | None = None,
     name: str = "data",
 ) -> Dataset:
     """Make a data set of polars or pandas frames.
@@ -68,6 +69,8 @@ def build_dataset(
         feedback: which events say yes and which say no; by the names of behaviours, and ratings from the middle of
             their scale on, by default.
         value_kind: what the values of events mean, where the guess is wrong.
+        time_format: the notation of the events' times, as :func:`time.strptime` has it, such as ``%d.%m.%Y``; None to
+            tell by the column.
         name: what to call the data set.
 
     Raises:
@@ -85,7 +88,7 @@ def build_dataset(
     )
     item_table, item_kinds = take_catalogue("items", items, item_columns, item_kinds, quarantine)
     user_table, user_kinds = take_catalogue("users", users, user_columns, None, quarantine)
-    log = take_events(raw, columns, quarantine)
+    log = take_events(raw, columns, quarantine, time_format)
     n_read = log.raw.height
     item_table, item_kinds = with_titles(item_table, item_kinds, log.frame["item_id"])
     if item_table is not None and not log.frame["item_id"].is_in(item_table["item_id"].implode()).any():
@@ -128,6 +131,7 @@ def load_files(
     cleaning: Cleaning | None = None,
     feedback: Feedback | None = None,
     value_kind: ValueKind | None = None,
+    time_format: str | None = None,
     names: Mapping[Table, Sequence[str]] | None = None,
     name: str | None = None,
 ) -> Dataset:
@@ -148,6 +152,7 @@ def load_files(
         cleaning: see :func:`build_dataset`.
         feedback: see :func:`build_dataset`.
         value_kind: see :func:`build_dataset`.
+        time_format: see :func:`build_dataset`.
         names: what the columns of files without a header are called, by table (``events``, ``items``, ``users``).
         name: what to call the data set; the name of the events file by default.
 
@@ -168,6 +173,7 @@ def load_files(
         cleaning=cleaning,
         feedback=feedback,
         value_kind=value_kind,
+        time_format=time_format,
         name=name or Path(events).name.split(".")[0],
     )
 
@@ -204,13 +210,19 @@ def _spoilt(staging: Staging) -> None:
     staging.frame = staging.frame.drop(SPOILT_CELLS)
 
 
-def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Staging:
+def take_events(
+    raw: pl.DataFrame,
+    given: Mapping[str, str] | None,
+    quarantine: Quarantine,
+    time_format: str | None = None,
+) -> Staging:
     """Find the columns of a log, make ids, times and values of them, and refuse rows for which that cannot be.
 
     Args:
         raw: the log as it was read.
         given: which column is which, see :func:`build_dataset`.
         quarantine: where refused rows go.
+        time_format: the notation of times, see :func:`build_dataset`.
 
     Raises:
         DataError: a column is missing, or most of it is not what it should be.
@@ -219,7 +231,7 @@ def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: 
     log.identify("user_id")
     log.identify("item_id")
     if "timestamp" in log:
-        _times(log)
+        read_clock(log, time_format)
     if "value" in log:
         _values(log)
     if "behaviour" in log:
@@ -227,25 +239,6 @@ def take_events(raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: 
     elif naming.is_rating(log.mapping.get("value", "")):
         log.replace(pl.lit("rate").alias("behaviour"))
     return log
-
-
-def _times(log: Staging) -> None:
-    given = log.frame["timestamp"]
-    times = to_milliseconds(given)
-    unreadable = times.is_null() & given.is_not_null()
-    if unreadable.any():
-        unreadable &= kinds_of.filled(given)
-    if times.null_count() == len(times) and not unreadable.any():
-        log.frame = log.frame.drop("timestamp")
-        return
-    if unreadable.sum() > len(given) / 2:
-        raise DataError(
-            f"the column {log.mapping['timestamp']!r} does not hold times: {given.filter(unreadable)[0]!r} is none; "
-            f"times are {ACCEPTED}. Choose another column with columns={{'timestamp': 'NAME'}}, '' if there is none"
-        )
-    log.refuse(unreadable, "timestamp cannot be read")
-    log.replace(to_milliseconds(log.frame["timestamp"]) if unreadable.any() else times)
-    log.refuse(pl.col("timestamp").is_null(), "no timestamp")
 
 
 def _values(log: Staging) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from poise.data.roles.looks import Look
 from poise.data.roles.vocabulary import CONCEPTS
 from poise.data.roles.words import concepts_of, preference, words_of
+from poise.data.schema.timestamps import looks_like_times_of_day
 
 Table = Literal["events", "items", "users"]
 ENOUGH = 40.0
@@ -162,7 +163,8 @@ def _timestamp(name: str, look: Look, table: Table) -> float:
     elif "time" in concepts and not concepts & {"duration", "count", "trait", "quantity", "price", "amount", "group"}:
         points = 60.0 if not held or look.times >= 0.5 else 0.0
         if not points and concepts == {"time"} and "day" not in words_of(name):
-            return _LAST_RESORT
+            counts = look.is_number and "stamp" not in name.lower()  # hours or years
+            return 0.0 if counts or looks_like_times_of_day(look.column) else _LAST_RESORT
     else:
         return 43.0 if held and look.is_date and "secondary_time" not in concepts else 0.0
     if "time" in concepts:

@@ -126,7 +126,9 @@ def _since_midnight(half: pl.Series) -> pl.Expr:
 def times_of_day(texts: pl.Series) -> pl.Series:
     """Return the milliseconds since midnight of texts such as ``14:05``, ``2:05 pm``; null where a date is there."""
     frame = _parts_of(texts)
-    return frame.select(pl.when(pl.col("date") == "").then("milliseconds"))["milliseconds"]
+    return frame.select(pl.when((pl.col("date") == "") & pl.col("hour").is_not_null()).then("milliseconds"))[
+        "milliseconds"
+    ]
 
 
 def _parts_of(texts: pl.Series) -> pl.DataFrame:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import polars as pl
 
 from poise.data.schema.time_formats import by_format
-from poise.data.schema.time_notations import read_notations, times_of_day
+from poise.data.schema.time_notations import Order, read_notations, times_of_day
 from poise.durations import DAY
 from poise.errors import DataError, UsageError
 from poise.types import Offsets
@@ -41,13 +42,16 @@ _EXCEL_EPOCH = 25_569  # 1970-01-01 in the days that spreadsheets count
 _EXCEL = (32_874, 73_050)  # 1990 to 2099
 _EXCEL_WORDS = "days as spreadsheets count them"
 _YEARS = (1900, 2100)
+ASSUMED = (*get_args(Order), _EXCEL_WORDS, *(words for _, words in _COMPACT))
+"""Notations of a :class:`Reading` of what could mean something else."""
 _NINETIES = 631_152_000_000
 _SAMPLE = 1_000
 _LOOKED_AT = 20_000
-_TIME_WORD = (
+TIME_WORD = (
     r"date|time|datum|zeit|fecha|hora|^data|ora$|heure|jour|tanggal|waktu|tarih|saat|czas|kiedy|дата|время|日期|时间|時間|"
     r"日時|日付|날짜|시간|일시|created|updated|[_ ]at$|^ts$|stamp|when"
 )
+"""What the name of a column of times has in it, in many languages; for :func:`re.search` in small letters."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def looks_like_times(column: pl.Series) -> str | None:
         reading = read_times(given)
     except DataError:
         return f"day or month first, for example {given[0]!r}"
-    if reading.notation == _EXCEL_WORDS and not re.search(_TIME_WORD, column.name.lower()):
+    if reading.notation == _EXCEL_WORDS and not re.search(TIME_WORD, column.name.lower()):
         return None
     plausible = reading.milliseconds.is_between(_NINETIES, moment("tomorrow"))
     if reading.milliseconds.null_count() > 0.1 * len(given) or plausible.sum() < 0.9 * len(given):
@@ -146,6 +150,15 @@ def looks_like_times_of_day(column: pl.Series) -> bool:
         return False
     given = given.gather_every(max(1, len(given) // _LOOKED_AT)).unique()
     return int(times_of_day(given).is_not_null().sum()) >= 0.9 * len(given)
+
+
+def of_day(column: pl.Series) -> pl.Series:
+    """Return times of day, typed or as text, as int64 milliseconds since midnight; null where there is none."""
+    if column.dtype == pl.Time:
+        return (column.cast(pl.Int64) // 1_000_000).rename(column.name)
+    table = column.drop_nulls().unique().to_frame("text")
+    table = table.with_columns(times_of_day(table["text"]).alias("time"))
+    return column.to_frame("text").join(table, on="text", how="left", maintain_order="left")["time"].rename(column.name)
 
 
 def moment(given: str | int | datetime | None) -> int | None:
@@ -258,11 +271,11 @@ def _from_floats(column: pl.Series) -> tuple[pl.Series, str]:
 def _from_text(text: pl.Series) -> tuple[pl.Series, str]:
     """Read text: all rows by the notations of programs if a sample is of them, else each different text once."""
     given = text.drop_nulls()
-    sample, _ = _from_programs(given.head(_SAMPLE))
-    if sample.null_count() <= len(sample) / 2:
+    sample, notation = _from_programs(given.head(_SAMPLE))
+    if notation == "years" or sample.null_count() <= len(sample) / 2:
         times, notation = _from_programs(text)
         missing = times.is_null() & text.is_not_null()
-        if not missing.any():
+        if not missing.any() or notation == "years":
             return times, notation
         others, order = _from_people(text.filter(missing))
         if others.null_count() < len(others) / 2 and len(others) > len(text) / 2:

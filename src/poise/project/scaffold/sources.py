@@ -165,7 +165,8 @@ class _Open:
         guessed = {role: choice.name for role, choice in possible.items()}
         if ask is not None:
             guessed = self._asked(guessed, ask)
-        self.columns = resolve(self.frame, table, {**guessed, **said})
+        none = {role: name for role, name in said.items() if not name}  # which the next guess must know
+        self.columns = {**resolve(self.frame, table, {**guessed, **said}), **none}
 
     def _asked(self, guessed: dict[str, str], ask: Ask) -> dict[str, str]:
         needed = ("user_id", "item_id") if self.table == "events" else ()

@@ -19,7 +19,13 @@ _ENOUGH_USERS = 50  # to test on, below which a split by time tells more
 _TITLES: Mapping[Table, str] = {"events": "columns", "items": "item_columns", "users": "user_columns"}
 
 
-def scaffold(folder: Path, sources: Mapping[Table, Source], dataset: str | None, data: Dataset | None) -> str:
+def scaffold(
+    folder: Path,
+    sources: Mapping[Table, Source],
+    dataset: str | None,
+    data: Dataset | None,
+    time_format: str | None = None,
+) -> str:
     """Return a ``poise.toml`` with these sources, and other keys as comments.
 
     Args:
@@ -27,6 +33,7 @@ def scaffold(folder: Path, sources: Mapping[Table, Source], dataset: str | None,
         sources: the files.
         dataset: the name of a known data set, in place of files.
         data: of the files; None before they were read.
+        time_format: the notation of times that the user gives.
     """
     lines = [
         "# What Poise recommends from, and how. 'poise check' looks at the data, 'poise fit' makes a run.",
@@ -37,6 +44,8 @@ def scaffold(folder: Path, sources: Mapping[Table, Source], dataset: str | None,
     if dataset is not None:
         lines += [f"dataset = {_quoted(dataset)}"]
     lines += [f"{table} = {_quoted(source.path)}" for table, source in sources.items()]
+    if time_format is not None:
+        lines.append(f"time_format = {_quoted(time_format)}")
     lines += _described(sources)
     for table, source in sources.items():
         lines += ["", f"[data.{_TITLES[table]}]  # what Poise calls it = what your file calls it"]
