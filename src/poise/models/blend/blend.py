@@ -209,8 +209,9 @@ class Blend(Recommender):
         ]
 
     def similarity(self, items: Indices) -> Floats | None:
-        """See :meth:`Recommender.similarity`."""
-        return self.similarity_by(items, None)
+        """See :meth:`Recommender.similarity`: of the members that count, or else of those that do not."""
+        kinds: tuple[SimilarBy | None, ...] = (None, "behaviour", "content")
+        return next((found for by in kinds if (found := self.similarity_by(items, by)) is not None), None)
 
     def similarity_by(self, items: Indices, by: SimilarBy | None) -> Floats | None:
         """See :meth:`Recommender.similarity_by`: of all members that know that, with their weights."""
