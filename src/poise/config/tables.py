@@ -64,7 +64,7 @@ class PipelineTable(BaseModel):
     """
 
     model_config = _STRICT
-    models: Annotated[list[str], Len(1)] = ["SASRec", "EASE", "ItemKNN", "Popularity", "Content"]
+    models: Annotated[list[str], Len(1)] = ["SASRec", "EASE", "ItemKNN", "RepeatConsumption", "Popularity", "Content"]
     retrievers: list[str] = []
     candidates: Annotated[int, Ge(1)] = 200
 
