@@ -303,3 +303,18 @@ def test_items_hidden_by_the_catalogue_are_not_available(store: Store, column: s
     items = pl.DataFrame({"item_id": ["a", "b", "c"], column: ["true", "false", None]})
     store.load(index(events, items, item_kinds={column: "category"}))
     assert [item.available for item in store.all_items()] == shown
+
+
+def test_late_columns_and_titles_are_read_as_those_of_a_file(open_store: OpenStore) -> None:
+    events = pl.DataFrame({"user_id": ["u", "v"], "item_id": ["a", "b"]})
+    store = open_store()
+    store.load(index(events, name="log"))
+    contents: list[dict[str, Any]] = [
+        {"name": "Red lamp", "genre": "light", "price": "12,99"},
+        {"name": "Blue desk", "genre": "desk", "price": "1.299,00"},
+    ]
+    store.put_items([Item(name, content) for name, content in zip("ab", contents, strict=True)]).result()
+    data = store.dataset()
+    assert data.title_column == "name"
+    assert data.item_kinds == {"name": "text", "genre": "category", "price": "number"}
+    assert data.items["price"].to_list() == [12.99, 1299.0]

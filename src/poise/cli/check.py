@@ -23,8 +23,9 @@ def command(folder: Path, report_path: Path | None, as_json: bool) -> None:
     data = project.read()
     examination = examine(data)
     language = project.language_warning(data)
+    notes = [] if data.quarantine is None else data.quarantine.notes
     if as_json:
-        print_json({**examination.to_dict(), "encoder_warning": language})
+        print_json({**examination.to_dict(), "encoder_warning": language, "assumed": notes})
         return
     click.echo(f"{data.n_events:,} events of {data.n_users:,} users with {data.n_items:,} items")
     for verdict in examination.verdicts:
@@ -34,10 +35,18 @@ def command(folder: Path, report_path: Path | None, as_json: bool) -> None:
         print_remark(mark, colour, verdict.title, f"{verdict.reason} {verdict.advice}".strip())
     if language:
         print_remark("look", "yellow", language)
+    if notes:
+        click.echo("How the files were read; poise.toml may set it otherwise (item_kinds, item_separators, encoding):")
+    for note in notes:
+        click.echo(f"     {note}")
     page = report(examination, data)
     if language:
         page.heading("The language of the catalogue")
         page.text(language, "warning")
+    if notes:
+        page.heading("How the files were read")
+        for note in notes:
+            page.text(note)
     path = report_path or project.folder / "check.html"
     page.write(path)
     click.echo(f"report: {path}")

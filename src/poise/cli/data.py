@@ -111,6 +111,8 @@ def import_(
                 sources,
                 columns={"events": columns, "items": item_columns, "users": user_columns},
                 item_kinds=project.config.data.item_kinds,
+                item_separators=project.config.data.item_separators,
+                encoding=project.config.data.encoding,
                 cleaning=project.config.cleaning(),
                 time_format=time_format or project.config.data.time_format,
             )

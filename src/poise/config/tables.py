@@ -28,7 +28,9 @@ class Data(BaseModel):
         item_columns_in_events: columns of the events that describe the item, such as its title and price.
         user_columns_in_events: columns of the events that describe the user, such as the country.
         item_kinds: what columns of the items hold, where the guess is wrong.
+        item_separators: by column of the items, the sign between labels or before decimals, where it is told wrongly.
         names: what the columns of files without a header are called, by table.
+        encoding: of files that are text, where it cannot be told.
         cleaning: which events are fit to learn from.
         feedback: which events say yes and which say no, the options of
             :class:`~poise.data.ingest.feedback.Feedback`.
@@ -47,7 +49,9 @@ class Data(BaseModel):
     item_columns_in_events: list[str] = []
     user_columns_in_events: list[str] = []
     item_kinds: dict[str, Kind] = {}
+    item_separators: dict[str, str] = {}
     names: dict[Literal["events", "items", "users"], list[str]] = {}
+    encoding: str | None = None
     cleaning: dict[str, Any] = {}
     feedback: dict[str, Any] = {}
     value_kind: ValueKind | None = None
@@ -64,7 +68,7 @@ class PipelineTable(BaseModel):
     """
 
     model_config = _STRICT
-    models: Annotated[list[str], Len(1)] = ["SASRec", "EASE", "ItemKNN", "RepeatConsumption", "Popularity", "Content"]
+    models: Annotated[list[str], Len(1)] = ["SASRec", "EASE", "ItemKNN", "Popularity", "Content"]
     retrievers: list[str] = []
     candidates: Annotated[int, Ge(1)] = 200
 
@@ -111,8 +115,6 @@ class FitTable(BaseModel):
 
     Attributes:
         refit: whether the pipeline learns from all events, validation and test too, after it was measured.
-        serve: ``better`` for a run that serves what is popular where the pipeline is shown to be better on neither the
-            test nor the validation part; ``pipeline`` for the pipeline in any case.
         curves: who draws the curves of models that learn by epochs: ``tensorboard`` in ``.poise/training``, ``wandb``,
             or ``none``.
         device: where models that are networks compute: ``cpu``, ``cuda``, ``mps``; None for the best there is.
@@ -122,7 +124,6 @@ class FitTable(BaseModel):
 
     model_config = _STRICT
     refit: bool = True
-    serve: Literal["better", "pipeline"] = "better"
     curves: Logger = "tensorboard"
     device: str | None = None
     threads: Annotated[int, Ge(1)] | None = None

@@ -68,6 +68,8 @@ def import_files(
     *,
     columns: Mapping[Table, Mapping[str, str]] | None = None,
     item_kinds: Mapping[str, Kind] | None = None,
+    item_separators: Mapping[str, str] | None = None,
+    encoding: str | None = None,
     cleaning: Cleaning | None = None,
     time_format: str | None = None,
 ) -> Imported:
@@ -81,6 +83,8 @@ def import_files(
         sources: by table, a file, folder or pattern in any format that :func:`poise.data.ingest.read.read_table` reads.
         columns: by table, which column is which, where the guess is wrong.
         item_kinds: what columns of the items hold, where the guess is wrong.
+        item_separators: by column of the items, the sign between labels or before decimals, where it is told wrongly.
+        encoding: of files that are text, where it is not to be told by each of them.
         cleaning: of the events. The k-core is left to the fit.
         time_format: the notation of the events' times, see :func:`poise.data.ingest.build.build_dataset`.
 
@@ -90,18 +94,21 @@ def import_files(
     """
     columns = columns or {}
     done = Imported()
+    notes = done.quarantine.notes
     catalogue = store.setting(CATALOGUE) or {}
     items = users = None
     if "items" in sources:
         kinds = {**catalogue.get("item_kinds", {}), **(item_kinds or {})}
-        items = _read_catalogue("items", sources["items"], columns.get("items"), kinds, done)
+        raw = read_table(sources["items"], encoding=encoding, notes=notes)
+        items = _take_catalogue("items", raw, columns.get("items"), kinds, item_separators or {}, done)
     if "users" in sources:
-        users = _read_catalogue("users", sources["users"], columns.get("users"), catalogue.get("user_kinds", {}), done)
+        raw = read_table(sources["users"], encoding=encoding, notes=notes)
+        users = _take_catalogue("users", raw, columns.get("users"), catalogue.get("user_kinds", {}), {}, done)
         users = _without_erased(users, store, done.counts["users"])
     events = None
     if "events" in sources:
         cleaning = replace(cleaning or Cleaning(), k_core=0)
-        raw = read_table(sources["events"])
+        raw = read_table(sources["events"], encoding=encoding, notes=notes)
         log = take_events(raw, columns.get("events"), done.quarantine, time_format)
         events = _fit_events(log, sources["events"], cleaning, items, store, done)
     if items is not None:
@@ -113,12 +120,17 @@ def import_files(
     return done
 
 
-def _read_catalogue(
-    table: Table, path: Path, mapping: Mapping[str, str] | None, kinds: Mapping[str, Kind], done: Imported
+def _take_catalogue(
+    table: Table,
+    raw: pl.DataFrame,
+    mapping: Mapping[str, str] | None,
+    kinds: Mapping[str, Kind],
+    separators: Mapping[str, str],
+    done: Imported,
 ) -> pl.DataFrame:
-    raw = read_table(path)
     there = {name: kind for name, kind in kinds.items() if name in raw.columns}
-    frame, _ = take_catalogue(table, raw, mapping, there, done.quarantine)
+    signs = {name: sign for name, sign in separators.items() if name in raw.columns}
+    frame, _ = take_catalogue(table, raw, mapping, there, done.quarantine, signs)
     assert frame is not None
     done.counts[table] = Counts(read=raw.height, refused=raw.height - frame.height)
     return frame

@@ -152,6 +152,8 @@ class Project:
             item_columns_in_events=source.item_columns_in_events,
             user_columns_in_events=source.user_columns_in_events,
             item_kinds=source.item_kinds,
+            item_separators=source.item_separators,
+            encoding=source.encoding,
             names=source.names,
             cleaning=self.config.cleaning(),
             feedback=self.config.feedback(),

@@ -16,9 +16,9 @@ from poise.data.ingest.indexing import RESERVED, index
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.staging import ROW, Staging
 from poise.data.outcomes import join_outcomes
-from poise.data.schema import column_types as kinds_of
 from poise.data.schema import json_columns
 from poise.data.schema.column_types import Kind
+from poise.data.schema.late_columns import late_columns, late_title
 from poise.data.schema.value_kinds import ValueKind
 from poise.data.vocabulary import Vocabulary
 from poise.store.changes import version
@@ -85,7 +85,7 @@ def read_dataset(database: Database, project: int, feedback: Feedback | None = N
             rejections=rejections,
             item_kinds=item_kinds,
             user_kinds=user_kinds,
-            title_column=_title_column(item_table.columns, catalogue),
+            title_column=_title_column(item_table, catalogue),
             name=catalogue.get("name", "live"),
         )
         impressions = read_log(
@@ -183,23 +183,15 @@ def _table(
         contents.append(json.loads(content))
     remembered = catalogue.get(f"{key[:-3]}_columns", {})
     kinds: dict[str, Kind] = dict(catalogue.get(f"{key[:-3]}_kinds", {}))
-    columns = json_columns.frame(contents, remembered).drop(key, strict=False)
-    new = columns.drop(list(remembered))
-    if new.width:
-        formed, guessed = kinds_of.normalise(new, {}, table)
-        columns = pl.concat([columns.select(list(remembered)), formed], how="horizontal")
-        kinds |= guessed
-    return pl.DataFrame([pl.Series(key, ids, dtype=pl.String), *columns.get_columns()]), kinds
+    known = json_columns.frame([{name: row.get(name) for name in remembered} for row in contents], remembered)
+    new, guessed = late_columns(contents, {*remembered, key}, kinds)
+    frame = pl.DataFrame([pl.Series(key, ids, dtype=pl.String), *known.get_columns(), *new.get_columns()])
+    return frame, {**kinds, **guessed}
 
 
-def _title_column(columns: Sequence[str], catalogue: Mapping[str, Any]) -> str | None:
-    if (
-        catalogue.get("title_column") is None
-        and "title" in columns
-        and "title" not in catalogue.get("item_columns", {})
-    ):
-        return "title"
-    return catalogue.get("title_column")
+def _title_column(items: pl.DataFrame, catalogue: Mapping[str, Any]) -> str | None:
+    described = catalogue.get("item_columns", {})
+    return catalogue.get("title_column") or late_title(items.drop("item_id", *described, strict=False))
 
 
 def _as_loaded(data: Dataset, behaviours: Sequence[str]) -> Dataset:

@@ -252,3 +252,21 @@ def test_events_are_counted_in_the_metrics(server, user):
     assert server.metric("poise_events_total", outcome="refused") >= 1
     text = server.client.get("/metrics").text
     assert 'poise_events_total{outcome="accepted"}' in text
+
+
+def test_ids_have_the_form_that_those_of_files_have(server, user):
+    events = [{"user_id": f" {user}\u00a0", "item_id": "i02 "}, {"user_id": "NULL", "item_id": "i02"}]
+    answer = post(server, {"events": events}).json()
+    assert answer["accepted"] == 1
+    assert [refusal["index"] for refusal in answer["refused"]] == [1]
+    assert "stands for a missing value" in answer["refused"][0]["reason"]
+    assert history(server, user) == history(server, f"{user}%20") == ["i02"]
+    lines = "\n".join(
+        map(json.dumps, [{"user_id": f"\u2003{user}", "item_id": "i03"}, {"user_id": "", "item_id": "x"}])
+    )
+    answer = post(server, lines + "\nnonsense\n", "/v1/import/events").json()
+    assert history(server, user) == ["i02", "i03"]
+    assert "the line is no JSON" in answer["refused"][-1]["reason"]
+    asked = {"user_id": f"{user} ", "k": 3, "exclude": ["i05 "]}
+    shown = server.client.post("/v1/recommendations", json=asked).json()["items"]
+    assert not {"i02", "i03", "i05"} & {item["item_id"] for item in shown}

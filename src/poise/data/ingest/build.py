@@ -24,6 +24,7 @@ from poise.data.roles.clock import read_clock
 from poise.data.schema import column_names as naming
 from poise.data.schema import column_types as kinds_of
 from poise.data.schema import value_kinds
+from poise.data.schema.assumptions import assumptions
 from poise.data.schema.column_names import Table
 from poise.data.schema.column_types import Kind
 from poise.data.schema.value_kinds import ValueKind
@@ -41,6 +42,7 @@ def build_dataset(
     item_columns_in_events: Sequence[str] = (),
     user_columns_in_events: Sequence[str] = (),
     item_kinds: Mapping[str, Kind] | None = None,
+    item_separators: Mapping[str, str] | None = None,
     cleaning: Cleaning | None = None,
     feedback: Feedback | None = None,
     value_kind: ValueKind | None = None,
@@ -65,6 +67,8 @@ def build_dataset(
             They make up the catalogue, or add to it; of several values of one item the most frequent counts.
         user_columns_in_events: the same for users.
         item_kinds: what columns of the items hold, where the guess is wrong.
+        item_separators: by column of the items, the sign between labels, or before the decimals of numbers, where what
+            :func:`poise.data.schema.assumptions.assumptions` says is wrong.
         cleaning: which events are fit to learn from.
         feedback: which events say yes and which say no; by the names of behaviours, and ratings from the middle of
             their scale on, by default.
@@ -86,7 +90,7 @@ def build_dataset(
         Descriptions("users", user_columns_in_events, users, user_columns or {}),
         quarantine,
     )
-    item_table, item_kinds = take_catalogue("items", items, item_columns, item_kinds, quarantine)
+    item_table, item_kinds = take_catalogue("items", items, item_columns, item_kinds, quarantine, item_separators)
     user_table, user_kinds = take_catalogue("users", users, user_columns, None, quarantine)
     log = take_events(raw, columns, quarantine, time_format)
     n_read = log.raw.height
@@ -128,11 +132,13 @@ def load_files(
     item_columns_in_events: Sequence[str] = (),
     user_columns_in_events: Sequence[str] = (),
     item_kinds: Mapping[str, Kind] | None = None,
+    item_separators: Mapping[str, str] | None = None,
     cleaning: Cleaning | None = None,
     feedback: Feedback | None = None,
     value_kind: ValueKind | None = None,
     time_format: str | None = None,
     names: Mapping[Table, Sequence[str]] | None = None,
+    encoding: str | None = None,
     name: str | None = None,
 ) -> Dataset:
     """Make a data set of files.
@@ -149,33 +155,43 @@ def load_files(
         item_columns_in_events: see :func:`build_dataset`.
         user_columns_in_events: see :func:`build_dataset`.
         item_kinds: see :func:`build_dataset`.
+        item_separators: see :func:`build_dataset`.
         cleaning: see :func:`build_dataset`.
         feedback: see :func:`build_dataset`.
         value_kind: see :func:`build_dataset`.
         time_format: see :func:`build_dataset`.
         names: what the columns of files without a header are called, by table (``events``, ``items``, ``users``).
+        encoding: of files that are text, where it is not to be told by each of them.
         name: what to call the data set; the name of the events file by default.
 
     Raises:
         DataError: a file cannot be read, or its content is not what is needed.
     """
-    names = names or {}
-    return build_dataset(
-        read_table(events, names=names.get("events")),
-        None if items is None else read_table(items, names=names.get("items")),
-        None if users is None else read_table(users, names=names.get("users")),
+    notes: list[str] = []
+
+    def read(table: Table, path: Path | str) -> pl.DataFrame:
+        return read_table(path, names=(names or {}).get(table), encoding=encoding, notes=notes)
+
+    data = build_dataset(
+        read("events", events),
+        None if items is None else read("items", items),
+        None if users is None else read("users", users),
         columns=columns,
         item_columns=item_columns,
         user_columns=user_columns,
         item_columns_in_events=item_columns_in_events,
         user_columns_in_events=user_columns_in_events,
         item_kinds=item_kinds,
+        item_separators=item_separators,
         cleaning=cleaning,
         feedback=feedback,
         value_kind=value_kind,
         time_format=time_format,
         name=name or Path(events).name.split(".")[0],
     )
+    assert data.quarantine is not None
+    data.quarantine.notes[:0] = notes
+    return data
 
 
 def _stage(table: Table, raw: pl.DataFrame, given: Mapping[str, str] | None, quarantine: Quarantine) -> Staging:
@@ -261,6 +277,7 @@ def take_catalogue(
     mapping: Mapping[str, str] | None,
     kinds: Mapping[str, Kind] | None,
     quarantine: Quarantine,
+    separators: Mapping[str, str] | None = None,
 ) -> tuple[pl.DataFrame | None, dict[str, Kind]]:
     """Make the items or the users: one row an id, every column of a known kind.
 
@@ -270,6 +287,7 @@ def take_catalogue(
         mapping: which column is which, see :func:`build_dataset`.
         kinds: what columns hold, where the guess is wrong.
         quarantine: where refused rows go.
+        separators: by column, the sign between labels or before decimals, where it is not to be told by the cells.
 
     Returns:
         the table, its id first, and the kinds of the other columns.
@@ -285,8 +303,10 @@ def take_catalogue(
     staging.refuse(~pl.col(key).is_last_distinct(), f"{table}: the same {key} stands again further down, which counts")
     if not staging.frame.height:
         raise DataError(f"the {table} have no row with an id")
-    frame = kinds_of.flatten(staging.frame)
-    columns, column_kinds = kinds_of.normalise(frame.drop(ROW, key), kinds or {}, table)
+    frame = kinds_of.flatten(staging.frame, (key, *(kinds or ())))
+    found = assumptions(frame.drop(ROW, key), table, kinds, separators)
+    quarantine.notes += [assumption.words for assumption in found]
+    columns, column_kinds = kinds_of.normalise(frame.drop(ROW, key), kinds or {}, table, separators)
     for column in columns.get_columns():
         if column_kinds[column.name] == "number":
             emptied = column.is_null() & kinds_of.filled(frame[column.name])

@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from poise.data.schema.numbers import parse_numbers
+
 SEPARATORS = "|;,"
 """The signs that part the labels of a text, in the order in which they are looked for."""
 
@@ -57,6 +59,10 @@ def column(name: str, values: Sequence[Any], dtype: Any) -> pl.Series:
         fit = _integer
     else:
         fit = _number
+    if fit is _number and any(isinstance(value, str) for value in values):
+        texts = [value if isinstance(value, str) else None for value in values]
+        read = parse_numbers(pl.Series(name, texts, dtype=pl.String)).to_list()
+        values = [number if isinstance(value, str) else value for value, number in zip(values, read, strict=True)]
     whole = pl.Int64 if fit is _integer else dtype
     return pl.Series(name, [None if value is None else fit(value) for value in values], dtype=whole).cast(
         dtype, strict=False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ from poise.data.dataset import Dataset
 from poise.data.event_log import EventLog, user_offsets
 from poise.data.schema import json_columns
 from poise.data.schema.column_types import Kind, to_numbers
+from poise.data.schema.late_columns import late_columns, late_title
 from poise.data.vocabulary import Vocabulary
 from poise.serve.errors import InvalidRequestError
 from poise.store.records import Item
@@ -24,6 +26,7 @@ from poise.types import Mask
 from poise_client.schema.recommendations import Filter
 
 MASKS_KEPT = 256  # filters whose result is kept
+SAMPLE = 5_000  # items by which the kind of a column is guessed that is not described
 _TYPES: Mapping[Kind, Any] = {"number": pl.Float64, "categories": pl.List(pl.String)}  # of columns; else text
 
 
@@ -37,6 +40,8 @@ class Catalogue:
         available: bool ``[n_items + 1]``, which items may be shown.
         kinds: what the columns hold.
         title_column: the column that people know an item by.
+        described: the columns that the run or the store describes; kinds of others are guessed as they come.
+        has_title: whether the title is one of these.
     """
 
     item_ids: Vocabulary
@@ -44,6 +49,8 @@ class Catalogue:
     available: Mask
     kinds: Mapping[str, Kind]
     title_column: str
+    described: frozenset[str] = frozenset()
+    has_title: bool = True
     _masks: dict[Any, Mask] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -51,10 +58,29 @@ class Catalogue:
         """Return a catalogue of items of which only the ids are known."""
         title = title_column or "title"
         with_title: dict[str, Kind] = {title: "text", **kinds}
-        return cls(item_ids, [{}] * item_ids.size, np.ones(item_ids.size, dtype=np.bool_), with_title, title)
+        return cls(
+            item_ids,
+            [{}] * item_ids.size,
+            np.ones(item_ids.size, dtype=np.bool_),
+            with_title,
+            title,
+            frozenset(with_title if title_column else kinds),
+            title_column is not None,
+        )
+
+    def of_other_ids(self, item_ids: Vocabulary) -> Catalogue:
+        """Return a catalogue with the same columns, of items of which only the ids are known."""
+        return replace(
+            self,
+            item_ids=item_ids,
+            contents=[{}] * item_ids.size,
+            available=np.ones(item_ids.size, dtype=np.bool_),
+            _masks={},
+        )
 
     def changed(self, items: Iterable[Item], deleted: Iterable[str]) -> Catalogue:
         """Return the catalogue with items put in or replaced, and others taken out; indices stay."""
+        items = list(items)
         index = self.item_ids._lookup
         contents, available = list(self.contents), self.available.tolist()
         new: dict[str, int] = {}
@@ -76,7 +102,26 @@ class Catalogue:
         ids = self.item_ids
         if new:
             ids = Vocabulary(pl.concat([ids.series, pl.Series("id", list(new), dtype=pl.String)]))
-        return Catalogue(ids, contents, np.array(available, dtype=np.bool_), self.kinds, self.title_column)
+        kinds, title = self._columns(contents, {name for item in items for name in item.content})
+        return replace(
+            self,
+            item_ids=ids,
+            contents=contents,
+            available=np.array(available, dtype=np.bool_),
+            kinds=kinds,
+            title_column=title,
+            _masks={},
+        )
+
+    def _columns(self, contents: list[Mapping[str, Any]], changed: set[str]) -> tuple[Mapping[str, Kind], str]:
+        """Return the kinds of the columns and the one of titles, with those that are not described guessed anew."""
+        late = changed - self.described
+        if not late:
+            return self.kinds, self.title_column
+        some = itertools.islice((content for content in contents if not late.isdisjoint(content)), SAMPLE)
+        columns, kinds = late_columns(list(some), self.described)
+        title = self.title_column if self.has_title else late_title(columns) or self.title_column
+        return {**self.kinds, **kinds}, title
 
     def items(self) -> list[Item]:
         """Return all items as records."""

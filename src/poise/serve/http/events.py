@@ -12,7 +12,6 @@ from poise.serve.http.request_bodies import (
     IMPORTED_AT_ONCE,
     MOST_REFUSALS,
     Batch,
-    decode,
     explain,
     read_body,
     read_lines,
@@ -77,7 +76,7 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
     bad: list[Refusal] = []
     async for number, line in read_lines(request, tenant.options.max_body_bytes):
         try:
-            waiting.append((number, decode(_BATCH.entry_decoder, line)))
+            waiting.append((number, _BATCH.read_line(line)))
         except Exception as error:
             bad.append(Refusal(number, explain(error)))
         if len(waiting) + len(bad) >= IMPORTED_AT_ONCE:

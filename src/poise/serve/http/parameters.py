@@ -15,6 +15,7 @@ from starlette.types import Scope
 from poise.options.likeness import SIMILAR_BY
 from poise.serve.auth import Caller
 from poise.serve.errors import InvalidRequestError
+from poise.serve.schema.ids import one_form
 from poise_client.schema.fields import MOST_SHOWN, PLAIN
 
 Choice = TypeVar("Choice", bound=str)
@@ -67,9 +68,9 @@ def read_id(request: Request, name: str) -> str:
     """Return an id of the path.
 
     Raises:
-        InvalidRequestError: it is too long, or holds control signs.
+        InvalidRequestError: it is too long, holds control signs, or stands for a missing value.
     """
-    return _id(name, str(request.path_params[name]).replace(_SLASH, "/"))
+    return one_form(name, _id(name, str(request.path_params[name]).replace(_SLASH, "/")))
 
 
 def read_text(request: Request, parameter: Parameter) -> str | None:

@@ -12,6 +12,7 @@ from poise.errors import DataError, UsageError
 from poise.serve.errors import ForbiddenError, NotFoundError
 from poise.serve.http.request_bodies import decode, read_body
 from poise.serve.http.responses import as_json
+from poise.serve.schema.ids import request_in_one_form
 from poise.serve.tenant import Tenant
 from poise_client.schema.recommendations import RecommendationRequest
 
@@ -20,7 +21,7 @@ _RECOMMENDATION = msgspec.json.Decoder(RecommendationRequest)
 
 async def post_recommendations(request: Request, tenant: Tenant) -> Response:
     """Return what to show to somebody."""
-    body = decode(_RECOMMENDATION, await read_body(request, tenant.options.max_body_bytes))
+    body = request_in_one_form(decode(_RECOMMENDATION, await read_body(request, tenant.options.max_body_bytes)))
     model = None
     if body.run is not None and body.run != tenant.state.serving_model.name:
         if "admin" not in request.state.key.scopes:

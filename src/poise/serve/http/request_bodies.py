@@ -12,10 +12,12 @@ from starlette.requests import Request
 
 from poise.serve.errors import InvalidRequestError
 from poise.serve.http.problems import LargeBodyError, MalformedBodyError, ManyBodiesError, SlowBodyError
+from poise.serve.schema.ids import with_ids_in_one_form
 from poise_client.schema.batches import Accepted, Refusal
 from poise_client.schema.fields import MOST_AT_ONCE
 
-Entry = TypeVar("Entry")
+Entry = TypeVar("Entry", bound=msgspec.Struct)
+Part = TypeVar("Part")
 
 WITHIN = 30.0  # seconds for a whole body to come, or the next part of one that is read line by line
 MOST_REFUSALS = 1_000  # that the answer to an import lists
@@ -65,8 +67,8 @@ def _too_long() -> SlowBodyError:
     return SlowBodyError(f"the body did not come within {WITHIN:g} seconds; send it again")
 
 
-def decode(decoder: msgspec.json.Decoder[Entry], body: bytes) -> Entry:
-    """Return what a body says.
+def decode(decoder: msgspec.json.Decoder[Entry], body: bytes, what: str = "the body") -> Entry:
+    """Return what a body, or a line of one, says.
 
     Raises:
         MalformedBodyError: it is no JSON.
@@ -77,7 +79,7 @@ def decode(decoder: msgspec.json.Decoder[Entry], body: bytes) -> Entry:
     except msgspec.ValidationError as error:
         raise InvalidRequestError(explain(error), pointer_of(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedBodyError(f"the body is no JSON: {explain(error)}") from None
+        raise MalformedBodyError(f"{what} is no JSON: {explain(error)}") from None
 
 
 def explain(error: Exception) -> str:
@@ -126,6 +128,15 @@ class Batch(Generic[Entry]):
         self.raw_list_decoder = msgspec.json.Decoder(raw)
         self._object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
+    def read_line(self, line: bytes) -> Entry:
+        """Return the entry of a line.
+
+        Raises:
+            MalformedBodyError: the line is no JSON.
+            InvalidRequestError: it is not of the expected form.
+        """
+        return with_ids_in_one_form(decode(self.entry_decoder, line, "the line"))
+
     def read(self, body: bytes) -> Entries[Entry]:
         """Return the entries of a body.
 
@@ -142,19 +153,21 @@ class Batch(Generic[Entry]):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedBodyError(f"the body is no JSON: {explain(error)}") from None
         if self.name not in fields:
-            return Entries([(0, decode(self.entry_decoder, body))], [], alone=True)
+            return Entries([(0, with_ids_in_one_form(decode(self.entry_decoder, body)))], [], alone=True)
         try:
             entries: list[Entry] = self.list_decoder.decode(body).entries  # type: ignore[attr-defined]
-            self._check_many(len(entries))
-            return Entries(list(enumerate(entries)), [])
         except (msgspec.ValidationError, msgspec.DecodeError):
             parts: list[Any] = decode(self.raw_list_decoder, body).entries  # type: ignore[attr-defined]
+            return self._one_by_one(parts, self.entry_decoder.decode)
+        return self._one_by_one(entries, lambda entry: entry)
+
+    def _one_by_one(self, parts: Sequence[Part], read: Callable[[Part], Entry]) -> Entries[Entry]:
         self._check_many(len(parts))
         good, refused = [], []
         for place, part in enumerate(parts):
             try:
-                good.append((place, self.entry_decoder.decode(part)))
-            except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+                good.append((place, with_ids_in_one_form(read(part))))
+            except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, InvalidRequestError) as error:
                 refused.append(Refusal(place, explain(error)))
         return Entries(good, refused)
 
@@ -210,7 +223,7 @@ async def import_lines(
     waiting: list[Entry] = []
     async for number, line in read_lines(request, most):
         try:
-            waiting.append(decode(batch.entry_decoder, line))
+            waiting.append(batch.read_line(line))
         except Exception as error:
             if len(refused) < MOST_REFUSALS:
                 refused.append(Refusal(number, explain(error)))

@@ -88,7 +88,7 @@ class ServingModel:
             run.name,
             pipeline,
             pipeline,
-            Catalogue.of_ids(run.pipeline.item_ids, like.kinds, like.title_column),
+            like.of_other_ids(run.pipeline.item_ids),
             ItemSearch(run.encoder),
             {name: code for code, name in enumerate(names, 1)},
             user_columns,
