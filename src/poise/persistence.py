@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from poise._version import __version__
 from poise.errors import DataError
 from poise.files import read_json, write_json
+from poise.options.checked import Checked
 from poise.plugins import entry_points_of, load_entry_point
 
 FORMAT = 1
@@ -24,7 +25,7 @@ _LARGE = 1 << 20  # values: NumPy asks huge pages for larger arrays
 _AT_ONCE = 1 << 22  # bytes
 
 
-class Persistent:
+class Persistent(metaclass=Checked):
     """What can be saved: a dataclass whose fields are its options, some of them persistent themselves.
 
     What is fitted goes into attributes of its own, which ``_arrays`` hands out and ``_restore`` takes back; what is not

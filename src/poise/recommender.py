@@ -47,12 +47,14 @@ class Recommender(Fittable):
     Attributes:
         search_space: where ``poise tune`` looks for better options, unless ``poise.toml`` says otherwise.
         likeness_source: what its :meth:`similarity` goes by.
+        for_seen: whether it is about what people had before, and so of no use where seen items are hidden.
         unscored: int32 ``[m]``, items without events and content, which it therefore puts below all others.
     """
 
     entry_point_group = MODELS
     likeness_source: ClassVar[LikenessSource] = "behaviour"
     search_space: ClassVar[Space] = {}
+    for_seen: ClassVar[bool] = False
     unscored: Indices = np.empty(0, dtype=np.int32)
 
     @property

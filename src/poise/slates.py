@@ -13,7 +13,17 @@ from poise.types import Codes, Floats, Indices
 
 _REASON_ITEMS = 2
 
-ReasonKind = Literal["history", "popular", "random", "new"]
+ReasonKind = Literal["history", "again", "popular", "random", "new"]
+
+_PRESENT = {
+    "bought": "buy",
+    "played": "play",
+    "listened to": "listen to",
+    "watched": "watch",
+    "read": "read",
+    "viewed": "look at",
+    "clicked": "click",
+}
 
 
 @dataclass(frozen=True)
@@ -21,15 +31,18 @@ class Reason:
     """Why an item stands in a slate, as the model computed it, not as it might sound well.
 
     Attributes:
-        kind: ``history``: events of the person's history add most to the score; ``popular``: many chose it;
-            ``random``: it was drawn; ``new``: nobody has chosen it yet, so it was given room.
-        items: for ``history``, the item indices of those events, the weightiest first.
+        kind: ``history``: events of the person's history add most to the score; ``again``: the person comes back to
+            it; ``popular``: many chose it; ``random``: it was drawn; ``new``: nobody has chosen it yet, so it was given
+            room.
+        items: for ``history``, the item indices of those events, the weightiest first; for ``again`` the item itself.
         share: the part of the (positive) score that this reason accounts for, from 0 to 1.
+        days: for ``again``, after how many days the person comes back to it, on average; None if not known.
     """
 
     kind: ReasonKind
     items: tuple[int, ...] = ()
     share: float = 1.0
+    days: float | None = None
 
     def text(self, titles: Sequence[str], verbs: Mapping[int, str] | None = None) -> str:
         """Say it in words.
@@ -44,10 +57,20 @@ class Reason:
             return "picked at random"
         if self.kind == "new":
             return "new"
+        if self.kind == "again":
+            return self._again((verbs or {}).get(self.items[0], "chose"))
         done: dict[str, list[str]] = {}
         for item in self.items:
             done.setdefault((verbs or {}).get(item, "chose"), []).append(titles[item])
         return "because you " + " and ".join(f"{verb} {' and '.join(names)}" for verb, names in done.items())
+
+    def _again(self, verb: str) -> str:
+        if self.days is None:
+            return f"you {verb} this before"
+        every = f"about every {self.days:.0f} days" if self.days >= 1.5 else "about every day"
+        if self.days < 0.75:
+            every = f"about every {max(24 * self.days, 1):.0f} hours"
+        return f"you {_PRESENT.get(verb, 'choose')} this {every}"
 
 
 @dataclass(frozen=True)

@@ -236,3 +236,14 @@ def test_evaluate_knows_the_blend_by_its_name(poise, fitted_shop, tmp_path):
     result = poise("evaluate", "-p", tmp_path / "shop", "-m", "Blend", "--protocol", "leave-last-out", "--json")
     assert result.code == 0, result.err
     assert list(json.loads(result.out)["leave-last-out"]["metrics"]) == ["Blend"]
+
+
+def test_fit_says_in_the_terminal_whether_the_pipeline_beats_popularity(poise, shop):
+    outcome = poise("fit", "-p", shop, "--yes")
+    assert outcome.code == 0, outcome.err
+    assert "Popularity: NDCG@10 differs by" in outcome.out
+    assert "a random order: NDCG@10 differs by" in outcome.out
+    assert "The run serves" in outcome.out
+    assert "which is not measured" in outcome.out
+    (row,) = json.loads(poise("runs", "list", "-p", shop, "--json").out)
+    assert row["against_popularity"]["metric"] == "NDCG@10"

@@ -72,3 +72,17 @@ def test_a_threshold_that_is_none_is_an_error_of_the_file(tmp_path, poise):
     films = write_films(tmp_path / "films", "behaviour", "like", "dislike")
     (films / "poise.toml").write_text(TOML + "[data.feedback]\nthreshold = 'low'\n", encoding="utf-8")
     assert "data.feedback: threshold is 'low'; give a number, 'auto' or 'none'" in poise("fit", "-p", films).error
+
+
+@pytest.mark.parametrize(
+    ("column", "yes", "no", "words"),
+    [("behaviour", "like", "dislike", "7 dislike"), ("rating", 5, 1, "7 by a value below 3")],
+)
+def test_check_counts_the_noes(tmp_path, poise, column, yes, no, words):
+    films = write_films(tmp_path / "films", column, yes, no)
+    (verdict,) = (
+        verdict
+        for verdict in json.loads(poise("check", "-p", films, "--json").out)["verdicts"]
+        if verdict["topic"] == "rejections"
+    )
+    assert verdict["reason"].startswith(words)

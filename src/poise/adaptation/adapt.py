@@ -19,6 +19,7 @@ from poise.encoders.sentence_transformer import SentenceTransformer, quiet
 from poise.encoders.text import TextEncoder
 from poise.errors import DataError, UsageError
 from poise.files import atomic_directory
+from poise.options.checked import Checked
 from poise.options.fit_options import FitOptions
 from poise.types import Offsets
 
@@ -34,7 +35,7 @@ _TRIED = 3  # batches to measure the speed of the machine with; the first is slo
 
 
 @dataclass(kw_only=True, eq=False, config=ConfigDict(extra="forbid", validate_default=True))
-class Adaptation:
+class Adaptation(metaclass=Checked):
     """Options of the adaptation of a language model to a catalogue and a log.
 
     Args:

@@ -35,7 +35,7 @@ def list_(folder: Path, as_json: bool) -> None:
     if not rows:
         click.echo("there are no runs; make one with 'poise fit'")
         return
-    columns = ("run", "pipeline", *_METRICS, "requests", "shown", "answered", "erased users")
+    columns = ("run", "pipeline", *_METRICS, "vs Popularity", "requests", "shown", "answered", "erased users")
     print_table(columns, [_cells(row) for row in rows])
     click.echo("NDCG and Recall are of each run's own test part, so runs of different data do not compare by them.")
 
@@ -99,6 +99,7 @@ def _rows(project: Project) -> list[dict[str, Any]]:
                 "served": name == champion,
                 "pipeline": metadata["pipeline"],
                 "metrics": metadata["metrics"],
+                "against_popularity": metadata.get("judgement", {}).get("against", {}).get("Popularity"),
                 "requests": feedback.requests if feedback else 0,
                 "shown": feedback.shown if feedback else 0,
                 "answered": feedback.answered if feedback else 0,
@@ -122,4 +123,5 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     answered = f"{row['answered'] / row['requests']:.1%}" if row["requests"] else "–"
     name = row["run"] + ("  (served)" if row["served"] else "")
     counts = f"{row['requests']:,}", f"{row['shown']:,}", answered, f"{row['holds_erased_users']:,}"
-    return name, row["pipeline"], *metrics, *counts
+    judged = row["against_popularity"]["result"] if row["against_popularity"] else "not measured"
+    return name, row["pipeline"], *metrics, judged, *counts

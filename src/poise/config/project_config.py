@@ -107,7 +107,11 @@ class Config(BaseModel):
         """Return those of the named models that cannot learn from ``data``, and say of each why."""
         unsupported = set()
         for name in dict.fromkeys(names):
-            if (reason := self.model(name).unsupported_reason(data)) is not None:
+            model = self.model(name)
+            reason = model.unsupported_reason(data)
+            if reason is None and model.for_seen and self.policy.hide_seen:
+                reason = "hide_seen = true hides what people come back to"
+            if reason is not None:
                 say(f"leaving out {name}: {reason}")
                 unsupported.add(name)
         return unsupported

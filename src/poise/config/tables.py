@@ -68,7 +68,7 @@ class PipelineTable(BaseModel):
     """
 
     model_config = _STRICT
-    models: Annotated[list[str], Len(1)] = ["SASRec", "EASE", "ItemKNN", "Popularity", "Content"]
+    models: Annotated[list[str], Len(1)] = ["SASRec", "EASE", "ItemKNN", "RepeatConsumption", "Popularity", "Content"]
     retrievers: list[str] = []
     candidates: Annotated[int, Ge(1)] = 200
 
@@ -115,6 +115,8 @@ class FitTable(BaseModel):
 
     Attributes:
         refit: whether the pipeline learns from all events, validation and test too, after it was measured.
+        serve: ``better`` for a run that serves what is popular where the pipeline is shown to be better on neither the
+            test nor the validation part; ``pipeline`` for the pipeline in any case.
         curves: who draws the curves of models that learn by epochs: ``tensorboard`` in ``.poise/training``, ``wandb``,
             or ``none``.
         device: where models that are networks compute: ``cpu``, ``cuda``, ``mps``; None for the best there is.
@@ -124,6 +126,7 @@ class FitTable(BaseModel):
 
     model_config = _STRICT
     refit: bool = True
+    serve: Literal["better", "pipeline"] = "better"
     curves: Logger = "tensorboard"
     device: str | None = None
     threads: Annotated[int, Ge(1)] | None = None

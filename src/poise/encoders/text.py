@@ -20,6 +20,7 @@ from poise.encoders.passage import compose
 from poise.encoders.sentence_transformer import Precision, SentenceTransformer, minilm
 from poise.encoders.universal_sentence_encoder import Universal
 from poise.errors import DataError
+from poise.options.checked import Checked
 from poise.plugins import ENCODERS, entry_points_of, load_entry_point
 from poise.progress import track
 from poise.types import Floats
@@ -28,7 +29,7 @@ _MOSTLY = 0.5  # the share of letters from which a script is the catalogue's
 
 
 @dataclass(kw_only=True, eq=False, config=ConfigDict(extra="forbid", validate_default=True))
-class TextEncoder:
+class TextEncoder(metaclass=Checked):
     """Encodes texts as unit vectors: texts of similar meaning have a cosine near 1.
 
     A model encodes equal texts only once: vectors are kept in the user's cache folder.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +17,7 @@ from poise.evaluation.metrics import METRICS, metric_of
 from poise.evaluation.report import Report, show
 from poise.evaluation.significance import Estimate
 from poise.recommender import Recommender
-from poise.report.page import Page
+from poise.report.page import Page, Tone
 
 _MOST_IN_PLOT = 6
 _MOST_COLUMNS = 6
@@ -24,7 +25,14 @@ _MAIN = ("NDCG", "Recall", "HitRate", "MRR", "AUC", "RMSE", "MAE")
 
 
 def write_report(
-    report: Report, path: Path | str, *, holdout: Holdout, models: Models, examples: int = 3, seed: int = 0
+    report: Report,
+    path: Path | str,
+    *,
+    holdout: Holdout,
+    models: Models,
+    remarks: Sequence[tuple[str, Tone]] = (),
+    examples: int = 3,
+    seed: int = 0,
 ) -> None:
     """Write an evaluation as one HTML file that needs no network.
 
@@ -33,6 +41,7 @@ def write_report(
         path: where to write it.
         holdout: that was evaluated.
         models: that were evaluated, as given to ``evaluate``: the examples ask them again.
+        remarks: sentences that stand first, each with its tone.
         examples: how many people to show, with their history and the slates of the two best models.
         seed: of the random examples.
 
@@ -48,7 +57,7 @@ def write_report(
         f"{len(report.models)} models, {protocol.requests:,} requests of the {protocol.part} part, "
         f"each answered from all {protocol.items:,} items",
     )
-    _result(page, report)
+    _result(page, report, remarks)
     _accuracy(page, report)
     _beyond(page, report)
     _groups(page, report)
@@ -86,8 +95,10 @@ def headline(report: Report) -> str:
     )
 
 
-def _result(page: Page, report: Report) -> None:
+def _result(page: Page, report: Report, remarks: Sequence[tuple[str, Tone]]) -> None:
     page.heading("Result")
+    for sentence, tone in remarks:
+        page.text(sentence, tone)
     compared = report.significance() if report.primary in report.metrics[report.best()] else []
     unsure = any(not comparison.real for comparison in compared)
     page.text(headline(report), "warning" if unsure else "good" if compared else "plain")

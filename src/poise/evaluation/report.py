@@ -75,6 +75,16 @@ class Protocol:
             seed=seed,
         )
 
+    @property
+    def hidden(self) -> str:
+        """How many answers were left out because seen items are hidden, in words; empty where none was."""
+        if not self.unreachable:
+            return ""
+        count = f"{self.unreachable:,} of {self.unreachable + self.targets:,} {self.part}"
+        if self.targets == self.requests:
+            return f"{count} requests ask for what the person already has: hide_seen = true leaves them out"
+        return f"{count} answers are what the person already has: hide_seen = true leaves them out"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -226,6 +236,8 @@ class Report:
             f"{protocol.requests:,} requests of the {protocol.part} part, "
             f"each answered from all {protocol.items:,} items; ± is a 95 % interval"
         )
+        if protocol.hidden:
+            lines.append(protocol.hidden)
         if any(self.primary in metrics for metrics in self.metrics.values()):
             lines += summary(self.significance())
         return "\n".join(lines)

@@ -149,11 +149,11 @@ class Comparison:
     def verdict(self) -> str:
         """The result in words."""
         if not self.real:
-            return f"no difference shown between {self.best} and {self.other} (p {_p_text(self.p_holm)})"
+            return f"no difference shown between {self.best} and {self.other} (p {p_text(self.p_holm)})"
         word = "higher" if self.difference.value > 0 else "lower"
         return (
             f"{self.best} is better than {self.other}: {self.metric} is {abs(self.difference.value):.4f} {word} "
-            f"(p {_p_text(self.p_holm)})"
+            f"(p {p_text(self.p_holm)})"
         )
 
 
@@ -211,10 +211,10 @@ def compare(
 def summary(comparisons: Sequence[Comparison]) -> list[str]:
     """Return two lines on the best model: the models that it is better than, and those not significantly worse."""
     lines = []
-    better = [f"{comparison.other} (p {_p_text(comparison.p_holm)})" for comparison in comparisons if comparison.real]
+    better = [f"{comparison.other} (p {p_text(comparison.p_holm)})" for comparison in comparisons if comparison.real]
     if better:
         lines.append(f"{comparisons[0].best} is better than {', '.join(better)} by {comparisons[0].metric}")
-    same = [f"{comparison.other} (p {_p_text(comparison.p_holm)})" for comparison in comparisons if not comparison.real]
+    same = [f"{comparison.other} (p {p_text(comparison.p_holm)})" for comparison in comparisons if not comparison.real]
     if same:
         lines.append(f"no difference shown between {comparisons[0].best} and {', '.join(same)}")
     return lines
@@ -277,5 +277,6 @@ def _percentiles(drawn: Doubles) -> tuple[Doubles, Doubles]:
     return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
 
 
-def _p_text(p: float) -> str:
+def p_text(p: float) -> str:
+    """Return a p value as people write it, with its sign: ``= .012``, ``< .001``."""
     return "< .001" if p < 0.001 else f"= {p:.3f}".replace("0.", ".", 1)

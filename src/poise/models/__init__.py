@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from poise.models.baselines.content import Content as Content
     from poise.models.baselines.popularity import Popularity as Popularity
     from poise.models.baselines.random import Random as Random
+    from poise.models.baselines.repeat_consumption import RepeatConsumption as RepeatConsumption
     from poise.models.blend.blend import Blend as Blend
     from poise.models.factorisation.als import ALS as ALS
     from poise.models.factorisation.bpr import BPR as BPR
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MODULES = {
     "Random": "baselines.random",
     "Popularity": "baselines.popularity",
+    "RepeatConsumption": "baselines.repeat_consumption",
     "ItemKNN": "linear.item_knn",
     "EASE": "linear.ease",
     "ALS": "factorisation.als",

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
-from pydantic import ValidationError
 
 from poise.candidates import Candidates
 from poise.data.dataset import Dataset
@@ -136,5 +135,5 @@ def make_step(name: str, options: Mapping[str, Any]) -> PolicyStep:
         raise UsageError(f"there is no policy step {name!r}.{suggest(name, names)} There are {', '.join(names)}")
     try:
         return kind(**options)
-    except (ValidationError, TypeError) as error:
+    except TypeError as error:
         raise UsageError(f"policy step {name}: {one_line(error)}") from None

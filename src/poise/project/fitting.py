@@ -24,6 +24,7 @@ from poise.files import atomic_directory, write_json
 from poise.models import model_names
 from poise.pipeline import Pipeline
 from poise.project.encoding import EncoderChoice, choose_encoder
+from poise.project.judgement import PIPELINE, POPULARITY, RANDOM, Judgement, judge, popularity_pipeline
 from poise.project.project import Project
 from poise.project.run import ENCODER, FORMAT, Run, write_catalogue
 from poise.recommender import Recommender
@@ -31,6 +32,11 @@ from poise.wording import median_value
 
 if TYPE_CHECKING:
     from poise.evaluation import Report
+    from poise.evaluation.significance import Estimate
+    from poise.report.page import Tone
+
+Ask = Callable[[Judgement], bool]
+"""Whether to serve Popularity in place of a pipeline that is no better."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +63,26 @@ class Comparison:
         return name, pipeline
 
 
-def fit(project: Project) -> Run:
+def fit(project: Project, *, ask: Ask | None = None) -> Run:
     """Fit the project's pipeline, evaluate it, and save it as a run.
 
     The pipeline is fitted on the training part, selects options on the validation part and is evaluated on the test
-    part, beside the most popular items. Then it is fitted on all events, unless ``[fit] refit = false``.
+    part, beside the most popular items and a random order. If it is no better than what is popular, the run serves
+    that, unless ``[fit] serve = "pipeline"``. Then what is served is fitted on all events, unless
+    ``[fit] refit = false``.
+
+    Args:
+        project: where the data is, and the run will be.
+        ask: decides, where the pipeline is no better than Popularity, whether to serve Popularity; None does as
+            ``[fit] serve`` says.
 
     Raises:
         PoiseError: the data does not allow it; nothing is written then.
     """
     started = time.perf_counter()
     data = project.encoded()
-    comparison = compare(project, data, first_protocol(project, data), ["Popularity"])
-    return keep(project, data, comparison, started=started)
+    comparison = compare(project, data, first_protocol(project, data), [RANDOM, POPULARITY])
+    return keep(project, data, comparison, started=started, ask=ask)
 
 
 def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str] | None = None) -> Comparison:
@@ -172,18 +185,19 @@ class Result:
 
     Attributes:
         pipeline: the pipeline.
-        name: its name in the report.
-        report: its metrics, beside those of others.
+        metrics: its own, by name.
+        report: the metrics of all that were compared.
         holdout: that they were evaluated on.
         models: that were evaluated, by name.
         config: the ``poise.toml`` that it was fitted with.
         encoder: the folder of the encoder that was tuned for it; None for none.
         until: the time of the newest event that it is trained on, in milliseconds since 1970.
         metadata: further content of ``run.json``.
+        remarks: sentences that stand first in the report, each with its tone.
     """
 
     pipeline: Pipeline
-    name: str
+    metrics: Mapping[str, Estimate]
     report: Report
     holdout: Holdout
     models: Mapping[str, Recommender]
@@ -191,9 +205,10 @@ class Result:
     encoder: Path | None
     until: int
     metadata: Mapping[str, Any]
+    remarks: Sequence[tuple[str, Tone]] = ()
 
 
-def keep(project: Project, data: Dataset, comparison: Comparison, *, started: float) -> Run:
+def keep(project: Project, data: Dataset, comparison: Comparison, *, started: float, ask: Ask | None = None) -> Run:
     """Save the fitted pipeline of a comparison as a run, after fitting it on all events if the project wants that.
 
     Args:
@@ -201,22 +216,29 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
         data: all events.
         comparison: the fitted models and their metrics.
         started: when the work on the run began, by :func:`time.perf_counter`.
+        ask: see :func:`fit`.
 
     Raises:
         PoiseError: the disk is full or the pipeline cannot be saved; nothing is written then.
     """
     name, pipeline = comparison.pipeline
+    judgement = judge(comparison.report, name, comparison.models, comparison.split)
+    served, metrics = (
+        _popularity(project, comparison)
+        if _serves_popularity(project, judgement, ask)
+        else (pipeline, comparison.report.estimates[name])
+    )
     encoder, refit = comparison.encoder, project.config.fit.refit
     tuned = None if encoder is None else encoder.tuned
 
     def learn_all() -> None:
         if refit:
             project.say("learning from all events, validation and test too")
-            pipeline.refit(data if tuned is None else tuned.encode_items(data), project.fit_options)
+            served.refit(data if tuned is None else tuned.encode_items(data), project.fit_options)
 
     result = Result(
-        pipeline=pipeline,
-        name=name,
+        pipeline=served,
+        metrics=metrics,
         report=comparison.report,
         holdout=comparison.split.test,
         models=comparison.models,
@@ -227,9 +249,31 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
             "measured_on": comparison.split.name,
             "refitted_on_all_events": refit,
             "encoder": None if encoder is None else encoder.metadata,
+            **({} if served is pipeline else {"pipeline": POPULARITY}),
+            "judgement": judgement.to_dict(PIPELINE if served is pipeline else POPULARITY),
         },
+        remarks=[(line, "plain" if judgement.is_better else "warning") for line in judgement.lines],
     )
     return write_run(project, data, result, learn_all, started=started)
+
+
+def _serves_popularity(project: Project, judgement: Judgement, ask: Ask | None) -> bool:
+    """Decide whether to serve what is popular in place of a pipeline that is no better."""
+    if judgement.serves != POPULARITY or project.config.fit.serve == "pipeline":
+        return False
+    return True if ask is None else ask(judgement)
+
+
+def _popularity(project: Project, comparison: Comparison) -> tuple[Pipeline, Mapping[str, Estimate]]:
+    """Return the pipeline of what is popular, fitted on the training part, and its metrics on the test part."""
+    from poise.evaluation import evaluate
+
+    split, report = comparison.split, comparison.report
+    _, pipeline = comparison.pipeline
+    served = popularity_pipeline(pipeline, comparison.models[POPULARITY])
+    served.fit(split.train, split.valid, project.fit_options)
+    cutoffs, seed = report.protocol.cutoffs, report.protocol.seed
+    return served, evaluate({POPULARITY: served}, split.test, k=cutoffs, seed=seed).estimates[POPULARITY]
 
 
 def write_run(project: Project, data: Dataset, result: Result, learn_all: Callable[[], None], *, started: float) -> Run:
@@ -273,12 +317,14 @@ def write_run(project: Project, data: Dataset, result: Result, learn_all: Callab
         "chosen_on_validation": _choices(pipeline),
         "validation_metrics": _validation_metrics(pipeline),
         "notes": {part.name: part.notes for part in _parts(pipeline) if part.notes},
-        "metrics": {metric: one.value for metric, one in report.estimates[result.name].items()},
+        "metrics": {metric: one.value for metric, one in result.metrics.items()},
         **result.metadata,
     }
     with _new_run(project.runs_folder, now) as (name, folder):
         shutil.copyfile(result.config, folder / "config.toml")
-        write_report(report, folder / "report.html", holdout=result.holdout, models=result.models)
+        write_report(
+            report, folder / "report.html", holdout=result.holdout, models=result.models, remarks=result.remarks
+        )
         write_json(folder / "metrics.json", report.to_dict())
         learn_all()
         pipeline.save(folder / "pipeline")

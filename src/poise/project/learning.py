@@ -56,13 +56,20 @@ class UpdateResult:
     @property
     def verdict(self) -> str:
         """The decision and its reason, in one line."""
+        from poise.evaluation.significance import ALPHA, p_text
+
         comparison = (
             f"{self.metric} {self.challenger:.4f} against {self.champion:.4f} on the {self.requests:,} newest requests "
-            f"(p {self.p:.3f})"
+            f"(p {p_text(self.p)})"
         )
         if self.run is None:
             return f"the challenger is worse than {self.parent} and is not kept: {comparison}"
-        return f"run {self.run.name} continues from {self.parent} with {self.new_events:,} new events: {comparison}"
+        better = self.p <= ALPHA and self.challenger > self.champion
+        found = f"is better than {self.parent}" if better else f"is not shown to be worse than {self.parent}"
+        return (
+            f"run {self.run.name} continues from {self.parent} with {self.new_events:,} new events, and {found}: "
+            f"{comparison}; that was before it learnt from these too, which is not measured"
+        )
 
 
 def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_REQUESTS) -> UpdateResult:
@@ -100,7 +107,7 @@ def learn(project: Project, run: Run, data: Dataset, *, requests: int = LEAST_RE
         return update
     result = Result(
         pipeline=challenger,
-        name=CHALLENGER,
+        metrics=report.estimates[CHALLENGER],
         report=report,
         holdout=holdout,
         models=models,

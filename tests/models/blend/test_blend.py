@@ -193,7 +193,7 @@ def test_weights_must_fit_the_members(weights):
 
 
 def test_a_blend_without_members_is_refused():
-    with pytest.raises(ValueError, match="members"):
+    with pytest.raises(UsageError, match="members"):
         Blend(members=[])
 
 

@@ -22,6 +22,7 @@ from poise.data.doctor.measures import (
     n_distinct,
 )
 from poise.data.doctor.rebuys import Rebuys, find_rebuys
+from poise.data.doctor.rejections import find_rejections
 from poise.data.doctor.signal import Signal, find_signal
 from poise.data.doctor.verdicts import judge
 
@@ -54,6 +55,7 @@ def examine(data: Dataset, *, now: float | None = None) -> Examination:
         clock=examine_clock(data, time.time() if now is None else now),
         order=examine_order(data),
         rebuys=find_rebuys(data),
+        rejections=find_rejections(data),
         signal=find_signal(data),
         values=examine_values(log.value),
         text=examine_text(data),

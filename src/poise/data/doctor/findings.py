@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from poise.data.doctor.rebuys import Rebuys
+from poise.data.doctor.rejections import Rejections
 from poise.data.doctor.signal import Signal
 
 
@@ -195,6 +196,7 @@ class Examination:
         largest_user_share: share of all events that the most active user has.
         behaviours: the number of events of each behaviour, most frequent first.
         signal: whether the log tells more than how often each thing is chosen.
+        rejections: what people said no to; None where nobody did.
         rebuys: how much of what people do when they come back they do with what they had before.
         clock: None where no event has a time.
         values: None where no event has one.
@@ -216,6 +218,7 @@ class Examination:
     clock: Clock | None
     order: Order
     rebuys: Rebuys
+    rejections: Rejections | None
     signal: Signal
     values: Values | None
     text: Text | None

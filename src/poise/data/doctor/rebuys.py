@@ -11,7 +11,7 @@ import numpy as np
 from poise.data.dataset import Dataset
 from poise.data.event_log import EventLog
 from poise.durations import DAY, MINUTE
-from poise.types import Mask, Offsets
+from poise.types import Indices, Mask, Offsets
 
 _PAUSE = 30 * MINUTE  # without an event, after which a person comes back: the usual end of a session
 _COME_BACK = 0.1  # share of what is done later, from which hiding what is known costs more than it spares
@@ -74,9 +74,19 @@ def find_rebuys(data: Dataset) -> Rebuys:
 
 def visits(log: EventLog) -> Offsets:
     """Return the number of the visit that each event belongs to, int64 ``[n_events]``, counted through all people."""
-    if not log.has_time:
-        return np.arange(len(log))
-    begins = (np.diff(log.user, prepend=0) != 0) | (np.diff(log.timestamp, prepend=0) > _PAUSE)
+    return visits_of(log.user, log.timestamp if log.has_time else None)
+
+
+def visits_of(person: Indices | Offsets, time: Offsets | None) -> Offsets:
+    """Return the number of the visit that each event belongs to, int64 ``[n]``, counted through all people.
+
+    Args:
+        person: int ``[n]``, of each event, all of one person's together.
+        time: int64 ``[n]``, in milliseconds, ascending for each person; None where each event is a visit of its own.
+    """
+    if time is None:
+        return np.arange(len(person))
+    begins = (np.diff(person, prepend=-1) != 0) | (np.diff(time, prepend=0) > _PAUSE)
     return np.cumsum(begins)
 
 

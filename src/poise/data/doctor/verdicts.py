@@ -292,8 +292,24 @@ def _ratings(examination: Examination) -> Verdict | None:
     )
 
 
+def _rejections(examination: Examination) -> Verdict | None:
+    rejections = examination.rejections
+    if rejections is None:
+        return None
+    share = rejections.n_events / (rejections.n_events + examination.n_events)
+    return Verdict(
+        "rejections",
+        "good",
+        f"{percent(share)} of what people said is a no",
+        f"{rejections.in_words}: they are kept apart from the {examination.n_events:,} events that say yes.",
+        "A no is never learnt from as a yes, never a target, never a reason. If it was misread, say what is what under "
+        "[data.feedback].",
+    )
+
+
 _RULES: tuple[Callable[[Examination], Verdict | None], ...] = (
     _signal,
+    _rejections,
     _collaborative,
     _sequences,
     _personal,

@@ -21,7 +21,7 @@ from poise.options.fit_options import FitOptions
 from poise.options.likeness import SimilarBy
 from poise.options.selection import Selection
 from poise.recommender import OPTIONS, Recommender
-from poise.slates import Reason, ReasonKind, weightiest
+from poise.slates import Reason, weightiest
 from poise.types import Doubles, Floats, Indices
 
 _TOGETHER = 2_000_000  # scores of all members, up to which they are brought to one scale in one go
@@ -209,8 +209,9 @@ class Blend(Recommender):
         ]
 
     def similarity(self, items: Indices) -> Floats | None:
-        """See :meth:`Recommender.similarity`."""
-        return self.similarity_by(items, None)
+        """See :meth:`Recommender.similarity`: of the members that count, or else of those that do not."""
+        kinds: tuple[SimilarBy | None, ...] = (None, "behaviour", "content")
+        return next((found for by in kinds if (found := self.similarity_by(items, by)) is not None), None)
 
     def similarity_by(self, items: Indices, by: SimilarBy | None) -> Floats | None:
         """See :meth:`Recommender.similarity_by`: of all members that know that, with their weights."""
@@ -244,7 +245,7 @@ def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, 
     """Explain one slate, of whose scores each member brings the part that stands beside it, float32 ``[k]``."""
     history = query.history(0)
     by_event = np.zeros((len(history), len(items)), dtype=np.float32)
-    others: list[dict[ReasonKind, float]] = [{} for _ in items]
+    others: list[dict[Reason, float]] = [{} for _ in items]
     total = np.zeros(len(items), dtype=np.float32)
     for member, contribution in parts:
         total += contribution
@@ -257,11 +258,12 @@ def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, 
         for place, reasons in enumerate(member.explain(query, items[None])[0]):
             for reason in reasons:
                 part = float(contribution[place]) * reason.share
-                if reason.items:  # of a blend within the blend
+                if reason.kind == "history":  # of a blend within the blend
                     named = np.isin(history, reason.items)
                     by_event[named, place] += part / named.sum()
                 else:
-                    others[place][reason.kind] = others[place].get(reason.kind, 0.0) + part
+                    kind = replace(reason, share=1.0)
+                    others[place][kind] = others[place].get(kind, 0.0) + part
     explained = []
     for place in range(len(items)):
         scale = float(by_event[:, place].sum() / total[place]) if total[place] > 0 else 0.0
@@ -269,7 +271,7 @@ def _explain_row(query: Queries, items: Indices, parts: list[tuple[Recommender, 
             replace(reason, share=reason.share * scale) for reason in weightiest(history, by_event[:, place])
         ]
         item_reasons += [
-            Reason(kind, share=part / float(total[place])) for kind, part in others[place].items() if part > 0
+            replace(kind, share=part / float(total[place])) for kind, part in others[place].items() if part > 0
         ]
         telling = [reason for reason in item_reasons if reason.share >= _LEAST_SHARE]
         explained.append(sorted(telling, key=lambda reason: -reason.share))
