@@ -46,8 +46,7 @@ def find_rejections(data: Dataset) -> Rejections | None:
     says_no = np.array([False, *(rules.opinion(name) != Opinion.CHOSEN for name in names)])
     by_name = says_no[log.behaviour]
     counts = np.bincount(log.behaviour[by_name], minlength=len(names) + 1)[1:].tolist()
-    behaviours = sorted(
-        ((name, count) for name, count in zip(names, counts, strict=True) if count), key=lambda it: -it[1]
-    )
+    present = [(name, count) for name, count in zip(names, counts, strict=True) if count]
+    behaviours = dict(sorted(present, key=lambda counted: -counted[1]))
     threshold = rules.threshold if isinstance(rules.threshold, float | int) else None
     return Rejections(len(log), behaviours, int((~by_name).sum()), threshold)
