@@ -90,23 +90,24 @@ def test_feedback_is_the_events_of_a_request_id(store: Store, make_event: MakeEv
     assert store.feedback("unknown") == []
 
 
-def test_counts_by_day(store: Store, make_event: MakeEvent) -> None:
+def test_everything_and_the_whole_history_of_somebody(store: Store, make_event: MakeEvent) -> None:
     store.add_events(
         [
-            make_event(item="a", time=DAY - 1),
-            make_event(item="a", time=DAY),
-            make_event(item="a", time=2 * DAY - 1),
-            make_event(item="a", time=DAY, behaviour="buy"),
-            make_event(item="b", time=5 * DAY),
+            make_event("u", item="a", time=2 * DAY),
+            make_event("v", item="a", time=DAY, value=3.0),
+            make_event("u", item="b", time=DAY, behaviour="buy"),
         ]
     ).result()
-    assert sorted(store.counts_by_day()) == [
-        ("a", "buy", 1, 1),
-        ("a", "view", 0, 1),
-        ("a", "view", 1, 2),
-        ("b", "view", 5, 1),
+    rows = [row for part in store.everything() for row in zip(*part, strict=True)]
+    assert sorted(rows, key=str) == [
+        ("u", "a", "view", None, 2 * DAY),
+        ("u", "b", "buy", None, DAY),
+        ("v", "a", "view", 3.0, DAY),
     ]
-    assert sorted(store.counts_by_day(since=DAY + 1)) == [("a", "view", 1, 1), ("b", "view", 5, 1)]
+    columns, version = store.whole_history("u")
+    assert [list(column) for column in columns] == [["b", "a"], ["buy", "view"], [None, None], [DAY, 2 * DAY]]
+    assert version == store.version()
+    assert store.whole_history("nobody")[0] == ((), (), (), ())
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,13 @@ class Config(BaseModel):
     serve: ServeTable = ServeTable()
 
     def cleaning(self) -> Cleaning:
-        """Return the rules for events."""
-        return _build(Cleaning, self.data.cleaning, "data.cleaning")
+        """Return the rules for events.
+
+        A data set that Poise knows by name is taken as it is published; of what comes live only impossible times are
+        refused.
+        """
+        as_published = {"duplicates": False, "bots": False} if self.data.dataset is not None else {}
+        return _build(Cleaning, {**as_published, **self.data.cleaning}, "data.cleaning")
 
     def feedback(self) -> Feedback:
         """Return which events say yes and which say no.

@@ -91,6 +91,11 @@ class Dataset:
         return np.bincount(self.events.item, minlength=self.item_ids.size)
 
     @cached_property
+    def item_people(self) -> Offsets:
+        """How many people have events on each item, int64 ``[n_items + 1]``: who repeats a thing counts once."""
+        return np.bincount(self.events.item[self.events.newest_of_pairs], minlength=self.item_ids.size)
+
+    @cached_property
     def titles(self) -> list[str]:
         """What to call each item, by index: its title, else its id; an empty string for padding."""
         ids = self.item_ids.series

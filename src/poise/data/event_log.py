@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,11 @@ class EventLog:
         """The number of users that the log has room for, with events or not."""
         return len(self.offsets) - 2
 
+    @cached_property
+    def newest_of_pairs(self) -> Offsets:
+        """The places of each person's newest event on each item, int64 ``[n_pairs]``: repeats are left out."""
+        return newest_of_pairs(self.user, self.item)
+
     def select(self, keep: Mask) -> EventLog:
         """Return the log with the events for which ``keep``, bool ``[n_events]``, is true; users keep their indices."""
         user = self.user[keep]
@@ -78,6 +84,19 @@ class EventLog:
             context=context[order] if context.width else context,
             has_time=self.has_time,
         )
+
+
+def newest_of_pairs(user: Indices, item: Indices) -> Offsets:
+    """Return the place of the last of each pair of user and item, int64 ``[n_pairs]``.
+
+    Args:
+        user: int32 ``[n_events]``.
+        item: int32 ``[n_events]``.
+    """
+    pair = user.astype(np.int64) * (int(item.max(initial=0)) + 1) + item
+    _, from_end = np.unique(pair[::-1], return_index=True)
+    places: Offsets = len(pair) - 1 - from_end
+    return places
 
 
 def user_offsets(user: Indices, n_users: int) -> Offsets:

@@ -11,7 +11,7 @@ import polars as pl
 from scipy import sparse
 
 from poise.data.event_log import EventLog
-from poise.data.ragged import Ragged, gather_slices
+from poise.data.ragged import Ragged, gather_slices, side_by_side
 from poise.data.vocabulary import Vocabulary
 from poise.errors import UsageError
 from poise.types import Floats, Indices, Mask, Offsets
@@ -33,6 +33,8 @@ class Queries:
         context: one row a request: place, device, scenario ...; None if nothing is known.
         users: one row a request, what is known of the user, as in the data set's users; None if nothing is known.
         rejected: items that the person had said no to; hidden as the history is. None where nobody said no.
+        earlier: items that the person did something with longer ago than the history reaches; hidden as the history is.
+            None where histories are whole.
         exclude: items that must not be returned, besides the history; None for none.
         candidates: the items that alone may be returned; None for the whole catalogue.
         allowed: for each request a mask, bool ``[n_items + 1]``, of what may be returned, such as what filters leave;
@@ -49,6 +51,7 @@ class Queries:
     context: pl.DataFrame | None = None
     users: pl.DataFrame | None = None
     rejected: Ragged | None = None
+    earlier: Ragged | None = None
     exclude: Ragged | None = None
     candidates: Ragged | None = None
     allowed: Sequence[Mask] | None = None
@@ -137,6 +140,7 @@ class Queries:
             context=None if self.context is None else self.context[positions],
             users=None if self.users is None else self.users[positions],
             rejected=None if self.rejected is None else self.rejected.take(positions),
+            earlier=None if self.earlier is None else self.earlier.take(positions),
             exclude=None if self.exclude is None else self.exclude.take(positions),
             candidates=None if self.candidates is None else self.candidates.take(positions),
             allowed=None if self.allowed is None else [self.allowed[row] for row in positions.tolist()],
@@ -202,20 +206,16 @@ class Queries:
         age = np.repeat(items.offsets[1:], items.lengths) - 1 - np.arange(len(items.values))
         return newest_entries(items, age.astype(np.float32), self.item_ids.size)
 
+    def done(self) -> Ragged:
+        """Return what the person of each request ever did something with: chose, chose long ago, said no to."""
+        rows = [self.histories()[1], self.rejected, self.earlier]
+        return side_by_side([ragged for ragged in rows if ragged is not None])
+
     def seen(self) -> Ragged:
-        """Return the items that must not be returned: the history and the rejected if hidden, and the excluded ones."""
-        rows = []
-        if self.hide_seen:
-            rows.append(self.histories()[1])
-            if self.rejected is not None:
-                rows.append(self.rejected)
-        if self.exclude is not None:
-            rows.append(self.exclude)
-        if not rows:
-            return Ragged(np.empty(0, dtype=np.int32), np.zeros(len(self) + 1, dtype=np.int64))
-        if len(rows) == 1:
-            return rows[0]
-        return Ragged.from_rows([np.concatenate([ragged[row] for ragged in rows]) for row in range(len(self))])
+        """Return the items that must not be returned: what the person did if it is hidden, and the excluded ones."""
+        rows = [self.done() if self.hide_seen else None, self.exclude]
+        given = [ragged for ragged in rows if ragged is not None]
+        return side_by_side(given) if given else Ragged.from_rows([[]] * len(self))
 
     def reindex(self, item_ids: Vocabulary) -> Queries:
         """Return the same requests in the terms of another vocabulary; events on items it does not know are left out.
@@ -264,6 +264,7 @@ class Queries:
             stop=offsets[2:],
             item_ids=item_ids,
             rejected=translate(self.rejected),
+            earlier=translate(self.earlier),
             exclude=translate(self.exclude),
             candidates=translate(self.candidates),
             allowed=allowed,

@@ -70,3 +70,12 @@ def gather_slices(start: Offsets, stop: Offsets) -> tuple[Offsets, Offsets]:
     np.cumsum(lengths, out=offsets[1:])
     positions = np.arange(offsets[-1], dtype=np.int64) + np.repeat(start - offsets[:-1], lengths)
     return positions, offsets
+
+
+def side_by_side(parts: Sequence[Ragged]) -> Ragged:
+    """Return rows that hold those of one or several Raggeds of equally many rows, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate([part.rows for part in parts]), kind="stable")
+    offsets = np.sum([part.offsets for part in parts], axis=0)
+    return Ragged(np.concatenate([part.values for part in parts])[order], offsets)

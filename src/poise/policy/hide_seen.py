@@ -14,7 +14,5 @@ class HideSeen(PolicyStep):
     def apply(self, candidates: Candidates, request: PolicyRequest) -> Candidates:
         """See :meth:`PolicyStep.apply`."""
         if request.queries.hide_seen:
-            candidates.hide(request.queries.histories()[1])
-            if request.queries.rejected is not None:
-                candidates.hide(request.queries.rejected)
+            candidates.hide(request.queries.done())
         return candidates

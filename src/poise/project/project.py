@@ -116,7 +116,10 @@ class Project:
         if store.setting(CATALOGUE) is None:
             return None
         self.say("reading the live log")
-        return store.dataset(self.config.feedback())
+        data = store.dataset(self.config.feedback(), self.config.cleaning())
+        for refusal in data.quarantine.summary() if data.quarantine else ():
+            self.say(f"  {refusal.rows:,} events of it are left out: {refusal.reason}")
+        return data
 
     def live_feedback(self, data: Dataset) -> Feedback:
         """Return by which rules live events say yes or no: those of the data, with a number for a threshold.

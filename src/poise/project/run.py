@@ -147,6 +147,12 @@ class Run:
         """How many events each item had, int64 ``[n_items + 1]``."""
         return np.concatenate([[0], self._catalogue["events"].to_numpy()])
 
+    @property
+    def item_people(self) -> Offsets:
+        """How many people chose each item, int64 ``[n_items + 1]``; how many events it had, in runs of before."""
+        column = "people" if "people" in self._catalogue.columns else "events"
+        return np.concatenate([[0], self._catalogue[column].to_numpy()])
+
     def find(self, line: str) -> list[int]:
         """Return the items that a line of ids or titles with commas or semicolons between them names, in order.
 
@@ -169,7 +175,12 @@ class Run:
 
 
 def write_catalogue(data: Dataset, folder: Path) -> None:
-    """Write id, title and number of events of each item to ``catalogue.arrow``."""
-    pl.DataFrame({"item_id": data.item_ids.series, "title": data.titles[1:], "events": data.item_counts[1:]}).write_ipc(
-        folder / "catalogue.arrow", compression="uncompressed"
-    )
+    """Write id, title, number of events and of people of each item to ``catalogue.arrow``."""
+    pl.DataFrame(
+        {
+            "item_id": data.item_ids.series,
+            "title": data.titles[1:],
+            "events": data.item_counts[1:],
+            "people": data.item_people[1:],
+        }
+    ).write_ipc(folder / "catalogue.arrow", compression="uncompressed")

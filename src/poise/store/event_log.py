@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from poise.durations import DAY
 from poise.store.records import Added, Event
 from poise.store.sql.rows import EVENT_COLUMNS, INSERT_EVENTS, from_event, to_event
+from poise.store.sql.stream import stream_rows
 from poise.store.sql.tables import events
 from poise.store.writer import Transaction
 
@@ -20,6 +20,16 @@ _HISTORY = (  # made once: to make a statement takes longer than to run it
     .order_by(events.c.time.desc(), events.c.id.desc())
     .limit(bindparam("limit"))
 )
+
+
+_WHOLE_HISTORY = (
+    select(events.c.item_id, events.c.behaviour, events.c.value, events.c.time)
+    .where(events.c.project == bindparam("project"), events.c.user_id == bindparam("user_id"))
+    .order_by(events.c.time, events.c.id)
+)
+
+Columns = tuple[Sequence[str], Sequence[str], Sequence[float | None], Sequence[int]]
+LogPart = tuple[Sequence[str], Sequence[str], Sequence[str], Sequence[float | None], Sequence[int]]
 
 
 def add(transaction: Transaction, batch: Sequence[Event]) -> Added:
@@ -35,6 +45,14 @@ def history(connection: Connection, project: int, user_id: str, limit: int) -> l
     newest = [to_event(row) for row in rows]
     newest.reverse()
     return newest
+
+
+def whole_history(connection: Connection, project: int, user_id: str) -> Columns:
+    """Return all events of a user, the oldest first, in columns: items, behaviours, values, times."""
+    result = connection.execute(_WHOLE_HISTORY, {"project": project, "user_id": user_id})
+    rows = result.cursor.fetchall()  # as the driver gives them: an object for each takes as long as to read it
+    items, behaviours, values, times = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return items, behaviours, values, times
 
 
 def feedback(connection: Connection, project: int, request_id: str) -> list[Event]:
@@ -56,12 +74,9 @@ def latest_users(connection: Connection, project: int, limit: int) -> list[str]:
     return list(connection.scalars(latest.limit(limit)))
 
 
-def counts_by_day(connection: Connection, project: int, since: int) -> list[tuple[str, str, int, int]]:
-    """Count events from the time ``since`` on: item, behaviour, days since 1970, how many."""
-    day = (events.c.time // DAY).label("day")
-    counts = (
-        select(events.c.item_id, events.c.behaviour, day, func.count())
-        .where(events.c.project == project, events.c.time >= since)
-        .group_by(events.c.item_id, events.c.behaviour, day)
-    )
-    return [(item, behaviour, int(when), count) for item, behaviour, when, count in connection.execute(counts)]
+def everything(connection: Connection, project: int) -> Iterator[LogPart]:
+    """Yield all events, many at a time, in columns: users, items, behaviours, values, times."""
+    columns = (events.c.user_id, events.c.item_id, events.c.behaviour, events.c.value, events.c.time)
+    for rows in stream_rows(connection, select(*columns).where(events.c.project == project)):
+        users, items, behaviours, values, times = zip(*rows, strict=True)
+        yield users, items, behaviours, values, times

@@ -11,6 +11,7 @@ import polars as pl
 from sqlalchemy import Connection, select
 
 from poise.data.dataset import Dataset
+from poise.data.ingest.clean import Cleaning
 from poise.data.ingest.feedback import Feedback
 from poise.data.ingest.indexing import RESERVED, index
 from poise.data.ingest.quarantine import Quarantine
@@ -39,7 +40,9 @@ _EVENTS = {
 }
 
 
-def read_dataset(database: Database, project: int, feedback: Feedback | None = None) -> tuple[Dataset, int]:
+def read_dataset(
+    database: Database, project: int, feedback: Feedback | None = None, cleaning: Cleaning | None = None
+) -> tuple[Dataset, int]:
     """Read the events, items, users and impressions of one moment, and the version of it.
 
     A data set that was loaded comes out as it went in. Items and users that were put later follow in order of arrival,
@@ -52,6 +55,8 @@ def read_dataset(database: Database, project: int, feedback: Feedback | None = N
         project: whose.
         feedback: which events say yes and which say no; None for the rules of the data that was loaded. A threshold of
             ``auto`` is the one that was found when it was.
+
+        cleaning: which events are fit to learn from; what it refuses stays in the log. None for all.
 
     Raises:
         DataError: there are no events, or none that says yes.
@@ -76,8 +81,10 @@ def read_dataset(database: Database, project: int, feedback: Feedback | None = N
             "items", ((row[0], row[1]) for part in item_rows for row in part if not row[2] or row[0] in used), catalogue
         )
         user_table, user_kinds = _table("users", (row for part in user_rows for row in part), catalogue)
-        kind, feedback = catalogue.get("value_kind"), _rules(catalogue, feedback)
-        chosen, rejections = _parted(log, feedback, kind)
+        kind = catalogue.get("value_kind")
+        feedback = _rules(catalogue, feedback)
+        quarantine = Quarantine()
+        chosen, rejections = _parted(log, feedback, kind, cleaning, item_table["item_id"], quarantine)
         data = index(
             chosen,
             item_table,
@@ -91,7 +98,7 @@ def read_dataset(database: Database, project: int, feedback: Feedback | None = N
         impressions = read_log(
             connection, project, data.item_ids, data.user_ids, context_types=catalogue.get("context_columns", {})
         )
-    data = replace(data, value_kind=kind, feedback=feedback)
+    data = replace(data, value_kind=kind, feedback=feedback, quarantine=quarantine or None)
     data, request_ids = _without_request_ids(_as_loaded(data, catalogue.get("behaviours", [])))
     if impressions is not None:
         data = replace(data, impressions=join_outcomes(impressions, data.events, request_ids))
@@ -117,15 +124,28 @@ def _rules(catalogue: Mapping[str, Any], given: Feedback | None) -> Feedback:
     loaded = Feedback(**catalogue["feedback"]) if catalogue.get("feedback") else Feedback()
     if given is None:
         return loaded
-    return replace(given, threshold=loaded.threshold) if given.threshold == "auto" else given
+    if given.threshold != "auto" or (loaded.threshold == "none" and catalogue.get("value_kind") is None):
+        return given  # there was no rating yet that would have told the scale
+    return replace(given, threshold=loaded.threshold)
 
 
-def _parted(log: pl.DataFrame, feedback: Feedback, kind: ValueKind | None) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """Part the events that say yes from those that say no."""
+def _parted(
+    log: pl.DataFrame,
+    feedback: Feedback,
+    kind: ValueKind | None,
+    cleaning: Cleaning | None,
+    known_items: pl.Series,
+    quarantine: Quarantine,
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Part the events that say yes from those that say no, of those that are fit."""
     if not log.height:
         return log, None
-    staging = Staging("events", log, {name: name for name in RESERVED if name in log.columns}, Quarantine())
-    rejections = feedback.part(staging, kind)
+    staging = Staging("events", log, {name: name for name in RESERVED if name in log.columns}, quarantine)
+    if cleaning is not None:
+        cleaning.apply(staging, known_items)
+    rejections = feedback.part(staging, kind) if staging.frame.height else None
+    if cleaning is not None:
+        cleaning.apply_k_core(staging)
     return staging.frame.drop(ROW), None if rejections is None else rejections.drop(ROW)
 
 

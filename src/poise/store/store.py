@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, select
 
 from poise.data.dataset import Dataset
+from poise.data.ingest.clean import Cleaning
 from poise.data.ingest.feedback import Feedback
 from poise.store import (
     audit_log,
@@ -203,6 +204,15 @@ class Store:
         """Return the newest ``limit`` events of a user, the oldest first, by time and then order of arrival."""
         return self._read(event_log.history, user_id, limit)
 
+    def whole_history(self, user_id: str) -> tuple[event_log.Columns, int]:
+        """Return all events of a user, the oldest first, in columns, and the version that they are of.
+
+        The columns are items, behaviours, values and times.
+        """
+        with self._database.snapshot() as connection:
+            newest_version = changes.version(connection, self._project)
+            return event_log.whole_history(connection, self._project, user_id), newest_version
+
     def feedback(self, request_id: str) -> list[Event]:
         """Return the events that answer a request, in order of arrival."""
         return self._read(event_log.feedback, request_id)
@@ -211,9 +221,10 @@ class Store:
         """Return the ids of the users whose events arrived last, the latest first."""
         return self._read(event_log.latest_users, limit)
 
-    def counts_by_day(self, since: int = 0) -> list[tuple[str, str, int, int]]:
-        """Count events from the time ``since`` on: item, behaviour, days since 1970, how many."""
-        return self._read(event_log.counts_by_day, since)
+    def everything(self) -> Iterator[event_log.LogPart]:
+        """Yield all events, many at a time, in columns: users, items, behaviours, values, times."""
+        with self._database.snapshot() as connection:
+            yield from event_log.everything(connection, self._project)
 
     def item(self, item_id: str) -> Item | None:
         """Return an item; None if there is none, or it was deleted."""
@@ -267,16 +278,17 @@ class Store:
         """Return what to call a user in logs: a salted hash, the same for the same user of this project."""
         return erasure.subject(user_id, self._salt)
 
-    def dataset(self, feedback: Feedback | None = None) -> Dataset:
+    def dataset(self, feedback: Feedback | None = None, cleaning: Cleaning | None = None) -> Dataset:
         """Return everything as a data set. See :func:`poise.store.reading.read_dataset`.
 
         Args:
             feedback: which events say yes and which say no; None for the rules of the data that was loaded.
+            cleaning: which events are fit to learn from; None for all.
 
         Raises:
             DataError: there are no events.
         """
-        return reading.read_dataset(self._database, self._project, feedback)[0]
+        return reading.read_dataset(self._database, self._project, feedback, cleaning)[0]
 
     def snapshot(self) -> tuple[Dataset, int]:
         """Return everything as a data set, and its version."""

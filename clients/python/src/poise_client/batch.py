@@ -106,6 +106,8 @@ class Collected:
         self.refused += len(answer.refused)
         for one in answer.refused[: REFUSED_KEPT - len(self.refusals)]:
             self.refusals.append(RefusedEvent(part[one.index][0], one.reason))
+        if answer.hint:
+            LOG.warning("%s", answer.hint)
         if answer.refused:
             LOG.warning("the server refused %d events: %s", len(answer.refused), answer.refused[0].reason)
 

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from poise_client import wire
 from poise_client.errors import ApiError
 from poise_client.retry import ATTEMPTS, Request, Retry, Steps, ask
-from poise_client.schema.batches import Accepted, Refusal
+from poise_client.schema.batches import MOST_NAMED, Accepted, Refusal
 from poise_client.schema.events import Event, HistoryEvent
 from poise_client.schema.health import Health
 from poise_client.schema.impressions import Impression
@@ -247,6 +247,8 @@ class Calls:
         """
         accepted = duplicates = 0
         refused: list[Refusal] = []
+        unknown: dict[str, None] = {}
+        hint: str | UnsetType = UNSET
         parts = deque((at, rows[at : at + AT_ONCE]) for at in range(0, len(rows), AT_ONCE))
         while parts:
             start, part = parts.popleft()
@@ -260,7 +262,9 @@ class Calls:
                 answer = wire.decode(response, Accepted)
                 accepted, duplicates = accepted + answer.accepted, duplicates + answer.duplicates
                 refused += [Refusal(start + one.index, one.reason) for one in answer.refused]
-        return Accepted(accepted, duplicates, refused)
+                unknown |= dict.fromkeys(answer.unknown_items or ())
+                hint = answer.hint or hint
+        return Accepted(accepted, duplicates, refused, list(unknown)[:MOST_NAMED] or UNSET, hint)
 
     def _ask(
         self, method: str, path: str, body: Any | None = None, query: Mapping[str, Any] | None = None

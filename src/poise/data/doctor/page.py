@@ -122,14 +122,15 @@ def _popularity(page: Page, examination: Examination, data: Dataset) -> None:
         "How much of what happens falls on how few items.",
         f"Cumulative share of events: the top 10% of the items hold {percent(popularity.top_10_percent)}",
     )
-    top = np.argsort(-data.item_counts[1:], kind="stable")[:_MOST_POPULAR] + 1
+    people, events = data.item_people, data.item_counts
+    top = np.argsort(-people[1:], kind="stable")[:_MOST_POPULAR] + 1
     page.table(
-        ["item", "events", "share"],
+        ["item", "people", "share of the people", "events"],
         [
-            [data.titles[item], int(data.item_counts[item]), percent(data.item_counts[item] / examination.n_events)]
+            [data.titles[item], int(people[item]), percent(people[item] / examination.n_users), int(events[item])]
             for item in top
         ],
-        caption="The most popular items",
+        caption="The most popular items, by how many people chose them",
     )
 
 

@@ -9,6 +9,7 @@ from annotated_types import Gt
 from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
+from poise.data.event_log import EventLog, newest_of_pairs
 from poise.data.holdout import Holdout
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
@@ -25,11 +26,12 @@ from poise.types import Doubles, Floats, Indices, Offsets
 class Popularity(Recommender):
     """What most people chose: overall, lately, or in the scenario of the request.
 
-    The score is ``log(1 + count)``, where an event may count less the older it is. As a predictor of values it gives an
-    item's mean value, drawn towards the overall mean where there are few.
+    The score is ``log(1 + people)``: each person counts once for an item, however often they come back to it, and by
+    their newest event where an old one counts less. As a predictor of values it gives an item's mean value, drawn
+    towards the overall mean where there are few.
 
     Args:
-        half_life: the days after which an event counts half; None counts all alike. Needs timestamps.
+        half_life: the days after which a person counts half; None counts all alike. Needs timestamps.
         scenario: the context column by whose values to count apart; a request with an unknown value, or without one,
             gets the overall counts.
     """
@@ -53,22 +55,27 @@ class Popularity(Recommender):
 
     def _fit(self, data: Dataset, valid: Holdout | None, options: FitOptions) -> None:
         log = data.events
-        weight = None
-        if self.half_life is not None:
-            weight = np.exp2((log.timestamp - log.timestamp.max()) / (self.half_life * DAY))
-        groups = np.zeros(len(log), dtype=np.int64)
+        width = data.item_ids.size
+        counts = [self._people(log, log.newest_of_pairs, width)]  # row 0: everywhere
         self.scenarios: list[str] = []
         if self.scenario is not None:
             named = log.context[self.scenario].cast(str)
             self.scenarios = named.drop_nulls().unique().sort().to_list()
             codes = {name: code for code, name in enumerate(self.scenarios, 1)}
-            groups = np.array([codes.get(name, 0) for name in named])
-        width = data.item_ids.size
-        cells = np.bincount(groups * width + log.item, weight, minlength=(len(self.scenarios) + 1) * width)
-        counts: Doubles = cells.reshape(-1, width).astype(np.float64)
-        counts[0] = counts.sum(axis=0)  # row 0: everywhere
-        self._set_scores(np.log1p(counts).astype(np.float32))
+            of_event = np.array([codes.get(name, 0) for name in named])
+            for code in codes.values():
+                places = np.flatnonzero(of_event == code)
+                newest = places[newest_of_pairs(log.user[places], log.item[places])]
+                counts.append(self._people(log, newest, width))
+        self._set_scores(np.log1p(np.stack(counts)).astype(np.float32))
         self.means = mean_values(log.item, log.value, width)
+
+    def _people(self, log: EventLog, places: Offsets, width: int) -> Doubles:
+        """Return how many people chose each item, by the places of their newest events, float64 ``[width]``."""
+        weight = None
+        if self.half_life is not None:
+            weight = np.exp2((log.timestamp[places] - log.timestamp.max()) / (self.half_life * DAY))
+        return np.bincount(log.item[places], weight, minlength=width).astype(np.float64)
 
     def _set_scores(self, scores: Floats) -> None:
         self.scores = scores  # [n_scenarios + 1, n_items + 1]

@@ -13,7 +13,6 @@ import numpy as np
 from cachetools import LRUCache
 
 from poise.config import ServeTable
-from poise.data.vocabulary import Vocabulary
 from poise.errors import PoiseError
 from poise.serve.engine.batcher import Batcher, TooSlowError
 from poise.serve.engine.bounded_executor import BoundedExecutor
@@ -23,10 +22,10 @@ from poise.serve.engine.slate_cache import CachedSlate
 from poise.serve.engine.slate_items import slate_items
 from poise.serve.errors import InvalidRequestError, NotFoundError, OverloadedError
 from poise.serve.schema.timestamps import milliseconds
+from poise.serve.state.history import NO_ITEMS, NOBODY, History
 from poise.serve.state.ranking_request import RankedItems, RankingRequest
 from poise.serve.state.serving_model import ServingModel, rank_batch
 from poise.serve.state.serving_state import ServingState
-from poise.serve.state.user_histories import History
 from poise.serve.telemetry.metrics import ServerMetrics
 from poise.slates import Reason
 from poise.store.errors import StoreError
@@ -40,10 +39,9 @@ Result = TypeVar("Result")
 
 CACHED = 50_000  # people whose last slate is kept
 READERS = 4  # threads that read from the store
+READ_HISTORY_WITHIN = 2.0  # seconds; without it, what somebody did long ago is not hidden from them
 READ_WITHIN = 5.0  # seconds, for what has no simpler answer
 EXPLAINED_WITHIN = 2.0  # seconds
-NOBODY = History.of([], Vocabulary([]), {})
-_NO_ITEMS = np.empty(0, dtype=np.int32)
 
 
 def _request_ids() -> Iterator[str]:
@@ -127,7 +125,7 @@ class Engine:
         again = pages.pop() if pages and pages[-1].offset == body.offset else None
         shown = [item for page in pages for item in page.items][: body.offset]
         index = model.catalogue.item_ids.index
-        exclude = index([*body.exclude, *shown]) if body.exclude or shown else _NO_ITEMS
+        exclude = index([*body.exclude, *shown]) if body.exclude or shown else NO_ITEMS
         context = dict(body.context or {})
         if body.scenario is not None:
             context.setdefault("scenario", body.scenario)
@@ -196,8 +194,8 @@ class Engine:
             self._note_failure("popular", type(error).__name__)
         last = self._slates.get(user_id or "") or self._slates.get("")
         if last is None or last.run != model.name:  # whose items have other indices
-            return "cached", RankedItems(_NO_ITEMS, _NO_ITEMS.astype(np.float32))
-        return "cached", last.ranked.where(_may_be_shown(last.ranked.items, request)).first(request.k)
+            return "cached", RankedItems(NO_ITEMS, NO_ITEMS.astype(np.float32))
+        return "cached", last.ranked.where(_may_be_shown(last.ranked.items, model, request)).first(request.k)
 
     def _remember(
         self, user_id: str | None, model: ServingModel, request: RankingRequest, stage: Stage, ranked: RankedItems
@@ -229,8 +227,8 @@ class Engine:
 
     async def _history(self, model: ServingModel, body: RecommendationRequest, now: int) -> History:
         if body.history is not None:
-            events = [_event(event, now) for event in body.history]
-            return History.of(events, model.catalogue.item_ids, model.behaviours)
+            events = sorted((_event(event, now) for event in body.history), key=lambda event: event.time)
+            return self.state.user_histories.of_events(events, model.catalogue.item_ids, model.behaviours)
         if body.user_id is None:
             return NOBODY
         histories, item_ids = self.state.user_histories, model.catalogue.item_ids
@@ -239,7 +237,7 @@ class Engine:
             return cached
         try:
             return await self._reading.run(
-                self.options.budget,
+                max(self.options.budget, READ_HISTORY_WITHIN),
                 histories.history,
                 body.user_id,
                 item_ids,
@@ -291,7 +289,7 @@ class Engine:
         request: RankingRequest,
         ranked: RankedItems,
     ) -> None:
-        hidden = request.history.items if model.hides_seen else _NO_ITEMS
+        hidden = request.history.done if model.hides_seen else NO_ITEMS
         self.impressions.add(
             make_impression(
                 slate,
@@ -326,7 +324,7 @@ class Engine:
         items = np.arange(1, n + 1, dtype=np.int32)
         zeros = np.zeros(n)
         history = History(items, np.ones(n, np.uint8), zeros.astype(np.float32), zeros.astype(np.int64), ["view"] * n)
-        request = RankingRequest(history, 1, 0, model.catalogue.available, _NO_ITEMS)
+        request = RankingRequest(history, 1, 0, model.catalogue.available, NO_ITEMS)
         for pipeline in (model.pipeline, model.fallback):
             if pipeline is not None:
                 model.rank([request], pipeline)
@@ -345,12 +343,14 @@ def _as_before(model: ServingModel, request: RankingRequest, page: Impression) -
     codes = {name: code for code, name in enumerate(dict.fromkeys(page.sources))}
     sources = np.array([codes[name] for name in page.sources], dtype=np.uint8)
     shown = RankedItems(items, scores, probabilities, sources, tuple(codes))
-    return cast(Stage, page.stage), shown.where(_may_be_shown(items, request))
+    return cast(Stage, page.stage), shown.where(_may_be_shown(items, model, request))
 
 
-def _may_be_shown(items: Indices, request: RankingRequest) -> Mask:
-    """Tell which of some items a request does not rule out, bool ``[m]``."""
+def _may_be_shown(items: Indices, model: ServingModel, request: RankingRequest) -> Mask:
+    """Tell which of some items neither a request nor what the person did rules out, bool ``[m]``."""
     shown = request.allowed[items] & ~np.isin(items, request.exclude)
+    if model.hides_seen:
+        shown &= ~np.isin(items, request.history.done)
     return shown if request.candidates is None else shown & np.isin(items, request.candidates)
 
 

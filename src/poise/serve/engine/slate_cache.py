@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from weakref import ref
 
+from poise.serve.state.history import History
 from poise.serve.state.ranking_request import RankedItems, RankingRequest
 from poise.serve.state.serving_model import ServingModel
-from poise.serve.state.user_histories import History
 from poise.types import Mask
 from poise_client.schema.recommendations import Stage
 

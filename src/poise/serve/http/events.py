@@ -18,11 +18,12 @@ from poise.serve.http.request_bodies import (
 )
 from poise.serve.http.responses import as_json
 from poise.serve.schema.timestamps import milliseconds
+from poise.serve.state.rules import LiveRules
 from poise.serve.state.store_writes import settled
 from poise.serve.tenant import Tenant
 from poise.store import records
 from poise.store.records import Added
-from poise_client.schema.batches import Accepted, Refusal
+from poise_client.schema.batches import MOST_NAMED, Accepted, Refusal
 from poise_client.schema.events import Event
 
 _BATCH = Batch(Event, "events")
@@ -37,7 +38,7 @@ async def post_events(request: Request, tenant: Tenant) -> Response:
         raise InvalidRequestError(late[0].reason, "#/timestamp")
     refused = sorted([*refused, *late], key=lambda refusal: refusal.index)
     tenant.metrics.events.labels("refused").inc(len(refused))
-    return as_json(Accepted(added.accepted, added.duplicates, refused))
+    return as_json(_accepted(added.accepted, added.duplicates, refused, _unknown_items(tenant, entries)))
 
 
 async def take_in(tenant: Tenant, entries: list[tuple[int, Event]]) -> tuple[Added, list[Refusal]]:
@@ -49,7 +50,7 @@ async def take_in(tenant: Tenant, entries: list[tuple[int, Event]]) -> tuple[Add
     Raises:
         StoreError: the store cannot be written, and nothing was added.
     """
-    events, late = _events(entries, tenant.clock.milliseconds())
+    events, late = _events(entries, tenant.state.rules, tenant.clock.milliseconds())
     return await _add(tenant, events), late
 
 
@@ -57,6 +58,7 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
     """Take in events, one a line, as they come."""
     accepted = duplicates = 0
     refused: list[Refusal] = []  # the first ones
+    unknown: dict[str, None] = {}  # the first items
     waiting: list[tuple[int, Event]] = []
 
     async def flush() -> None:
@@ -64,6 +66,8 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
         added, late = await take_in(tenant, waiting)
         accepted += added.accepted
         duplicates += added.duplicates
+        if len(unknown) <= MOST_NAMED:
+            unknown.update(dict.fromkeys(_unknown_items(tenant, waiting)))
         waiting.clear()
         refuse(late)
 
@@ -85,14 +89,34 @@ async def import_events(request: Request, tenant: Tenant) -> Response:
             await flush()
     refuse(bad)
     await flush()
-    return as_json(Accepted(accepted, duplicates, refused))
+    return as_json(_accepted(accepted, duplicates, refused, list(unknown)))
 
 
-def _events(entries: list[tuple[int, Event]], now: int) -> tuple[list[records.Event], list[Refusal]]:
+def _unknown_items(tenant: Tenant, entries: list[tuple[int, Event]]) -> list[str]:
+    """Return the items of events that the catalogue does not have, each once, the first of them."""
+    known = tenant.state.serving_model.catalogue.item_ids
+    unknown = dict.fromkeys(event.item_id for _, event in entries if event.item_id not in known)
+    return list(unknown)[: MOST_NAMED + 1]
+
+
+def _accepted(accepted: int, duplicates: int, refused: list[Refusal], unknown: list[str]) -> Accepted:
+    if not unknown:
+        return Accepted(accepted, duplicates, refused)
+    named = unknown[:MOST_NAMED]
+    words = ", ".join(repr(item_id) for item_id in named[:3]) + (" and others" if len(unknown) > 3 else "")
+    hint = (
+        f"not in the catalogue: {words}. Their events are kept, and the next fit learns from them; "
+        "put the items in with POST /v1/items so that they can be recommended, or check the ids"
+    )
+    return Accepted(accepted, duplicates, refused, named, hint)
+
+
+def _events(entries: list[tuple[int, Event]], rules: LiveRules, now: int) -> tuple[list[records.Event], list[Refusal]]:
     events, refused = [], []
     for number, event in entries:
         try:
             moment = milliseconds(event.timestamp, now)
+            rules.check_time(moment)
         except InvalidRequestError as error:
             refused.append(Refusal(number, str(error)))
             continue

@@ -101,9 +101,10 @@ async def profile(tenant: Tenant, user_id: str) -> UserProfile | None:
     model, state = tenant.state.serving_model, tenant.state
     if tenant.engine.shared:
         await tenant.catch_up()
-    events = await tenant.engine.read(state.user_histories.events, user_id)
+    past = await tenant.engine.read(state.user_histories.past, user_id)
+    events = await tenant.engine.read(tenant.store.history, user_id, HISTORY_SHOWN)
     user = await tenant.engine.read(tenant.store.user, user_id)
-    if not events and user is None:
+    if not past.n_events and user is None:
         return None
     index = model.catalogue.item_ids.index([event.item_id for event in events])
     titles = model.catalogue.titles
@@ -111,9 +112,11 @@ async def profile(tenant: Tenant, user_id: str) -> UserProfile | None:
         PastEvent(event.item_id, titles[item] if item else event.item_id, event.behaviour, event.time, event.value)
         for event, item in zip(events, index.tolist(), strict=True)
     ]
-    leading = await asyncio.to_thread(interests, model.catalogue, index[index > 0].tolist())
+    leading = await asyncio.to_thread(
+        interests, model.catalogue, state.user_histories.chosen(past, model.catalogue.item_ids)
+    )
     content = {} if user is None else dict(user.content)
-    return UserProfile(user_id, len(events), history[::-1][:HISTORY_SHOWN], leading, in_words(leading), content)
+    return UserProfile(user_id, past.n_events, history[::-1], leading, in_words(leading), content)
 
 
 async def _put_users(tenant: Tenant, users: Sequence[UserBody]) -> int:

@@ -9,7 +9,6 @@ from poise.durations import MINUTE
 from poise.serve.http.users import profile
 from poise.serve.page.words import ago, done, leaning
 from poise.serve.state.interests import interests
-from poise.serve.state.user_histories import LAST
 from poise.serve.tenant import Tenant
 
 OFFERED = 8  # people to pick from
@@ -73,14 +72,14 @@ def people(tenant: Tenant) -> list[Person]:
     """Return a handful of those who did something, the latest first, without their histories."""
     catalogue, persons = tenant.state.serving_model.catalogue, []
     for user_id in tenant.store.latest_users(OFFERED):
-        events = tenant.state.user_histories.events(user_id)
-        items = catalogue.item_ids.index([event.item_id for event in events])
-        liked = leaning(interests(catalogue, items[items > 0].tolist()), INTERESTS - 1)
-        persons.append(Person(user_id, _events(len(events)), liked, []))
+        past = tenant.state.user_histories.past(user_id)
+        chosen = tenant.state.user_histories.chosen(past, catalogue.item_ids)
+        liked = leaning(interests(catalogue, chosen), INTERESTS - 1)
+        persons.append(Person(user_id, _events(past.n_events), liked, []))
     return persons
 
 
 def _events(many: int) -> str:
     if not many:
         return ""
-    return f"{many}{'+' if many >= LAST else ''} event{'s' if many > 1 else ''}"
+    return f"{many:,} event{'s' if many > 1 else ''}"

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from poise.errors import PoiseError
@@ -91,11 +91,19 @@ async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
         except PoiseError as error:
             problem = f"{error}."
     start = time.perf_counter()
-    events = await asyncio.to_thread(tenant.state.user_histories.events, visit.user_id or "")
-    model = tenant.state.serving_model
-    seen = model.catalogue.item_ids.index([event.item_id for event in events]).tolist()
+    model, histories = tenant.state.serving_model, tenant.state.user_histories
+    item_ids = model.catalogue.item_ids
+    history = await asyncio.to_thread(
+        partial(
+            histories.history,
+            visit.user_id or "",
+            item_ids,
+            model.behaviours,
+            reads_users=model.pipeline.reads_users,
+        )
+    )
     popularity = tenant.state.popularity.scores(model.catalogue.item_ids)
-    popular = model.most_popular(popularity, SHOWN, seen if model.hides_seen else ())
+    popular = model.most_popular(popularity, SHOWN, history.done.tolist() if model.hides_seen else ())
     cards = await asyncio.to_thread(cards_of, model.catalogue, popular.items.tolist())
     places = [Place(card, "", "", 0) for card in cards]
     return Side("Popularity", "", POPULAR, milliseconds(time.perf_counter() - start), None, places, problem=problem)

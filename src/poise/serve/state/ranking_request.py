@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from poise.candidates import CATALOGUE
-from poise.serve.state.user_histories import History
+from poise.serve.state.history import History
 from poise.slates import Slates
 from poise.types import Codes, Floats, Indices, Mask
 

@@ -21,8 +21,8 @@ from poise.policy import ColdStartBoost, HideSeen, PolicyStep
 from poise.project.run import Run
 from poise.serve.catalogue.catalogue import Catalogue
 from poise.serve.catalogue.item_search import ItemSearch
+from poise.serve.state.history import queries_of
 from poise.serve.state.ranking_request import RankedItems, RankingRequest
-from poise.serve.state.user_histories import queries_of
 from poise.slates import Reason, Slates
 from poise.store.records import Item
 from poise.types import Doubles, Indices, Mask

@@ -10,7 +10,6 @@ from typing import Any
 
 from poise.config import ServeTable
 from poise.data.vocabulary import Vocabulary
-from poise.durations import DAY
 from poise.errors import DataError, PoiseError, UsageError
 from poise.project.project import Project
 from poise.project.run import Run
@@ -18,6 +17,8 @@ from poise.serve.catalogue.catalogue import Catalogue
 from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.state.change_feed import ChangeFeed
 from poise.serve.state.decayed_popularity import DecayedPopularity
+from poise.serve.state.log_counts import LogCounts
+from poise.serve.state.rules import LiveRules
 from poise.serve.state.serving_model import ServingModel
 from poise.serve.state.user_histories import UserHistoryCache
 from poise.store.records import Changes, Item
@@ -54,22 +55,23 @@ class ServingState:
         self.change_feed = ChangeFeed(store, self._take)
         self.newest_event = 0
         self.news = 0  # raised when there may be items to encode
-        self.user_histories = UserHistoryCache(store)
-        self.when_erased: list[Callable[[], None]] = [self.user_histories.forget_all]
         self.popularity = DecayedPopularity(options.half_life, clock)
         self._changing, self._encoding = threading.Lock(), threading.Lock()
         self._others: OrderedDict[str, ServingModel] = OrderedDict()
         described: Mapping[str, Any] = store.setting(CATALOGUE) or {}
+        first_run = self._select_run(run)
+        self.rules = LiveRules.of(project.config, described, first_run.metadata.get("feedback"), clock)
+        self.user_histories = UserHistoryCache(store, self.rules.judge)
+        self.when_erased: list[Callable[[], None]] = [self.user_histories.forget_all]
         self._behaviours: Sequence[str] = described.get("behaviours", [])
         self._user_columns: Mapping[str, str] = described.get("user_columns", {})
-        first_run = self._select_run(run)
         kinds, title = described.get("item_kinds", {}), described.get("title_column")
         like = Catalogue.of_ids(Vocabulary([]), kinds, title).changed(store.all_items(), [])
         self.serving_model = self._of(first_run, like, store.deleted_items())
         self.news += self.serving_model.is_grown
         self._touched_ids: set[str] = set()  # of items that have an event since the run was fitted
-        self._recent_counts: list[tuple[str, str, int, int]] = []  # that came while the log is counted
-        self.popularity.start(first_run.item_counts, self.serving_model.catalogue.ids)
+        self._recent: list[tuple[str, str, int, int]] = []  # what came while the log is counted
+        self.popularity.start(first_run.item_people, self.serving_model.catalogue.ids)
         self.counted = first_run.metadata["data"]["events"] <= COUNTED_AT_ONCE
         if self.counted:
             self.count()
@@ -101,14 +103,14 @@ class ServingState:
     def count(self) -> None:
         """Count all events of the log, so that what is popular is by them and no longer by the run. It is slow."""
         counted = DecayedPopularity(self.options.half_life, self.clock)
-        newest_first = sorted(self.store.counts_by_day(), key=lambda count: -count[2])
-        counted.add((item, behaviour, day * DAY, count) for item, behaviour, day, count in newest_first)
+        log = LogCounts.of(self.store.everything(), self.rules.judge, self.clock.milliseconds())
+        counted.count(log)
         with self._changing:
-            self._touched_ids.update(item for item, *_ in newest_first)
+            self._touched_ids.update(log.item_ids[1:])
             self.serving_model = self.serving_model.touched(list(self._touched_ids))
-        counted.add(self._recent_counts)  # an event of just now may count twice, and none is lost
+        counted.add(self._recent)  # what was counted already counts once all the same
         self.popularity, self.counted = counted, True
-        self._recent_counts.clear()
+        self._recent.clear()
 
     def encode_all(self) -> None:
         """Encode the whole catalogue for semantic search. It is slow: call it in a thread.
@@ -164,15 +166,19 @@ class ServingState:
         if changes.erased:
             for forget in self.when_erased:
                 forget()
-        if changes.events or changes.users:
-            self.user_histories.forget(
-                {event.user_id for event in changes.events} | {user.user_id for user in changes.users}
-            )
+        if changes.users:
+            self.user_histories.forget(user.user_id for user in changes.users)
         if changes.events:
-            counts = [(event.item_id, event.behaviour, event.time, 1) for event in changes.events]
-            self.popularity.add(counts)
+            self.user_histories.add(changes.events, self.change_feed.seen, changes.version)
+        if changes.events:
+            opinions = self.rules.opinions(changes.events)
+            choices = [
+                (event.user_id, event.item_id, said, event.time)
+                for event, said in zip(changes.events, opinions, strict=True)
+            ]
+            self.popularity.add(choices)
             if not self.counted:
-                self._recent_counts += counts
+                self._recent += choices
             self.newest_event = max(self.newest_event, *(event.time for event in changes.events))
         touched = sorted({event.item_id for event in changes.events})
         self._touched_ids.update(touched)

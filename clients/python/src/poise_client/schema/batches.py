@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+
+MOST_NAMED = 10
+"""Unknown items that an answer names, at most."""
 
 
 class Refusal(Struct, frozen=True):
@@ -24,8 +27,13 @@ class Accepted(Struct, frozen=True):
         accepted: how many are now kept.
         duplicates: how many the server had already.
         refused: those that it did not take.
+        unknown_items: of events that it took, the first items that the catalogue does not have; left out if there are
+            none.
+        hint: what to do about them.
     """
 
     accepted: int
     duplicates: int = 0
     refused: list[Refusal] = []
+    unknown_items: list[str] | UnsetType = UNSET
+    hint: str | UnsetType = UNSET

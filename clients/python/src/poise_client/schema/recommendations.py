@@ -38,7 +38,8 @@ class RecommendationRequest(Body, frozen=True, kw_only=True, omit_defaults=True)
 
     Attributes:
         user_id: who.
-        history: what somebody without an id did, oldest first: item ids, or more than that.
+        history: what somebody without an id did: item ids, or more than that. It is sorted by the times; without times
+            the newest stands last, and what has none is as new as can be.
         k: how many items.
         scenario: where they are shown.
         context: when and how they are shown: device, place.
