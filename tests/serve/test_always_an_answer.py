@@ -206,14 +206,15 @@ def test_a_slow_explanation_is_left_out(server, hang, monkeypatch):
 
 def test_without_the_store_cached_histories_serve_and_others_get_popular_items(server, monkeypatch):
     shown = server.shown(user_id="u00")
-    monkeypatch.setattr(server.tenant.store, "history", unreadable)
+    monkeypatch.setattr(server.tenant.store, "whole_history", unreadable)
     assert server.shown(user_id="u00") == shown
     assert server.recommend(user_id="u01")["stage"] == "popular"
     assert fallbacks(server, "store", "StoreError") == 1
 
 
 def test_a_hanging_store_is_not_waited_for(hasty, hang, monkeypatch):
-    monkeypatch.setattr(hasty.tenant.store, "history", hang)
+    monkeypatch.setattr(engine, "READ_HISTORY_WITHIN", 0.2)
+    monkeypatch.setattr(hasty.tenant.store, "whole_history", hang)
     start = time.perf_counter()
     for index in range(8):  # more than there are threads to wait in
         assert hasty.recommend(user_id=f"u{index:02}")["stage"] == "popular"
@@ -238,7 +239,7 @@ def test_slates_are_served_when_impressions_cannot_be_written(server, monkeypatc
 def test_reads_that_need_the_store_time_out(server, hang, monkeypatch):
     monkeypatch.setattr(engine, "READ_WITHIN", 0.2)
     request_id = server.recommend(user_id="u00")["request_id"]
-    for name in ("item", "user", "items", "users", "impressions", "history"):
+    for name in ("item", "user", "items", "users", "impressions", "whole_history"):
         monkeypatch.setattr(server.tenant.store, name, hang)
     start = time.perf_counter()
     for path in (

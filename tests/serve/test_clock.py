@@ -60,13 +60,19 @@ def test_popularity_decays_with_the_clock(server: Any, now: SimulatedTime) -> No
     assert server.metric("poise_freshness_seconds") == pytest.approx(30 * DAY)
     for number in range(5):
         server.add(f"late{number}", "i07")
+    assert most_popular(server) == "i05"  # nothing happened meanwhile, so that nothing has become old
+    for number in range(60):
+        now.move(DAY / 2)
+        server.add(f"meanwhile{number}", f"i{20 + number % 10}")
+    for number in range(15):
+        server.add(f"later{number}", "i07")
     assert most_popular(server) == "i07"
 
 
 def test_events_dated_in_the_future_count_as_of_now(server: Any, now: SimulatedTime) -> None:
     for number in range(3):
         server.add(f"today{number}", "i05")
-    server.add("of next year", "i07", timestamp=int(1000 * (now.seconds + 365 * DAY)))
+    server.add("of tomorrow", "i07", timestamp=int(1000 * (now.seconds + 0.9 * DAY)))
     assert most_popular(server) == "i05"
 
 

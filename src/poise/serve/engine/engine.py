@@ -195,7 +195,10 @@ class Engine:
         last = self._slates.get(user_id or "") or self._slates.get("")
         if last is None or last.run != model.name:  # whose items have other indices
             return "cached", RankedItems(NO_ITEMS, NO_ITEMS.astype(np.float32))
-        return "cached", last.ranked.where(_may_be_shown(last.ranked.items, model, request)).first(request.k)
+        shown = _may_be_shown(last.ranked.items, request)
+        if model.hides_seen:
+            shown &= ~np.isin(last.ranked.items, request.history.done)
+        return "cached", last.ranked.where(shown).first(request.k)
 
     def _remember(
         self, user_id: str | None, model: ServingModel, request: RankingRequest, stage: Stage, ranked: RankedItems
@@ -343,14 +346,12 @@ def _as_before(model: ServingModel, request: RankingRequest, page: Impression) -
     codes = {name: code for code, name in enumerate(dict.fromkeys(page.sources))}
     sources = np.array([codes[name] for name in page.sources], dtype=np.uint8)
     shown = RankedItems(items, scores, probabilities, sources, tuple(codes))
-    return cast(Stage, page.stage), shown.where(_may_be_shown(items, model, request))
+    return cast(Stage, page.stage), shown.where(_may_be_shown(items, request))
 
 
-def _may_be_shown(items: Indices, model: ServingModel, request: RankingRequest) -> Mask:
-    """Tell which of some items neither a request nor what the person did rules out, bool ``[m]``."""
+def _may_be_shown(items: Indices, request: RankingRequest) -> Mask:
+    """Tell which of some items a request does not rule out, bool ``[m]``."""
     shown = request.allowed[items] & ~np.isin(items, request.exclude)
-    if model.hides_seen:
-        shown &= ~np.isin(items, request.history.done)
     return shown if request.candidates is None else shown & np.isin(items, request.candidates)
 
 
