@@ -27,6 +27,7 @@ from poise.cli.group import group
 from poise.config import Config, check_config
 from poise.data.dataset import Dataset
 from poise.data.ingest.clean import Cleaning
+from poise.data.ingest.feedback import Feedback
 from poise.data.ingest.indexing import index
 from poise.datasets import registry
 from poise.encoders.text import TextEncoder
@@ -238,9 +239,17 @@ def default_of(field: Any) -> str:
         return "none"
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
-    if isinstance(default, list):
+    if isinstance(default, list | tuple):
         return f"`[{', '.join(repr(value) for value in default)}]`".replace("'", '"')
     return f"`{default!r}`".replace("'", '"')
+
+
+_OF_TABLES: dict[str, Any] = {
+    "data.cleaning": Cleaning,
+    "data.feedback": Feedback,
+    "encoder": TextEncoder,
+    "adaptation": Adaptation,
+}
 
 
 def config_keys() -> dict[str, str]:
@@ -253,17 +262,9 @@ def config_keys() -> dict[str, str]:
                 kind = get_args(kind)[0]
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 walk(kind, f"{prefix}{key}.")
-            elif f"{prefix}{key}" == "data.cleaning":
+            elif (table := f"{prefix}{key}") in _OF_TABLES:
                 default_by_key.update(
-                    {f"data.cleaning.{option.name}": default_of(option) for option in dataclasses.fields(Cleaning)}
-                )
-            elif f"{prefix}{key}" == "encoder":
-                default_by_key.update(
-                    {f"encoder.{option.name}": default_of(option) for option in dataclasses.fields(TextEncoder)}
-                )
-            elif f"{prefix}{key}" == "adaptation":
-                default_by_key.update(
-                    {f"adaptation.{option.name}": default_of(option) for option in dataclasses.fields(Adaptation)}
+                    {f"{table}.{option.name}": default_of(option) for option in dataclasses.fields(_OF_TABLES[table])}
                 )
             elif f"{prefix}{key}" != "models":
                 default_by_key[f"{prefix}{key}"] = default_of(field)
