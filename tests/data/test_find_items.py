@@ -21,9 +21,12 @@ TITLES = [
     "ダンガンロンパ",
     "Dr. Strangelove or: How I Learned to Stop Worrying",
     "Smørrebrød, Øl & Kaffe",
+    "N.W.A",
+    "AC/DC",
+    "???",
 ]
 IDS = Vocabulary([str(10 * place) for place in range(1, len(TITLES))])
-COUNTS = np.array([0, 9, 3, 8, 2, 4, 1, 1, 1, 1, 1, 1, 1])
+COUNTS = np.array([0, 9, 3, 8, 2, 4, *[1] * (len(TITLES) - 6)])
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,10 @@ COUNTS = np.array([0, 9, 3, 8, 2, 4, 1, 1, 1, 1, 1, 1, 1])
         ("Heat; Toy Story 2; The Good, the Bad and the Ugly", [3, 5, 2]),
         ("流浪地球，ダンガンロンパ、Heat", [7, 10, 3]),
         ("ＨＥＡＴ", [3]),
+        ("nwa, ac dc, ac-dc", [13, 14, 14]),  # nor do signs
+        ("dr strangelove or how I learned to stop worrying", [11]),
+        ("til there was you", [9]),
+        ("smorrebrod ol and kaffe; ???", [12, 15]),
     ],
 )
 def test_a_line_of_titles_that_may_hold_commas(line: str, items: list[int]) -> None:
@@ -64,6 +71,7 @@ def test_a_line_of_titles_that_may_hold_commas(line: str, items: list[int]) -> N
         ("strngelove", "Did you mean 'Dr. Strangelove"),
         ("カンガンロンハ", "Did you mean"),
         ("zzz", "no item"),
+        ("!", "no item"),
     ],
 )
 def test_a_title_that_fits_no_item_or_several_is_refused(word: str, said: str) -> None:

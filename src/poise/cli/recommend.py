@@ -111,7 +111,8 @@ def _show(run: Run, request: _UserRequest, slates: Slates) -> None:
         for item in list(dict.fromkeys(history[::-1].tolist()))[:_HISTORY_SHOWN]
     ]
     addressee = "this history" if request.user is None else f"user {request.user}"
-    click.echo(f"\nFor {addressee}, {len(history)} events, the newest first:")
+    count = "1 event" if len(history) == 1 else f"{len(history):,} events"
+    click.echo(f"\nFor {addressee}, {count}, the newest first:")
     click.echo("  " + ("; ".join(newest) or "nothing yet"))
     if rejected := _rejected(request):
         more = f" and {len(rejected) - _HISTORY_SHOWN:,} more" if len(rejected) > _HISTORY_SHOWN else ""

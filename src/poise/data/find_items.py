@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -27,8 +28,8 @@ _SHORT = 2  # letters of words that tell no title from another
 def find_items(words: Sequence[str], item_ids: Vocabulary, titles: Sequence[str], counts: Offsets) -> list[int]:
     """Return the index of the item that each of ``words`` means: an id, a title, or a part of exactly one title.
 
-    Case and accents do not count, nor does a year in parentheses at the end of a title. Of several items with the same
-    title the one with the most events is meant.
+    Case, accents and signs do not count, nor does a year in parentheses at the end of a title. Of several items with
+    the same title the one with the most events is meant.
 
     Args:
         words: ids, titles or parts of titles.
@@ -103,6 +104,11 @@ def _joined(parts: Sequence[_Part]) -> str:
     return "".join(part.raw for part in parts).strip().rstrip(_SEPARATORS).strip()
 
 
+def _letters(title: str) -> str:
+    """Return a title as somebody types it who leaves out its signs: ``nwa`` for ``N.W.A``."""
+    return re.sub(r"[\W_]+", "", fold(title).replace("&", "and"))
+
+
 class _Names:
     """The ids and titles of a catalogue, to find in."""
 
@@ -114,6 +120,14 @@ class _Names:
         self.bare = folded.str.replace(_YEAR, "")
         self.same = [(str.lower, lower), (str.lower, lower.str.replace(_YEAR, "")), (fold, folded), (fold, self.bare)]
         self.whole = {*folded, *self.bare}
+
+    @cached_property
+    def letters(self) -> pl.Series:
+        """Each title by its letters and digits alone; the year at its end does not count."""
+        return pl.Series("title", [_letters(title) for title in self.bare], dtype=pl.String)
+
+    def _most_popular(self, places: Offsets) -> int:
+        return int(places[np.argmax(self.popular[places])]) + 1
 
     def is_whole(self, word: str) -> bool:
         """Tell whether a word is an id or a whole title."""
@@ -151,13 +165,15 @@ class _Names:
             return int(self.item_ids.index([outer])[0])
         for form, names in self.same:
             if len(same := np.flatnonzero((names == form(word)).to_numpy())):
-                return int(same[np.argmax(self.popular[same])]) + 1
+                return self._most_popular(same)
         fitting = self.partial(word)
         if len(fitting) == 1:
             return int(fitting[0]) + 1
         if len(fitting):
             first = self._quoted(fitting[:_NAMED])
             raise UnknownIdError(f"{word!r} fits {len(fitting)} items, among them {first}: be more precise")
+        if len(same := np.flatnonzero((self.letters == _letters(word)).to_numpy())) and _letters(word):
+            return self._most_popular(same)
         close = self._close(fold(word))
         hint = f"Did you mean {self._quoted(close)}?" if close else "Give an id, a title, or a part of one"
         raise UnknownIdError(f"no item has the id or title {word!r}. {hint}")

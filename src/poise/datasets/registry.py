@@ -137,7 +137,7 @@ def load(name: str, *, folder: Path | str | None = None, feedback: Feedback = AL
     if name not in by_name:
         raise UsageError(
             f"there is no data set {name!r}.{suggest(name, list(by_name))} Choose from {', '.join(by_name)}; "
-            "to read your own files use load_files"
+            "your own files are read by 'poise init', or load_files in Python"
         )
     data = load_entry(by_name[name], folder=folder)
     return data if feedback == ALL_RATINGS else data.judged(feedback)
