@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from poise.data.dataset import Dataset
+from poise.data.schema.readable import as_words, holds_words
 from poise.errors import UsageError, suggest
 
 _WORDS = ("text", "category", "categories")
@@ -17,7 +18,7 @@ def compose(data: Dataset, columns: Sequence[str] | None = None, *, field_names:
 
     Args:
         data: with the catalogue to read.
-        columns: the columns to read, in this order; None for the title, then all text and category columns.
+        columns: the columns to read, in this order; None for those of :func:`readable_columns`.
         field_names: whether to name the fields; never where there is only one.
 
     Returns:
@@ -26,7 +27,7 @@ def compose(data: Dataset, columns: Sequence[str] | None = None, *, field_names:
     Raises:
         UsageError: there is no such column, or it holds images.
     """
-    chosen = _readable(data) if columns is None else _checked(data, columns)
+    chosen = readable_columns(data) if columns is None else _checked(data, columns)
     if not chosen:
         return [""] * data.n_items
     named = field_names and len(chosen) > 1
@@ -36,8 +37,13 @@ def compose(data: Dataset, columns: Sequence[str] | None = None, *, field_names:
     return passages.to_series().fill_null("").to_list()
 
 
-def _readable(data: Dataset) -> list[str]:
-    words = [column for column in data.items.columns if data.item_kinds.get(column) in _WORDS]
+def readable_columns(data: Dataset) -> list[str]:
+    """Return the columns that an encoder reads by default: the title, then all texts and labels that hold words.
+
+    Coordinates, links, codes, times and JSON hold none.
+    """
+    kinds, items = data.item_kinds, data.items
+    words = [name for name in items.columns if kinds.get(name) in _WORDS and holds_words(items[name])]
     title = data.title_column
     return words if title is None else [title, *(column for column in words if column != title)]
 
@@ -59,6 +65,6 @@ def _field(items: pl.DataFrame, column: str, named: bool) -> pl.Expr:
     value = pl.col(column)
     if isinstance(items.schema[column], pl.List):
         value = value.cast(pl.List(pl.String)).list.drop_nulls().list.join(", ")
-    value = value.cast(pl.String).str.replace_all(r"\s+", " ").str.strip_chars(" ").str.strip_suffix(".")
+    value = as_words(value.cast(pl.String)).str.strip_suffix(".")
     value = pl.when(value != "").then(value)
     return pl.format("{}: {}", pl.lit(column.replace("_", " ")), value) if named else value
