@@ -176,3 +176,28 @@ def test_gather_slices(slices):
     positions, offsets = gather_slices(start, stop)
     expected = [list(range(first, first + length)) for first, length in slices]
     assert [positions[a:b].tolist() for a, b in pairwise(offsets)] == expected
+
+
+def test_histories_with_times_are_sorted_by_them():
+    queries = Queries.from_histories(
+        [[1, 2, 3], [3, 1]], ITEMS, values=[[1.0, 2.0, 3.0], [4.0, 5.0]], timestamps=[[30, 10, 20], [5, 5]]
+    )
+    assert [queries.history(row).tolist() for row in range(2)] == [[2, 3, 1], [3, 1]]
+    assert queries.events.value.tolist() == [2.0, 3.0, 1.0, 4.0, 5.0]
+    plain = Queries.from_histories([[1, 2, 3]], ITEMS)
+    assert plain.history(0).tolist() == [1, 2, 3]
+
+
+def test_what_was_done_long_ago_is_hidden_as_the_history_is():
+    queries = replace(
+        Queries.from_histories([[1], [2]], ITEMS),
+        earlier=Ragged.from_rows([[3], []]),
+        rejected=Ragged.from_rows([[2], [1]]),
+        exclude=Ragged.from_rows([[], [3]]),
+    )
+    assert [sorted(queries.seen()[row].tolist()) for row in range(2)] == [[1, 2, 3], [1, 2, 3]]
+    assert [sorted(queries.take([1, 0]).done()[row].tolist()) for row in range(2)] == [[1, 2], [1, 2, 3]]
+    shown = replace(queries, hide_seen=False)
+    assert [shown.seen()[row].tolist() for row in range(2)] == [[], [3]]
+    names = Vocabulary(list(reversed(ITEMS.series)))
+    assert names.ids(queries.reindex(names).earlier[0]) == ITEMS.ids([3])

@@ -68,10 +68,11 @@ class Queries:
         timestamps: Sequence[Sequence[int]] | None = None,
         hide_seen: bool = True,
     ) -> Queries:
-        """Make requests of people who are not in a data set, from item indices, oldest first.
+        """Make requests of people who are not in a data set, from item indices.
 
         Args:
-            histories: the item indices of each person, oldest first; unknown items (0) are left out.
+            histories: the item indices of each person, oldest first unless there are ``timestamps``, which order them;
+                unknown items (0) are left out.
             item_ids: the vocabulary that the indices belong to.
             values: the value of each event, shaped like ``histories``.
             behaviours: the behaviour code of each event, shaped like ``histories``; 1 where not given.
@@ -95,12 +96,14 @@ class Queries:
             for name, rows in (("value", values), ("behaviour", behaviours), ("timestamp", timestamps))
         }
         n_events = len(user)
+        timestamp = _column(flat["timestamp"], np.zeros(n_events)).astype(np.int64)
+        order = np.lexsort((timestamp, user))
         events = EventLog(
             user=user,
-            item=item.values[is_known],
-            behaviour=_column(flat["behaviour"], np.ones(n_events)).astype(np.uint8),
-            value=_column(flat["value"], np.full(n_events, np.nan)).astype(np.float32),
-            timestamp=_column(flat["timestamp"], np.zeros(n_events)).astype(np.int64),
+            item=item.values[is_known][order],
+            behaviour=_column(flat["behaviour"], np.ones(n_events)).astype(np.uint8)[order],
+            value=_column(flat["value"], np.full(n_events, np.nan)).astype(np.float32)[order],
+            timestamp=timestamp[order],
             offsets=offsets,
             context=pl.DataFrame(),
             has_time=timestamps is not None,

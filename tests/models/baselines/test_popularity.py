@@ -37,6 +37,15 @@ def test_popularity_counts_events():
     np.testing.assert_allclose(scores[0, 1:], np.log1p([3, 2, 1]), rtol=1e-6)
 
 
+def test_who_repeats_a_thing_counts_once_by_the_newest_time():
+    again = EVENTS.head(1).with_columns(timestamp=pl.lit(15 * DAY, dtype=EVENTS["timestamp"].dtype))
+    data = index(pl.concat([EVENTS, *[again] * 50]))
+    assert data.item_people[1:].tolist() == [3, 2, 1]
+    np.testing.assert_allclose(Popularity().fit(data).score(data.queries(["a"]))[0, 1:], np.log1p([3, 2, 1]), rtol=1e-6)
+    scores = np.expm1(Popularity(half_life=10.0).fit(data).score(data.queries(["a"]))[0, 1:])
+    np.testing.assert_allclose(scores, [0.25 + 0.5 + 2**-0.5, 1 + 0.5, 1], rtol=1e-5)
+
+
 def test_half_life_by_hand():
     data = index(EVENTS)
     model = Popularity(half_life=10.0).fit(data)
