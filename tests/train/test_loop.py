@@ -306,13 +306,13 @@ def test_a_callback_is_called_each_epoch_and_can_end_training() -> None:
     assert calls == [("training", index, entry["metric"]) for index, entry in enumerate(expected, 1)]
 
 
-@pytest.mark.parametrize(("progress", "hidden"), [(True, None), (False, True)])
-def test_the_progress_bar_can_be_switched_off(
-    progress: bool, hidden: bool | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("progress", "hidden"), [(True, False), (False, True)])
+def test_the_progress_bar_can_be_switched_off(progress: bool, hidden: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     bars: list[Any] = []
     made = tqdm.tqdm
-    monkeypatch.setattr(tqdm, "tqdm", lambda **options: bars.append(options["disable"]) or made(**options))
+    monkeypatch.setattr(
+        tqdm, "tqdm", lambda *given, **options: bars.append(options.get("disable", False)) or made(*given, **options)
+    )
     Learner().run(replace(TRAINING, epochs=1), FitOptions(progress=progress))
     assert bars == [hidden]
 

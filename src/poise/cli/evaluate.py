@@ -35,9 +35,11 @@ def command(
     """
     from poise.evaluation import cross_validate, write_report
     from poise.project import Project
+    from poise.project.fitted_parts import forget_fitted_parts
     from poise.project.fitting import compare, cutoffs_for, makers
 
     project = Project(folder, say=say)
+    click.get_current_context().with_resource(project.logged("evaluate"))
     data = project.encoded()
     if folds is not None:
         result = cross_validate(
@@ -66,5 +68,6 @@ def command(
         reports[protocol] = comparison.report.to_dict()
         if not as_json:
             click.echo(f"\n{comparison.split.name}\n{comparison.report.text()}\nreport: {path}")
+    forget_fitted_parts(project)
     if as_json:
         print_json(reports)

@@ -48,6 +48,7 @@ def command(
     from poise.tune.tuning import tune
 
     project = Project(folder, say=say)
+    click.get_current_context().with_resource(project.logged("tune"))
     result = tune(project, model=model, search=search, trials=trials, minutes=minutes)
     better = result.gain > 0
     path = report_path or project.folder / "tuning.html"

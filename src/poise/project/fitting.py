@@ -19,11 +19,13 @@ from poise.config import FILE
 from poise.data import split as splitting
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout, Split
+from poise.durations import in_words
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.files import atomic_directory, write_json
 from poise.models import model_names
 from poise.pipeline import Pipeline
 from poise.project.encoding import EncoderChoice, choose_encoder
+from poise.project.fitted_parts import FittedParts, expected_seconds, forget_fitted_parts
 from poise.project.judgement import PIPELINE, POPULARITY, RANDOM, Judgement, judge, popularity_pipeline
 from poise.project.project import Project
 from poise.project.run import ENCODER, FORMAT, Run, write_catalogue
@@ -69,7 +71,8 @@ def fit(project: Project, *, ask: Ask | None = None) -> Run:
     The pipeline is fitted on the training part, selects options on the validation part and is evaluated on the test
     part, beside the most popular items and a random order. If it is no better than what is popular, the run serves
     that, unless ``[fit] serve = "pipeline"``. Then what is served is fitted on all events, unless
-    ``[fit] refit = false``.
+    ``[fit] refit = false``. What is said on the way is also written to ``.poise/fit.log``; a fit that was killed
+    goes on with the first model that it had not fitted.
 
     Args:
         project: where the data is, and the run will be.
@@ -80,9 +83,12 @@ def fit(project: Project, *, ask: Ask | None = None) -> Run:
         PoiseError: the data does not allow it; nothing is written then.
     """
     started = time.perf_counter()
-    data = project.encoded()
-    comparison = compare(project, data, first_protocol(project, data), [RANDOM, POPULARITY])
-    return keep(project, data, comparison, started=started, ask=ask)
+    with project.logged("fit"):
+        data = project.encoded()
+        if (seconds := expected_seconds(project, data)) is not None:
+            project.say(f"it will take about {in_words(seconds)}, by how long the last fit took")
+        comparison = compare(project, data, first_protocol(project, data), [RANDOM, POPULARITY])
+        return keep(project, data, comparison, started=started, ask=ask)
 
 
 def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str] | None = None) -> Comparison:
@@ -107,11 +113,10 @@ def compare(project: Project, data: Dataset, protocol: str, names: Sequence[str]
     if encoder is not None and encoder.tuned is not None:
         split = splitting.by_name(protocol, encoder.tuned.encode_items(data), hide_seen=config.policy.hide_seen)
     fitted: dict[str, Recommender] = {}
+    parts = FittedParts(project, split)
     for make in makers(project, split.train, names, fitted).values():
         model = make()
-        started = time.perf_counter()
-        model.fit(split.train, split.valid, project.fit_options)
-        project.say(f"fitted {model.name} in {time.perf_counter() - started:.1f} s")
+        parts.fit(model)
         fitted[f"Pipeline: {model.name}" if model.name in fitted else model.name] = model
     project.say(f"evaluating {len(fitted)} models on {len(split.test):,} requests ({split.name})")
     report = evaluate(fitted, split.test, k=cutoffs, seed=config.evaluation.seed)
@@ -254,7 +259,9 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
         },
         remarks=[(line, "plain" if judgement.is_better else "warning") for line in judgement.lines],
     )
-    return write_run(project, data, result, learn_all, started=started)
+    run = write_run(project, data, result, learn_all, started=started)
+    forget_fitted_parts(project)
+    return run
 
 
 def _serves_popularity(project: Project, judgement: Judgement, ask: Ask | None) -> bool:

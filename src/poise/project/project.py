@@ -5,6 +5,8 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from poise.data.ingest.feedback import Feedback
 from poise.data.storage import open_dataset, save_dataset
 from poise.errors import DataError, PoiseError, UsageError, suggest
 from poise.options.fit_options import FitOptions
+from poise.progress import logging_to, write_log
 from poise.project.catalogue_vectors import Say, silent, with_vectors
 from poise.project.run import Run
 
@@ -37,7 +40,18 @@ class Project:
     def __init__(self, folder: Path | str = ".", *, config: Config | None = None, say: Say = silent) -> None:
         self.folder = Path(folder)
         self.config = config or read_config(self.folder)
-        self.say = say
+        self._say = say
+
+    def say(self, line: str) -> None:
+        """Say a line about progress, and write it to the log, if there is one."""
+        write_log(line)
+        self._say(line)
+
+    @contextmanager
+    def logged(self, name: str) -> Iterator[None]:
+        """Keep a log of the block, ``.poise/NAME.log``: what is said, and how far long work has come."""
+        with logging_to(self.folder / ".poise" / f"{name}.log"):
+            yield
 
     @property
     def runs_folder(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from poise.errors import UsageError
 from poise.options.fit_options import Logger
+from poise.progress import open_bar
 
 
 class Monitor:
@@ -19,7 +20,7 @@ class Monitor:
         steps: of each epoch.
         curves: where metrics are drawn; None for nowhere.
         history: the epochs that are done already.
-        bar: whether to show a bar on the terminal.
+        bar: whether to show how far it has come.
     """
 
     def __init__(
@@ -32,16 +33,12 @@ class Monitor:
         *,
         bar: bool = True,
     ) -> None:
-        from tqdm import tqdm
-
         self.label, self.epochs, self.steps = label, epochs, steps
         self.metric = max((entry["metric"] for entry in history if "metric" in entry), default=None)
         self.done = len(history)
         self.curves = curves
-        hidden = None if bar else True  # None hides it where there is no terminal
-        self.bar = tqdm(
-            total=epochs * steps, initial=self.done * steps, desc=label, delay=2, leave=False, disable=hidden
-        )
+        done = self.done * steps
+        self.bar = open_bar(None, label, epochs * steps, "step", initial=done, shown=bar)
 
     def extend(self, epochs: int) -> None:
         """Show that there are more epochs than was known before."""
@@ -52,7 +49,7 @@ class Monitor:
     def step(self, epoch: int, step: int, total: float) -> None:
         """Show a finished step; ``total`` is the sum of the epoch's losses so far."""
         best = "" if self.metric is None else f", best NDCG@10 {self.metric:.4f}"
-        self.bar.set_description(f"{self.label} epoch {epoch + 1}/{self.epochs}", refresh=False)
+        self.bar.set_description_str(f"{self.label} epoch {epoch + 1}/{self.epochs}", refresh=False)
         self.bar.set_postfix_str(f"loss {total / step:.3f}{best}", refresh=False)
         self.bar.n = epoch * self.steps + step
         self.bar.update(0)
