@@ -58,6 +58,14 @@ def open_bar(
     return tqdm(steps, delay=FIRST_LINE, mininterval=LINES, bar_format=_LINE, file=lines, **options)
 
 
+def announce(line: str) -> None:
+    """Say a line on standard error, above a bar if there is one, and write it to the log."""
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
+    write_log(line)
+
+
 class _Lines:
     """Takes what a bar writes over itself, and writes it as lines."""
 

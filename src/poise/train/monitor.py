@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
+from poise.durations import in_words
 from poise.errors import UsageError
 from poise.options.fit_options import Logger
-from poise.progress import open_bar
+from poise.progress import announce, open_bar
+
+_TIMED_STEPS, _TIMED_SECONDS = 5, 1.5  # at least, to tell by how long it will take
+_LONG = 10.0  # seconds, from which it is worth saying
 
 
 class Monitor:
@@ -39,6 +44,8 @@ class Monitor:
         self.curves = curves
         done = self.done * steps
         self.bar = open_bar(None, label, epochs * steps, "step", initial=done, shown=bar)
+        self._timed_from: tuple[float, int] | None = None  # when the first step was done, and how many were then
+        self._tells = bar
 
     def extend(self, epochs: int) -> None:
         """Show that there are more epochs than was known before."""
@@ -53,6 +60,24 @@ class Monitor:
         self.bar.set_postfix_str(f"loss {total / step:.3f}{best}", refresh=False)
         self.bar.n = epoch * self.steps + step
         self.bar.update(0)
+        if self._tells:
+            self._tell(epoch * self.steps + step)
+
+    def _tell(self, done: int) -> None:
+        """Say once, by the first steps, how long it will take: the first of all is slower than the others."""
+        now = monotonic()
+        if self._timed_from is None:
+            self._timed_from = now, done
+        begun, before = self._timed_from
+        if done - before < _TIMED_STEPS or now - begun < _TIMED_SECONDS:
+            return
+        self._tells = False
+        seconds = (now - begun) / (done - before) * (self.epochs * self.steps - before)
+        if seconds >= _LONG:
+            announce(
+                f"{self.label} will take about {in_words(seconds)} for {self.epochs} passes over the log, less where "
+                "validation stops it before"
+            )
 
     def epoch(self, entry: dict[str, float]) -> None:
         """Record the metrics of a finished epoch."""
