@@ -39,7 +39,7 @@ def log(items: int, touched: int, events: int, seed: int = 0) -> Dataset:
     frame = pl.DataFrame({"user_id": user, "item_id": np.where(inside, of_cluster, anything)}).unique(
         maintain_order=True
     )
-    frame = frame.with_columns(pl.all().cast(pl.String), timestamp=pl.int_range(pl.len()) * 60_000)
+    frame = frame.with_columns(pl.all().cast(pl.String), timestamp=1_000_000_000_000 + pl.int_range(pl.len()) * 400_000)
     return build_dataset(frame, pl.DataFrame({"item_id": [str(item) for item in range(items)]}), name="made up")
 
 

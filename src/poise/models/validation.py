@@ -16,7 +16,7 @@ from poise.types import Doubles
 K = 10
 SAMPLE = 3_000  # requests: the standard error of NDCG@10 is then about .005
 _FEWEST = 500  # requests of a first round, where the catalogue is so large that more would take minutes
-MOST_SCORES = 6_000_000_000  # of all options together: one to two minutes of two cores
+MOST_SCORES = 2_000_000_000  # of all options together: about half a minute of a core
 _STANDARD_ERRORS = 2.0  # that an option lies behind the best when it is given up
 
 Option = TypeVar("Option")
