@@ -246,7 +246,7 @@ def test_models_that_cannot_be_tuned_are_refused(make, tmp_path):
         ({"search": "bayes"}, "tune.search: found 'bayes'; allowed: 'bayesian', 'random' or 'grid'"),
         ({"model": "Ease"}, "tune.model: found 'Ease', which is no model. Did you mean 'EASE'"),
         ({"trials": 0}, "tune.trials: found 0"),
-        ({"space": {"l3": [1]}}, "tune.space: EASE has no option 'l3'. .*Allowed: decay, l2"),
+        ({"space": {"l3": [1]}}, "tune.space: EASE has no option 'l3'. .*Allowed: decay, value_weight, l2"),
         ({"space": {"l2": 5}}, "tune.space.l2: found 5; allowed: a list of choices, or a range"),
         ({"space": {"l2": []}}, "tune.space.l2: found no choices"),
         ({"space": {"l2": [1, "much"]}}, "tune.space.l2.1: found 'much'; allowed: a valid number"),

@@ -22,7 +22,7 @@ from poise.options.selection import Selection
 from poise.recommender import OPTIONS, Recommender
 from poise.types import Doubles, Floats, Indices
 
-DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
+DECAYS = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 WAYS: tuple[ValueWeight, ...] = ("log", "quantile")
 WEIGHED: tuple[ValueKind, ...] = ("count", "quantity", "amount", "duration", "rating")
 DEFAULT_DECAY = 0.8  # near what validation selects most often, on films and on a shop
