@@ -112,7 +112,7 @@ def _ask(what: str, guess: str, columns: Sequence[str]) -> str:
 def _show(sources: Sources) -> None:
     """Print what was taken, what was left and what is not sure."""
     for source in sources.tables.values():
-        taken = ", ".join(f"{role} = {name}" for role, name in source.columns.items())
+        taken = ", ".join(f"{role} = {name}" if name else f"no {role}" for role, name in source.columns.items())
         header = "; no header: the columns were named by what they hold" if source.names is not None else ""
         click.echo(f"  {source.table}: {source.path} ({taken}{header})")
         for whom, described in (("item", source.of_items), ("user", source.of_users)):

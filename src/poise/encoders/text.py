@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from poise.data.dataset import Dataset
+from poise.data.languages import language_of
 from poise.data.writing_systems import script_shares
 from poise.encoders.backend import Backend
 from poise.encoders.cache import HalfFloats, VectorCache
@@ -105,10 +106,17 @@ class TextEncoder(metaclass=Checked):
         return data.with_vectors(self.name, self.encode(["", *passages]))
 
     def fits(self, texts: Iterable[str]) -> str | None:
-        """Return a warning if the encoder does not read the script of most of ``texts``, else None."""
+        """Return a warning if the encoder does not read the script or the language of most of ``texts``, else None."""
+        texts = list(texts)
         script, share = next(iter(script_shares(texts).items()), ("", 0.0))
         if share < _MOSTLY or self.backend.reads(script):
-            return None
+            language = language_of(texts) if self.model == "minilm" else None
+            if script != "Latin" or language in (None, "English"):
+                return None
+            return (
+                f"the texts are in {language}, and the text encoder {self.model!r} knows English: its vectors will "
+                "mean little; use model='multilingual' or another model for this language"
+            )
         which = "of another script than Latin" if script == "other" else script
         return (
             f"{share:.0%} of the letters are {which}, which the text encoder {self.model!r} does not read: "

@@ -247,6 +247,9 @@ def _measurable(metrics: list[Metric], named: bool, holdout: Holdout, statistics
         missing["Calibration"] = "the items have no column of labels, such as genres"
     if np.isnan(holdout.values).all():
         missing |= dict.fromkeys(("RMSE", "MAE"), "the targets have no values, such as ratings")
+    kind = holdout.train.value_kind
+    if kind not in (None, "rating"):
+        missing |= dict.fromkeys(("RMSE", "MAE"), f"the values are no ratings: their kind is {kind}")
     for metric in metrics:
         if named and metric.name in missing:
             raise UsageError(f"{metric.name} cannot be measured: {missing[metric.name]}")

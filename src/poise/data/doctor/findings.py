@@ -9,6 +9,7 @@ from typing import Any, Literal
 from poise.data.doctor.rebuys import Rebuys
 from poise.data.doctor.rejections import Rejections
 from poise.data.doctor.signal import Signal
+from poise.data.schema.value_kinds import ValueKind
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ class Values:
         missing: share of events without one.
         frequent: the most frequent values (at most ten) with their share of the values.
         oddities: what looks wrong, a sentence each.
+        kind: what they mean, see :mod:`poise.data.schema.value_kinds`; None where that is not known.
     """
 
     missing: float
@@ -134,6 +136,7 @@ class Values:
     most: float
     frequent: Sequence[tuple[float, float]]
     oddities: Sequence[str]
+    kind: ValueKind | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import polars as pl
 
 from poise.data.dataset import Dataset
 from poise.data.doctor.findings import Activity, Clock, Column, Order, Popularity, Text, Values
+from poise.data.schema.value_kinds import ValueKind
 from poise.data.writing_systems import script_shares
 from poise.durations import DAY, HOUR, MINUTE, SECOND
 from poise.types import Floats, Mask, Offsets
@@ -126,7 +127,7 @@ def examine_order(data: Dataset) -> Order:
     )
 
 
-def examine_values(value: Floats) -> Values | None:
+def examine_values(value: Floats, kind: ValueKind | None) -> Values | None:
     """Return how the values of events, float ``[n_events]``, are distributed; None where there are none."""
     given = value[~np.isnan(value)].astype(np.float64)
     if not len(given):
@@ -142,6 +143,7 @@ def examine_values(value: Floats) -> Values | None:
         most=float(distinct[-1]),
         frequent=[(float(distinct[place]), int(counts[place]) / len(given)) for place in most_frequent],
         oddities=_oddities(given, len(distinct)),
+        kind=kind,
     )
 
 

@@ -272,11 +272,12 @@ def _ratings(examination: Examination) -> Verdict | None:
     reason = (
         f"{valued:,} events have a value, from {values.least:g} to {values.most:g}, {values.distinct:,} different ones."
     )
-    if values.distinct > _RATING_LEVELS:
+    if values.kind not in (None, "rating") or values.distinct > _RATING_LEVELS:
+        kind = {"quantity": "quantities", "count": "counts", "duration": "durations", "label": "yes and no"}
         return Verdict(
             "ratings",
             "good",
-            "Values are amounts rather than ratings",
+            f"Values are {kind.get(values.kind or '', 'amounts')} rather than ratings",
             reason,
             "They can weigh events; predicting them means little. Rank items instead.",
         )

@@ -16,7 +16,7 @@ from poise.data.ingest.delimited import UNREADABLE
 from poise.data.ingest.feedback import Feedback
 from poise.data.ingest.frames import SPOILT_CELLS, row_numbers, to_polars
 from poise.data.ingest.indexing import index
-from poise.data.ingest.one_table import Descriptions, described, with_titles
+from poise.data.ingest.orders import Descriptions, described, mark_returns, with_titles
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
 from poise.data.ingest.staging import ROW, Staging
@@ -93,6 +93,7 @@ def build_dataset(
     item_table, item_kinds = take_catalogue("items", items, item_columns, item_kinds, quarantine, item_separators)
     user_table, user_kinds = take_catalogue("users", users, user_columns, None, quarantine)
     log = take_events(raw, columns, quarantine, time_format)
+    log.frame = log.frame.drop(*item_columns_in_events, *user_columns_in_events, strict=False)
     n_read = log.raw.height
     item_table, item_kinds = with_titles(item_table, item_kinds, log.frame["item_id"])
     if item_table is not None and not log.frame["item_id"].is_in(item_table["item_id"].implode()).any():
@@ -102,6 +103,7 @@ def build_dataset(
         raise DataError(_nothing_left(name, n_read, quarantine))
     values = log.frame["value"].to_numpy() if "value" in log else np.empty(0)
     kind = value_kind or value_kinds.guess(log.mapping.get("value", ""), values.astype(np.float32))
+    mark_returns(log, kind)
     feedback = (feedback or Feedback()).resolved(kind, values.astype(np.float32))
     rejections = feedback.part(log, kind)
     cleaning.apply_k_core(log)

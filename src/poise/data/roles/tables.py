@@ -112,7 +112,7 @@ def name_columns(frame: pl.DataFrame, file: str) -> list[str]:
         return names
     for place in times[-1:]:
         names[place] = "timestamp"
-    for place in [place for place in free if looks[place].behaviours >= 0.5][:1]:
+    for place in [place for place, look in enumerate(looks) if look.behaviours >= 0.5][:1]:
         names[place] = "behaviour"
     ids = [place for place in free if names[place].startswith("column") and _may_be_id(looks[place])]
     codes = [

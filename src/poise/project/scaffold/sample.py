@@ -28,7 +28,8 @@ def sample_rows(data: Dataset, n: int = 3) -> list[dict[str, str]]:
         if len(data.behaviour_ids) > 1 or data.behaviour_ids.series[0] != "interaction":
             row["behaviour"] = data.behaviour_ids.ids([int(log.behaviour[place])])[0]
         if not np.isnan(log.value).all():
-            row["value"] = f"{log.value[place]:g}"
+            means = "" if data.value_kind is None else f" ({data.value_kind})"
+            row["value"] = f"{log.value[place]:g}{means}"
         if log.has_time:
             row["time"] = f"{datetime.fromtimestamp(int(log.timestamp[place]) / 1000, UTC):%d %b %Y %H:%M}"
         rows.append(row)

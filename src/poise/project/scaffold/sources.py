@@ -37,7 +37,7 @@ class Source:
     Attributes:
         table: what it holds.
         path: from the project folder on.
-        columns: its column names by canonical name.
+        columns: its column names by canonical name; an empty name for a role that no column plays, as the user says.
         names: what its columns are called, if it has no header; else None.
         unsure: roles for which another column may be meant, with these others.
         unused: columns that play no role, with what they look like. Those of catalogues are all read.
@@ -165,8 +165,9 @@ class _Open:
         guessed = {role: choice.name for role, choice in possible.items()}
         if ask is not None:
             guessed = self._asked(guessed, ask)
-        none = {role: name for role, name in said.items() if not name}  # which the next guess must know
-        self.columns = {**resolve(self.frame, table, {**guessed, **said}), **none}
+        known = {**guessed, **said}
+        none = {role: name for role, name in known.items() if not name}  # which the next guess must know
+        self.columns = {**resolve(self.frame, table, known), **none}
 
     def _asked(self, guessed: dict[str, str], ask: Ask) -> dict[str, str]:
         needed = ("user_id", "item_id") if self.table == "events" else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from poise.config import PipelineTable
 from poise.config.tables import EvaluationTable
 from poise.data.dataset import Dataset
-from poise.data.doctor.rebuys import find_rebuys
 from poise.data.schema.column_names import Table
+from poise.project.scaffold.proposals import as_list, encoder_lines, feedback_lines, hide_seen_lines, value_lines
 from poise.project.scaffold.sources import Source
 
 _ENOUGH_USERS = 50  # to test on, below which a split by time tells more
@@ -47,6 +47,7 @@ def scaffold(
     if time_format is not None:
         lines.append(f"time_format = {_quoted(time_format)}")
     lines += _described(sources)
+    lines += value_lines(data)
     for table, source in sources.items():
         lines += ["", f"[data.{_TITLES[table]}]  # what Poise calls it = what your file calls it"]
         lines += [f"{canonical} = {_quoted(name)}" for canonical, name in source.columns.items()]
@@ -55,7 +56,8 @@ def scaffold(
         lines += ["", "[data.item_columns]", f"title = {_quoted(log.title_of_items)}"]
     if without_header := {table: source.names for table, source in sources.items() if source.names is not None}:
         lines += ["", "[data.names]  # what the columns of files without a header are called"]
-        lines += [f"{table} = {_list(names)}" for table, names in without_header.items()]
+        lines += [f"{table} = {as_list(names)}" for table, names in without_header.items()]
+    lines += feedback_lines(data)
     if dataset is None:
         lines += [
             "",
@@ -66,14 +68,13 @@ def scaffold(
     lines += [
         "",
         "[encoder]  # reads the catalogue, so that new items are understood",
-        '# model = "multilingual"  # for a catalogue that is not in English; "none" to go by behaviour alone',
-        *_read_columns(data),
+        *encoder_lines(data),
         "",
         "[pipeline]",
         f"# models = {json.dumps(PipelineTable().models)}  # several are blended, validation weighs them",
         "",
         "[policy]",
-        *_hide_seen(data),
+        *hide_seen_lines(data, _protocols(data)),
         "",
         "[evaluation]",
         f"protocols = {json.dumps(_protocols(data))}",
@@ -91,31 +92,13 @@ def _described(sources: Mapping[Table, Source]) -> list[str]:
     if log is None:
         return []
     return [
-        f"{key} = {_list(columns)}  # columns of the events that describe the {whom}"
+        f"{key} = {as_list(columns)}  # columns of the events that describe the {whom}"
         for key, columns, whom in (
             ("item_columns_in_events", log.of_items, "item"),
             ("user_columns_in_events", log.of_users, "user"),
         )
         if columns
     ]
-
-
-def _read_columns(data: Dataset | None) -> list[str]:
-    """Say which columns the encoder reads."""
-    if data is None or not data.items.width:
-        return []
-    kinds = ("text", "category", "categories")
-    read = [name for name in data.items.columns if data.item_kinds.get(name) in kinds]
-    return [f"# columns = {_list(read)}  # what is read of each item"] if read else []
-
-
-def _hide_seen(data: Dataset | None) -> list[str]:
-    if data is None:
-        return ["hide_seen = true  # never recommend what the person already did something with"]
-    rebuys = find_rebuys(data)
-    if rebuys.hide_seen:
-        return ["hide_seen = true  # never recommend what the person already did something with"]
-    return [f"hide_seen = false  # people come back to the same things: {rebuys.share:.0%} of what they do later"]
 
 
 def _cutoffs(data: Dataset | None) -> list[int]:
@@ -128,10 +111,6 @@ def _protocols(data: Dataset | None) -> list[str]:
         return ["leave-last-out"]
     enough = int((np.diff(data.events.offsets) >= 3).sum()) >= _ENOUGH_USERS
     return ["leave-last-out", "global-time"] if enough else ["global-time", "leave-last-out"]
-
-
-def _list(names: Sequence[str]) -> str:
-    return json.dumps(list(names), ensure_ascii=False)
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""One table with everything: a catalogue, or what is known of people, out of the columns of a log."""
+"""Exports of orders: a catalogue, and what is known of people, out of the columns; returns out of quantities."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import polars as pl
 
 from poise.data.ingest.frames import to_polars
 from poise.data.ingest.quarantine import Quarantine
+from poise.data.ingest.staging import Staging
 from poise.data.roles.looks import Look
+from poise.data.roles.words import concepts_of
 from poise.data.schema.column_names import Table, resolve
 from poise.data.schema.column_types import Kind, filled
+from poise.data.schema.value_kinds import ValueKind
 from poise.errors import UsageError, suggest
 
 _PLACE = "_place"
+_CANCELLED = r"^(?:C|S|R|G|ST|CN|RET|CAN)[-_ ]?\d+$"  # codes that go with 'cancelled', 'Storno', 'return', 'Gutschrift'
+_SELDOM = 0.4  # share of the rows that may be returns; more, and the letter means something else
+PURCHASE, RETURN = "purchase", "return"
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,10 @@ class Descriptions:
                 )
         role = "item_id" if self.table == "items" else "user_id"
         catalogue = None if self.catalogue is None else to_polars(self.catalogue, self.table)
-        own_key = role if catalogue is None else resolve(catalogue, self.table, self.given)[role]
+        own_key = role
+        if catalogue is not None:
+            of_catalogue = {known: name for known, name in self.given.items() if name in catalogue.columns}
+            own_key = resolve(catalogue, self.table, of_catalogue)[role]
         described = _describe(log, key, own_key, self.columns, quarantine)
         if catalogue is None:
             return described
@@ -137,3 +146,45 @@ def _most_frequent(rows: pl.DataFrame, key: str, name: str, called: str) -> tupl
     worst, values = several.row(-1)
     others = f", and {several.height - 1:,} more have several" if several.height > 1 else ""
     return usual, f"{called} {worst} has {values} different values of {name}{others}; the most frequent is used"
+
+
+def mark_returns(log: Staging, kind: ValueKind | None) -> None:
+    """Give each row of a log of orders its behaviour, ``purchase`` or ``return``, where some of them are returns.
+
+    A row is a return if its quantity or amount is below 0, or if its order has a code such as ``C536379`` where others
+    have numbers alone. A log with behaviours of its own stays as it is. Quantities of returns lose their sign.
+
+    Args:
+        log: the events under cleaning.
+        kind: what the values mean.
+    """
+    if "behaviour" in log:
+        return
+    frame = log.frame
+    returned = pl.Series([False] * frame.height)
+    has_amounts = "value" in log and kind in ("quantity", "amount")
+    if has_amounts:
+        returned = (frame["value"] < 0).fill_null(False)
+    for name in frame.columns:
+        if "order" in concepts_of(name) and frame[name].dtype == pl.String:
+            returned |= _cancelled(frame[name])
+    if not returned.any() or returned.mean() > _SELDOM:  # type: ignore[operator]
+        return
+    behaviour = frame.select(pl.when(returned).then(pl.lit(RETURN)).otherwise(pl.lit(PURCHASE)).alias("behaviour"))
+    log.replace(behaviour.to_series())
+    if has_amounts:
+        log.replace(pl.col("value").abs())
+    n = int(returned.sum())
+    log.quarantine.notes.append(
+        f"events: {n:,} {'row is a return' if n == 1 else 'rows are returns'} "
+        "(a quantity below 0, or the code of a cancelled order)"
+    )
+
+
+def _cancelled(codes: pl.Series) -> pl.Series:
+    """Tell which codes of orders speak of a cancellation, where all others are numbers."""
+    marked = codes.str.contains(_CANCELLED).fill_null(False)
+    others = codes.filter(~marked).drop_nulls()
+    if not marked.any() or not len(others) or not others.str.contains(r"^\d+$").all():
+        return pl.Series([False] * len(codes))
+    return marked
