@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -138,7 +139,8 @@ def popularity_pipeline(pipeline: Pipeline, popularity: Recommender) -> Pipeline
     quick = [part for part in ranker.parts or [ranker] if part.fast_fallback is part]
     members = [*quick, popularity]
     weights = [0.0] * len(quick) + [1.0]
-    return Pipeline(ranker=Blend(members=members, weights=weights) if quick else popularity, policy=pipeline.policy)
+    policy = [copy.copy(step) for step in pipeline.policy]  # which learn anew, for this ranker
+    return Pipeline(ranker=Blend(members=members, weights=weights) if quick else popularity, policy=policy)
 
 
 def _on_validation(name: str, models: Mapping[str, Recommender], valid: Holdout, protocol: Protocol) -> Comparison:

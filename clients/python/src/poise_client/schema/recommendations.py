@@ -12,7 +12,7 @@ from poise_client.schema.fields import MOST_AT_ONCE, Body, Context, Count, Id, N
 
 Stage = Literal["ranker", "retrieval", "popular", "cached"]
 _Choices = Annotated[Sequence[Text | Number | bool], Meta(min_length=1, max_length=1_000)]
-_REASONS = {"enum": ["history", "popular", "random", "new"]}
+_REASONS = {"enum": ["history", "again", "popular", "random", "new"]}
 
 
 class Filter(Body, frozen=True, rename={"is_in": "in", "least": "min", "most": "max"}):
