@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # What is public, and where it lives: imported when it is first asked for, so that ``import poise`` is quick.
 _HOMES = {
     "Cleaning": "poise.data.ingest.clean:Cleaning",
-    "Dataset": "poise.data.dataset:Dataset",
+    "Dataset": "poise.data.ingest.build:Dataset",  # where Dataset.from_frames is set
     "Feedback": "poise.data.ingest.feedback:Feedback",
     "FitOptions": "poise.options.fit_options:FitOptions",
     "Pipeline": "poise.pipeline:Pipeline",

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -52,6 +53,9 @@ class Dataset:
         value_kind: what the values of the events mean; None where that is not known, or there are none.
         feedback: the rules by which events and rejections were told apart; None for data made otherwise.
     """
+
+    from_frames: ClassVar[Callable[..., Dataset]]
+    """Makes a data set of frames: :func:`poise.build_dataset`, which is set here by the module that has it."""
 
     events: EventLog
     item_ids: Vocabulary

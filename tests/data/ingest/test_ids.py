@@ -107,7 +107,7 @@ def test_pandas_frames_with_an_index_repeated_names_and_numbers_for_names():
     events = pd.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "y"]})
     items = pd.DataFrame({"title": ["X", "Y"]}, index=pd.Index(["x", "y"], name="item_id"))
     assert poise.build_dataset(events, items).titles == ["", "X", "Y"]
-    assert poise.build_dataset(events.set_index(pd.Index([5, 9]))).n_events == 2
+    assert poise.Dataset.from_frames(events.set_index(pd.Index([5, 9]))).n_events == 2
     twice = pd.DataFrame([["a", "x", "y"]], columns=["user_id", "item_id", "item_id"])
     with pytest.raises(DataError, match="two columns of the name item_id"):
         poise.build_dataset(twice)

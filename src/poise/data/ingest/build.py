@@ -330,3 +330,6 @@ def _strangers(log: Staging, items: pl.DataFrame) -> str:
 def _nothing_left(name: str, n_read: int, quarantine: Quarantine) -> str:
     why = "; ".join(f"{count:,} {reason} ({example})" for reason, count, example in quarantine.summary()[:3])
     return f"{name}: none of the {n_read:,} events is fit to learn from: {why}"
+
+
+Dataset.from_frames = build_dataset
