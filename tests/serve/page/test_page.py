@@ -25,7 +25,7 @@ from poise.serve.page.cards import details, facts
 from poise.serve.page.pictures import name_of, picture_of, read_picture, styles_of, stylesheet_of
 from poise.serve.page.routes import PAGES
 from poise.serve.page.visit import Visit
-from poise.serve.page.words import ago, done, leaning, measured
+from poise.serve.page.words import ago, chosen_by, done, leaning, measured
 from poise.store.records import Item
 from poise_client.schema.users import Interest
 
@@ -143,13 +143,17 @@ def test_history_and_slates_with_reasons(server, visitor):
     assert not {"i00", "i02", "i04"} & {*mine, *popular}, "what somebody did something with is not shown"
     assert mine == server.shown(user_id="hist", k=10)
     assert re.search(r"popular · [\d.]+ ms", said)
+    counts = [int(count) for count in re.findall(r"Chosen by (\d+) people", said)]
+    assert len(counts) == 10, "in words, not as a share of the most popular"
+    assert min(counts) > 1
 
 
 def test_a_new_user_on_the_page(visitor):
     page = visitor.get(user="guest-of-today")
     assert "Nothing is known yet" in page
     assert re.search(r"popular · [\d.]+ ms", text_of(page))
-    assert "Popular with others" in page
+    assert re.search(r"Popular with others; chosen by \d+ people", text_of(page))
+    assert '<span class="unseen">Score' not in page
 
 
 def test_markup_in_data_is_escaped(server, visitor):
@@ -547,6 +551,7 @@ def test_words_of_the_page():
     ):
         assert ago(now - age, now) == said
     assert ago(0, now) == "", "the log has no time"
+    assert [chosen_by(many) for many in (0, 1, 1_204)] == ["", "chosen by one person", "chosen by 1,204 people"]
     nan = float("nan")
     assert done("view", None, nan) == "viewed"
     assert done("rate", 5, 4) == "liked, rated 5"

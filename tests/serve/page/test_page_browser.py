@@ -94,6 +94,7 @@ def test_what_is_not_for_somebody_goes(open_page):
     assert unwanted not in slate(page, 0)
     assert unwanted not in slate(page, 1)
     assert history(page)[0] == f"{unwanted} disliked · just now"
+    assert "Because you disliked" not in page.content(), "a no is no reason"
 
 
 def test_items_like_one_are_a_click_away(open_page):

@@ -13,7 +13,7 @@ from poise.errors import PoiseError
 from poise.project.run import Run
 from poise.serve.page.cards import Card, cards_of
 from poise.serve.page.visit import POPULAR, Visit
-from poise.serve.page.words import measured, milliseconds, why
+from poise.serve.page.words import chosen_by, measured, milliseconds, why
 from poise.serve.state.serving_model import ServingModel
 from poise.serve.tenant import Tenant
 from poise_client.schema.recommendations import RecommendationRequest, Slate
@@ -105,7 +105,10 @@ async def other_side(tenant: Tenant, visit: Visit, name: str) -> Side:
     popularity = tenant.state.popularity.scores(model.catalogue.item_ids)
     popular = model.most_popular(popularity, SHOWN, history.done.tolist() if model.hides_seen else ())
     cards = await asyncio.to_thread(cards_of, model.catalogue, popular.items.tolist())
-    places = [Place(card, "", "", 0) for card in cards]
+    places = [
+        Place(card, "", chosen_by(people).capitalize(), 0)
+        for card, people in zip(cards, tenant.state.popularity.people([card.item_id for card in cards]), strict=True)
+    ]
     return Side("Popularity", "", POPULAR, milliseconds(time.perf_counter() - start), None, places, problem=problem)
 
 
@@ -119,10 +122,14 @@ async def _side(tenant: Tenant, visit: Visit, serving_model: ServingModel) -> Si
     before = await asyncio.to_thread(_before, tenant, visit, slate)
     items = serving_model.catalogue.item_ids.index([item.item_id for item in slate.items]).tolist()
     cards = await asyncio.to_thread(cards_of, serving_model.catalogue, items)
-    scores = [""] * len(cards) if slate.stage == POPULAR else measured([item.score for item in slate.items])
+    scores, whys = measured([item.score for item in slate.items]), [why(item) for item in slate.items]
+    if slate.stage == POPULAR:  # how many people says more than a share of the most popular
+        people = tenant.state.popularity.people([card.item_id for card in cards])
+        whys = ["; ".join(filter(None, (said, chosen_by(many)))) for said, many in zip(whys, people, strict=True)]
+        scores = [""] * len(cards)
     places = [
-        Place(card, score, why(item), before[card.item_id] - index if card.item_id in before else None)
-        for index, (card, score, item) in enumerate(zip(cards, scores, slate.items, strict=True))
+        Place(card, score, said, before[card.item_id] - index if card.item_id in before else None)
+        for index, (card, score, said) in enumerate(zip(cards, scores, whys, strict=True))
     ]
     return Side(slate.model, slate.run, slate.stage, took, slate.request_id, places, compared=bool(before))
 

@@ -58,6 +58,11 @@ def leaning(interests: list[Interest], most: int) -> list[tuple[str, str]]:
     return [(interest.label, f"{interest.times_average:.1f}×") for interest in telling]
 
 
+def chosen_by(people: int) -> str:
+    """Say how many people chose an item; empty for nobody."""
+    return "" if not people else "chosen by one person" if people == 1 else f"chosen by {people:,} people"
+
+
 def measured(scores: Sequence[float]) -> list[str]:
     """Write the scores of a slate so that they can be told apart; as nothing where all would be like .001."""
     largest = max((abs(score) for score in scores), default=0.0)

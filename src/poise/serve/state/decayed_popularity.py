@@ -126,6 +126,10 @@ class DecayedPopularity:
         scores = self._now * math.exp2(self._reference - self._passed) + self._ever * self._prior()
         return scores / max(float(scores.max()), 1e-300)
 
+    def people(self, item_ids: Sequence[str]) -> list[int]:
+        """Return how many people ever chose each of some items."""
+        return [round(self._weights.get(item_id, (0.0, 0.0))[1]) for item_id in item_ids]
+
     def _prior(self) -> float:
         """Return what somebody who ever chose an item weighs beside somebody who chooses it now."""
         n = min(TENTH, int(np.count_nonzero(self._ever)))
