@@ -157,11 +157,13 @@ def test_a_new_user_on_the_page(visitor):
 
 
 def test_markup_in_data_is_escaped(server, visitor):
-    put = server.client.post("/v1/items", json={"item_id": HOSTILE, "content": {"title": HOSTILE, "genres": [HOSTILE]}})
+    put = server.client.post(
+        "/v1/items", json={"item_id": HOSTILE, "content": {"title": f"Zebra {HOSTILE}", "genres": [HOSTILE]}}
+    )
     assert put.json()["accepted"] == 1
     server.add(HOSTILE, HOSTILE)
     history = visitor.get(user=HOSTILE)
-    searched = visitor.get(q="alert onerror", user="u00")
+    searched = visitor.get(q="zebra", user="u00")
     echo = visitor.get(**{"q": HOSTILE, "user": "u00", "with": HOSTILE, "since": HOSTILE})
     people = visitor.get()
     for page in (history, searched, echo, people):
