@@ -218,9 +218,9 @@ def _not_in_a_browser(why: str) -> None:
     pytest.skip(said)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Return a headless Chromium."""
+    """Return a headless Chromium, for one module: as long as it is there, its event loop keeps out any other."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         _not_in_a_browser("there is no Chromium")
