@@ -303,3 +303,15 @@ def test_an_interrupted_import_is_finished_by_the_next(poise, files):
     assert counts["accepted"] + counts["duplicates"] == 50_000
     with opened(shop) as store:
         assert len(store.history("u5", 1_000)) == len({event.time for event in store.history("u5", 1_000)}) == 516
+
+
+def test_a_return_in_an_export_of_orders_is_no_purchase(poise, files):
+    rows = ["5001,ora,i01,2,1710000000", "5002,ora,i03,1,1710000100", "C5003,ora,i01,-2,1710086400"]
+    shop = files(orders__csv="\n".join(["InvoiceNo,user,item,quantity,time", *rows]) + "\n")
+    assert run(poise, shop, "--events", shop / "orders.csv")["events"]["accepted"] == 3
+    with opened(shop) as store:
+        told = {(event.item_id, event.behaviour, event.value) for event in store.history("ora")}
+        data = store.dataset()
+    assert told == {("i01", "purchase", 2.0), ("i03", "purchase", 1.0), ("i01", "return", 2.0)}
+    user = data.user_ids.index(["ora"])[0]
+    assert data.item_ids.ids(data.events.item[data.events.user == user]) == ["i03"]

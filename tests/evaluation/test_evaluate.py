@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import ir_measures
 import numpy as np
@@ -103,6 +104,15 @@ def test_metrics_that_cannot_be_measured_are_left_out_unless_named(make_holdout,
         with pytest.raises(UsageError, match=why):
             evaluate(model, holdout, k=2, metrics=[name])
     assert evaluate(model, holdout, k=2, metrics=["ndcg", "Recall@2"]).names == ["NDCG@2", "Recall@2"]
+
+
+@pytest.mark.parametrize(("kind", "offered"), [("rating", True), (None, True), ("quantity", False), ("count", False)])
+def test_errors_of_predicted_values_are_measured_on_ratings_only(two_users, model, kind, offered):
+    holdout = replace(two_users, train=replace(two_users.train, value_kind=kind))
+    assert ("RMSE" in evaluate(model, holdout, k=2).names) == offered
+    if not offered:
+        with pytest.raises(UsageError, match=f"no ratings: their kind is {kind}"):
+            evaluate(model, holdout, k=2, metrics=["RMSE"])
 
 
 def test_rating_metrics_of_models_that_predict_no_ratings(two_users, fixed):

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import polars as pl
 
 from poise.data.availability import may_be_shown
@@ -18,11 +19,14 @@ from poise.data.ingest.build import take_catalogue, take_events
 from poise.data.ingest.clean import Cleaning
 from poise.data.ingest.event_ids import event_id, ordinals
 from poise.data.ingest.indexing import RESERVED
+from poise.data.ingest.orders import mark_returns
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.ingest.read import read_table
 from poise.data.ingest.staging import ROW, Staging
+from poise.data.schema import value_kinds
 from poise.data.schema.column_names import Table, availability
 from poise.data.schema.column_types import Kind
+from poise.data.schema.value_kinds import ValueKind
 from poise.errors import DataError
 from poise.progress import track
 from poise.store import Store
@@ -161,6 +165,7 @@ def _fit_events(
             f"{refusal.rows:,} {refusal.reason} ({refusal.example})" for refusal in done.quarantine.summary()[:3]
         )
         raise DataError(f"{path}: none of the {log.raw.height:,} events is fit: {reasons}")
+    mark_returns(log, _value_kind(log))
     if "behaviour" not in log:
         log.replace(pl.lit("interaction").alias("behaviour"))
     if log.frame.height and (different := log.frame["behaviour"].n_unique()) > 255:
@@ -176,6 +181,11 @@ def _require_fit_names(log: Staging, column: str, longest: int) -> None:
     name = pl.col(column)
     log.refuse(name.str.len_chars() > longest, f"{column} is longer than {longest} signs")
     log.refuse(name.str.contains(r"[\x00-\x1f\x7f]"), f"{column} holds control signs")
+
+
+def _value_kind(log: Staging) -> ValueKind | None:
+    values = log.frame["value"].to_numpy() if "value" in log else np.empty(0)
+    return value_kinds.guess(log.mapping.get("value", ""), values.astype(np.float32))
 
 
 def _known_items(items: pl.DataFrame | None, store: Store) -> pl.Series:
