@@ -91,3 +91,17 @@ def test_a_later_yes_counts_and_an_unlike_takes_the_like_back(tmp_path: Path) ->
     assert sorted(data.item_ids.ids(data.events.item[data.events.user == torn])) == ["i1", "i3"]
     (rejected,) = [data.queries(["torn"]).rejected[0]]
     assert data.item_ids.ids(rejected) == ["i2"]
+
+
+@pytest.mark.parametrize(("column", "lowest", "hidden"), [("rating", 0, ["i9"]), ("label", 0, [])])
+def test_a_rating_of_0_is_a_no_and_a_label_of_0_is_nothing_that_the_person_did(
+    tmp_path: Path, column: str, lowest: int, hidden: list[str]
+) -> None:
+    yes = 5 if column == "rating" else 1
+    rows = [f"u{user},i{user + step},{yes},{START + step}" for user in range(6) for step in range(3)]
+    rows.append(f"u1,i9,{lowest},{START + 9}")
+    (tmp_path / "log.csv").write_text("\n".join([f"user_id,item_id,{column},timestamp", *rows, ""]))
+    (tmp_path / "poise.toml").write_text('[data]\nevents = "log.csv"\n')
+    data = Project(tmp_path).data()
+    rejected = data.queries(["u1"]).rejected
+    assert ([] if rejected is None else data.item_ids.ids(rejected[0])) == hidden

@@ -143,7 +143,8 @@ class Dataset:
         self, user: Indices | Offsets, start: Offsets, stop: Offsets, time: Offsets | None = None
     ) -> Ragged | None:
         """Return what people with these histories had said no to: see :func:`poise.data.rejections.rejected_items`."""
-        return rejected_items(self.rejections, self.events, user, start, stop, time)
+        labels = self.value_kind == "label"
+        return rejected_items(self.rejections, self.events, user, start, stop, time, labels=labels)
 
     def known_of(self, users: Indices | Offsets) -> pl.DataFrame | None:
         """Return the columns of users, by index, one row each; None where there are no columns."""

@@ -16,10 +16,13 @@ def rejected_items(
     start: Offsets,
     stop: Offsets,
     time: Offsets | None = None,
+    *,
+    labels: bool = False,
 ) -> Ragged | None:
     """Return the items that the person of each request had said no to and not chosen since, each once.
 
-    A label of 0 says that the item was shown and not chosen. That is nothing that the person did, so it is left out.
+    A label of 0 says that the item was shown and not chosen. That is nothing that the person did, so it is left out; a
+    rating of 0 is the strongest no.
 
     Args:
         rejections: all that anybody said no to; None if nobody did.
@@ -28,6 +31,7 @@ def rejected_items(
         start: int64 ``[n]``, where each history starts in ``events``.
         stop: int64 ``[n]``, where it ends.
         time: int64 ``[n]``, when each request is made; None for now, after all that was said.
+        labels: whether the values of the events are labels.
 
     Returns:
         ``n`` rows of item indices; None if nobody said no.
@@ -36,7 +40,7 @@ def rejected_items(
         return None
     positions, offsets = gather_slices(rejections.offsets[user], rejections.offsets[user + 1])
     row = np.repeat(np.arange(len(user)), np.diff(offsets))
-    counts = rejections.value[positions] != 0  # NaN, where there is no value, is not 0 either
+    counts = (rejections.value[positions] != 0) | (not labels)  # NaN, where there is no value, is not 0 either
     if time is not None and rejections.has_time:
         counts &= rejections.timestamp[positions] < time[row]
     row, positions = row[counts], positions[counts]
