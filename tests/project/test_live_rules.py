@@ -63,7 +63,7 @@ def test_a_script_that_writes_to_the_api_is_not_learnt_from(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("behaviour", "value"), [("dislike", None), ("skip", None), ("hide", None), ("rate", 1.0), ("rating", 1.0)]
 )
-@pytest.mark.parametrize("column", ["rating", "weight"])
+@pytest.mark.parametrize("column", ["rating", "shelf"])
 def test_a_live_no_is_no_yes_at_the_next_fit(tmp_path: Path, behaviour: str, value: float | None, column: str) -> None:
     project = make(tmp_path, "", column)
     of_files = project.data()
