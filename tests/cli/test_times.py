@@ -68,3 +68,33 @@ def test_dates_and_times_of_day_in_two_columns(poise, tmp_path):
     said = poise("init", shop)
     assert "were put together as the time" in said.err
     assert json.loads(poise("check", "-p", shop, "--json").out)["clock"]["start"] == "2024-03-01T14:05:00Z"
+
+
+def test_a_log_without_a_clock_from_init_to_live_events(poise, tmp_path):
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    rows = [(f"u{user}", f"i{(user % 4 + 4 * place) % 19}", place % 3 + 3) for user in range(60) for place in range(6)]
+    rows.sort(key=lambda row: row[2])
+    lines = ["user,item,rating", *(f"{user},{item},{rating}" for user, item, rating in rows)]
+    (shop / "log.csv").write_text("\n".join(lines) + "\n")
+    assert poise("init", shop).code == 0
+    toml = (shop / "poise.toml").read_text()
+    assert 'protocols = ["leave-random-out"]' in toml
+    (shop / "poise.toml").write_text(
+        toml.replace("[encoder]", '[encoder]\nmodel = "none"').replace("[pipeline]", '[pipeline]\nmodels = ["ItemKNN"]')
+    )
+    checked = poise("check", "-p", shop).out
+    assert "sorted by value" in " ".join(checked.split())
+    fitted = poise("fit", "-p", shop)
+    assert "leave-random-out" in fitted.out
+    assert "1970" not in fitted.out + fitted.err + checked
+    (run,) = (shop / "runs").glob("*/run.json")
+    assert json.loads(run.read_text())["data"]["until"] is None
+    assert "leave-random-out" in poise("evaluate", "-p", shop, "--protocol", "global-time", "-m", "ItemKNN").error
+    live = ["user,item,rating,time", *(f"u{user},i{user % 19},5,{1_717_180_205 + user}" for user in range(60))]
+    (tmp_path / "live.csv").write_text("\n".join(live) + "\n")
+    assert poise("data", "import", "-p", shop, "--events", tmp_path / "live.csv").code == 0
+    assert "are needed; wait for more" in poise("learn", "-p", shop).error
+    assert poise("fit", "-p", shop).code == 0
+    newest = max((shop / "runs").glob("*/run.json"))
+    assert json.loads(newest.read_text())["data"]["until"] == 1_717_180_264_000

@@ -15,7 +15,7 @@ from poise.cli.common import json_option, print_json, project_option, report_opt
     "--protocol",
     "protocols",
     multiple=True,
-    type=click.Choice(["leave-last-out", "global-time"]),
+    type=click.Choice(["leave-last-out", "leave-random-out", "global-time"]),
     help="How to split the events; default: poise.toml.",
 )
 @click.option("--folds", type=click.IntRange(min=3), help="Cross-validate on random folds instead.")
@@ -57,8 +57,8 @@ def command(
         return
     reports: dict[str, Any] = {}
     for protocol in protocols or project.config.evaluation.protocols:
-        if protocol == "global-time" and not data.events.has_time and not protocols:
-            say("no timestamps: leaving out the split by time")
+        if protocol == "global-time" and not data.events.is_ordered and not protocols:
+            say("no times: leaving out the split by time")
             continue
         comparison = compare(project, data, protocol, names or None)
         path = report_path or project.folder / "evaluation.html"

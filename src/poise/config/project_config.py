@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,18 +108,32 @@ class Config(BaseModel):
             raise UsageError(f"{FILE}: {name!r} is no model: the package that declares it gives {kind!r}")
         return _build(kind, self.models.get(name, {}), f"models.{name}")
 
-    def unsupported_models(self, data: Dataset, names: Sequence[str], say: Callable[[str], None]) -> set[str]:
-        """Return those of the named models that cannot learn from ``data``, and say of each why."""
+    def unsupported_models(
+        self, data: Dataset, names: Sequence[str], say: Callable[[str], None], asked_for: Collection[str] = ()
+    ) -> set[str]:
+        """Return those of the named models that cannot learn from ``data``, and say of each why.
+
+        A sequence model is one of them where most events have no time, unless ``poise.toml`` names it under
+        ``[pipeline]`` or it is among those ``asked_for``.
+        """
         unsupported = set()
+        named = {*asked_for, *(self.pipeline.models if "models" in self.pipeline.model_fields_set else ())}
         for name in dict.fromkeys(names):
             model = self.model(name)
             reason = model.unsupported_reason(data)
             if reason is None and model.for_seen and self.policy.hide_seen:
                 reason = "hide_seen = true hides what people come back to"
+            if reason is None and not data.events.is_ordered and name not in named and self._reads_order(name):
+                reason = "it learns what follows on what, and most events have no time"
             if reason is not None:
                 say(f"leaving out {name}: {reason}")
                 unsupported.add(name)
         return unsupported
+
+    def _reads_order(self, name: str) -> bool:
+        from poise.models.sequential.sequence_model import SequenceModel
+
+        return isinstance(self.model(name), SequenceModel)
 
     def check_models(self) -> None:
         """Check the options of models and of policy steps; it imports them.

@@ -11,6 +11,7 @@ from poise.data.schema.column_types import Kind
 from poise.data.schema.value_kinds import ValueKind
 from poise.options.fit_options import Logger
 
+Protocol = Literal["leave-last-out", "leave-random-out", "global-time"]
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -84,7 +85,7 @@ class EvaluationTable(BaseModel):
     """
 
     model_config = _STRICT
-    protocols: Annotated[list[Literal["leave-last-out", "global-time"]], Len(1)] = ["leave-last-out", "global-time"]
+    protocols: Annotated[list[Protocol], Len(1)] = ["leave-last-out", "global-time"]
     k: Annotated[list[Annotated[int, Ge(1)]], Len(1)] = [5, 10, 20]
     compare: list[str] = ["Random", "Popularity", "ItemKNN", "EASE", "ALS", "BPR", "Content", "SASRec"]
     seed: int = 0

@@ -19,10 +19,11 @@ class EventLog:
         item: int32 ``[n_events]``, never 0.
         behaviour: uint8 ``[n_events]``, 1-based codes of the data set's behaviours.
         value: float32 ``[n_events]``; NaN where an event has none.
-        timestamp: int64 ``[n_events]``, milliseconds since 1970 in UTC; all 0 where the log has no times.
+        timestamp: int64 ``[n_events]``, milliseconds since 1970 in UTC; 0 where an event has none, as if
+            it were before all others.
         offsets: int64 ``[n_users + 2]``; the events of user u are ``offsets[u]:offsets[u + 1]``, none for user 0.
         context: one row an event, the columns that say where and how it happened; without columns if there are none.
-        has_time: whether the timestamps are real; if not, only the order of a user's events is known.
+        has_time: whether any event has a time; if none does, only the order of the file is known.
     """
 
     user: Indices
@@ -45,6 +46,11 @@ class EventLog:
     def until(self) -> int:
         """When the newest event happened, in milliseconds since 1970 in UTC; 0 where that is not known."""
         return int(self.timestamp.max(initial=0))
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether it is known of most events what came before and after them: half of them or more have a time."""
+        return self.has_time and 2 * int(np.count_nonzero(self.timestamp)) >= len(self)
 
     @property
     def n_users(self) -> int:

@@ -1,4 +1,4 @@
-"""How to split a log so that no metric rests on what a model has seen: six protocols, one result."""
+"""How to split a log so that no metric rests on what a model has seen: seven protocols, one result."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from poise.data.dataset import Dataset
 from poise.data.holdout import Holdout, Split
+from poise.data.parting import shuffled, training_part
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged, gather_slices
 from poise.errors import DataError, UsageError
@@ -21,6 +22,21 @@ def leave_last_out(data: Dataset, *, hide_seen: bool = True) -> Split:
     event: it had happened by then.
     """
     return _leave_last(data, 1, hide_seen, "leave-last-out")
+
+
+def leave_random_out(data: Dataset, *, seed: int = 0, hide_seen: bool = True) -> Split:
+    """Hold out one event of each user at random for test and another for validation: for logs without times.
+
+    No event of such a log is known to be the last, and rows that are sorted by item or by rating would make the last
+    one a special one. Histories are in random order, without times. A user with fewer than three events stays in
+    training whole.
+
+    Args:
+        data: the data to part.
+        seed: of the draw.
+        hide_seen: whether items of the history are hidden, and so no targets.
+    """
+    return _leave_last(shuffled(data, seed), 1, hide_seen, "leave-random-out")
 
 
 def leave_last_n(data: Dataset, n: int, *, hide_seen: bool = True) -> Split:
@@ -44,9 +60,9 @@ def _leave_last(data: Dataset, n: int, hide_seen: bool, name: str) -> Split:
     stop = end[users]
     until = np.full(data.user_ids.size, np.iinfo(np.int64).max)
     until[users] = log.timestamp[stop - 2 * n]
-    train = _part(data, ~(long_enough & (to_end <= 2 * n)), until=until)
+    train = training_part(data, ~(long_enough & (to_end <= 2 * n)), until=until)
     until[users] = log.timestamp[stop - n]
-    both = _part(data, ~(long_enough & (to_end <= n)), until=until)
+    both = training_part(data, ~(long_enough & (to_end <= n)), until=until)
     valid = _slices(data, train, "valid", users, stop - 2 * n, stop - 2 * n, stop - n, hide_seen)
     test = _slices(data, train, "test", users, stop - n, stop - n, stop, hide_seen)
     return Split(name, train, valid, test, both)
@@ -68,8 +84,17 @@ def global_time(data: Dataset, *, test: float | int = 0.1, valid: float | int = 
     """
     log = data.events
     if not log.has_time:
-        raise DataError(f"{data.name!r} has no timestamps: a split by time needs them; use leave_last_out")
+        raise DataError(
+            f"{data.name!r} has no times, which a split by time needs: use leave-random-out "
+            "(poise.split.leave_random_out)"
+        )
     ordered = np.sort(log.timestamp)
+    for name, wanted in (("test", test), ("valid", valid)):
+        if not isinstance(wanted, float) and not ordered[0] < wanted <= ordered[-1]:
+            raise UsageError(
+                f"global_time: {name} is {wanted}; give a share of the events between 0 and 1, or a moment between "
+                f"{ordered[0]} and {ordered[-1]}, milliseconds since 1970"
+            )
     test_from = _moment(ordered, test, len(ordered))
     before = int(np.searchsorted(ordered, test_from))
     valid_from = _moment(ordered[:before], valid, len(ordered))
@@ -123,8 +148,8 @@ def k_fold(data: Dataset, folds: int = 5, *, seed: int = 0, hide_seen: bool = Tr
     for test_fold in range(folds):
         valid_fold = (test_fold + 1) % folds
         train_mask = (fold != test_fold) & (fold != valid_fold)
-        train = _part(data, train_mask)
-        both = _part(data, fold != test_fold)
+        train = training_part(data, train_mask)
+        both = training_part(data, fold != test_fold)
         valid = _masked(data, train, train, "valid", fold == valid_fold, hide_seen)
         test = _masked(data, train, both, "test", fold == test_fold, hide_seen)
         splits.append(Split(f"fold {test_fold + 1} of {folds}", train, valid, test, both))
@@ -162,9 +187,9 @@ def cold_users(
     groups = {"test": np.sort(drawn[:n_test]), "valid": np.sort(drawn[n_test : 2 * n_test])}
     held_out = np.zeros(data.user_ids.size, dtype=np.bool_)
     held_out[groups["test"]] = True
-    both = _part(data, ~held_out[log.user], users=held_out)
+    both = training_part(data, ~held_out[log.user], users=held_out)
     held_out[groups["valid"]] = True
-    train = _part(data, ~held_out[log.user], users=held_out)
+    train = training_part(data, ~held_out[log.user], users=held_out)
     parts = {}
     for name, group in groups.items():
         start = log.offsets[group]
@@ -191,60 +216,11 @@ def cold_items(data: Dataset, *, share: float = 0.1, seed: int = 0, hide_seen: b
     part[drawn[:n_test]] = 1
     part[drawn[n_test : 2 * n_test]] = 2
     of_event = part[log.item]
-    train = _part(data, of_event == 0, items=part > 0)
-    both = _part(data, of_event != 1, items=part == 1)
+    train = training_part(data, of_event == 0, items=part > 0)
+    both = training_part(data, of_event != 1, items=part == 1)
     valid = _masked(data, train, train, "valid", of_event == 2, hide_seen, before=of_event == 0)
     test = _masked(data, train, both, "test", of_event == 1, hide_seen, before=of_event != 1)
     return Split("cold items", train, valid, test, both)
-
-
-def _part(
-    data: Dataset,
-    keep: Mask,
-    *,
-    until: Offsets | None = None,
-    users: Mask | None = None,
-    items: Mask | None = None,
-) -> Dataset:
-    """Return the data set with the events that are not held out, and the impressions that tell nothing of the others.
-
-    The same goes for what people said no to. A request that a held-out event followed is left out whole: it would say
-    that nobody wanted the target.
-
-    Args:
-        data: the data to part.
-        keep: bool ``[n_events]``.
-        until: int64 ``[n_users + 1]``, the moment by user from which on impressions and rejections are held out too.
-        users: bool ``[n_users + 1]``, whose impressions and rejections are held out.
-        items: bool ``[n_items + 1]``, of which impressions and rejections are held out.
-    """
-    part, log = _without_later_rejections(data.select(keep), until, users, items), data.impressions
-    if log is None or part.impressions is None:
-        return part
-    held_out = np.zeros(len(log), dtype=np.bool_)
-    held_out[log.outcome_shown[~keep[log.outcome_event]]] = True
-    shown = ~log.in_same_request(held_out)
-    if until is not None:
-        shown &= (log.time < until[log.user])[log.request]
-    if users is not None:
-        shown &= ~users[log.user][log.request]
-    if items is not None:
-        shown &= ~items[log.item]
-    return replace(part, impressions=part.impressions.select(shown))
-
-
-def _without_later_rejections(data: Dataset, until: Offsets | None, users: Mask | None, items: Mask | None) -> Dataset:
-    log = data.rejections
-    if log is None:
-        return data
-    keep = np.ones(len(log), dtype=np.bool_)
-    if until is not None and log.has_time:
-        keep &= log.timestamp < until[log.user]
-    if users is not None:
-        keep &= ~users[log.user]
-    if items is not None:
-        keep &= ~items[log.item]
-    return replace(data, rejections=log.select(keep))
 
 
 def _moment(ordered: Offsets, wanted: float | int, total: int) -> int:
@@ -382,10 +358,14 @@ def _found(cells: Offsets, among: Offsets) -> Mask:
 def by_name(protocol: str, data: Dataset, *, hide_seen: bool = True) -> Split:
     """Split by the name of a protocol, as ``poise.toml`` gives it.
 
+    Where most events have no time, none is known to be the last: ``leave-last-out`` then leaves out one at random.
+
     Raises:
         UsageError: there is no such protocol.
     """
-    protocols = {"leave-last-out": leave_last_out, "global-time": global_time}
+    protocols = {"leave-last-out": leave_last_out, "leave-random-out": leave_random_out, "global-time": global_time}
+    if protocol == "leave-last-out" and not data.events.is_ordered:
+        protocol = "leave-random-out"
     if protocol not in protocols:
         raise UsageError(f"there is no split {protocol!r}; choose from {', '.join(protocols)}")
     return protocols[protocol](data, hide_seen=hide_seen)

@@ -177,7 +177,7 @@ def makers(
                 f"there is no model {name!r}.{suggest(name, model_names())} Choose from {', '.join(model_names())}"
             )
     named = [*chosen, *config.pipeline.models, *config.pipeline.retrievers]
-    without = frozenset(config.unsupported_models(data, named, project.say))
+    without = frozenset(config.unsupported_models(data, named, project.say, asked_for=names or ()))
     factories: dict[str, Callable[[], Recommender]] = {
         name: partial(config.model, name) for name in chosen if name not in without
     }
@@ -196,7 +196,8 @@ class Result:
         models: that were evaluated, by name.
         config: the ``poise.toml`` that it was fitted with.
         encoder: the folder of the encoder that was tuned for it; None for none.
-        until: the time of the newest event that it is trained on, in milliseconds since 1970.
+        until: the time of the newest event that it is trained on, in milliseconds since 1970; None if
+            the log has no times.
         metadata: further content of ``run.json``.
         remarks: sentences that stand first in the report, each with its tone.
     """
@@ -208,7 +209,7 @@ class Result:
     models: Mapping[str, Recommender]
     config: Path
     encoder: Path | None
-    until: int
+    until: int | None
     metadata: Mapping[str, Any]
     remarks: Sequence[tuple[str, Tone]] = ()
 
@@ -249,7 +250,7 @@ def keep(project: Project, data: Dataset, comparison: Comparison, *, started: fl
         models=comparison.models,
         config=project.folder / FILE,
         encoder=None if tuned is None else Path(tuned.model),
-        until=(data if refit else comparison.split.train).events.until,
+        until=(data if refit else comparison.split.train).events.until or None,
         metadata={
             "measured_on": comparison.split.name,
             "refitted_on_all_events": refit,

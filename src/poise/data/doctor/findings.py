@@ -109,12 +109,14 @@ class Order:
         repeats: share of events in which a user does again what the user did with the item before.
         one_moment_users: share of the users with three or more events who have all of them at one moment; None without
             a clock.
+        sorted_by: ``item`` or ``value`` where a log without times has each user's rows sorted by it; None otherwise.
     """
 
     ties: float | None
     duplicates: float | None
     repeats: float
     one_moment_users: float | None
+    sorted_by: str | None = None
 
 
 @dataclass(frozen=True)

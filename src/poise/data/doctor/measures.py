@@ -19,6 +19,8 @@ from poise.types import Floats, Mask, Offsets
 _RESOLUTIONS = {"day": DAY, "hour": HOUR, "minute": MINUTE, "second": SECOND}
 _FAR_ABOVE = 100  # times the 99th percentile: not a long tail any more, but a code such as 999999 or another unit
 _EXAMPLE_LENGTH = 48
+_STEPS = 30  # between neighbouring rows of a user, to see that they are sorted
+_SORTED = 0.98
 _WORDS = ("text", "category", "categories")  # the kinds that hold words
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}"  # scripts without spaces: a character counts as a word
 _WORD = rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+"
@@ -113,7 +115,7 @@ def examine_order(data: Dataset) -> Order:
     events = pl.LazyFrame({"user": log.user, "item": log.item, "behaviour": log.behaviour, "time": log.timestamp})
     repeats = 1 - n_distinct(events.drop("time")) / len(log)
     if not log.has_time:
-        return Order(None, None, repeats, None)
+        return Order(None, None, repeats, None, _sorted_by(data))
     duplicates = 1 - n_distinct(events) / len(log)
     follows = log.user[1:] == log.user[:-1]
     tied = follows & (log.timestamp[1:] == log.timestamp[:-1])
@@ -125,6 +127,21 @@ def examine_order(data: Dataset) -> Order:
         repeats=repeats,
         one_moment_users=float(np.mean(first == last)) if len(several) else 0.0,
     )
+
+
+def _sorted_by(data: Dataset) -> str | None:
+    """Return by which column each user's rows are sorted, up or down; None where they are by none."""
+    log = data.events
+    follows = log.user[1:] == log.user[:-1]
+    names = data.item_ids.series
+    numbers = names.cast(pl.Float64, strict=False)
+    rank = (names if numbers.null_count() else numbers).rank("dense").cast(pl.Int64).to_numpy()
+    for column, values in (("value", log.value), ("item", rank[log.item.astype(np.int64) - 1])):
+        steps = np.diff(values)[follows]
+        steps = steps[np.isfinite(steps) & (steps != 0)]
+        if len(steps) >= _STEPS and max(np.mean(steps > 0), np.mean(steps < 0)) >= _SORTED:
+            return column
+    return None
 
 
 def examine_values(value: Floats, kind: ValueKind | None) -> Values | None:

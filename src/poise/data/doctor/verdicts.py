@@ -87,6 +87,14 @@ def _collaborative(examination: Examination) -> Verdict:
 
 
 def _sequences(examination: Examination) -> Verdict:
+    if examination.clock is None:
+        return Verdict(
+            "sequences",
+            "warning",
+            "No order to learn from",
+            "No event has a time: nothing is known to come before anything else.",
+            "EASE and ItemKNN need no order.",
+        )
     history, ties = examination.activity.median, examination.order.ties
     reason = f"The median history has {history:,.0f} events; there are {examination.n_events:,} events in all"
     if ties is not None and ties > warnings.MANY_TIES:
@@ -148,6 +156,7 @@ def _time_split(examination: Examination) -> Verdict | None:
 
 def _leave_last_out(examination: Examination) -> Verdict:
     users = examination.activity.at_least_3
+    protocol = "Leave-random-out" if examination.clock is None else "Leave-last-out"
     margin = 1.96 * sqrt(0.1 * 0.9 / max(users, 1))
     reason = (
         f"{users:,} users have {_SHORT_HISTORY} events or more: one to test on, one to validate on, one to learn from."
@@ -164,14 +173,14 @@ def _leave_last_out(examination: Examination) -> Verdict:
         return Verdict(
             "leave_last_out",
             "warning",
-            f"Leave-last-out tests on only {users:,} users",
+            f"{protocol} tests on only {users:,} users",
             reason,
             f"A hit rate of 10% comes with ± {percent(margin)}: trust only clear differences.",
         )
     return Verdict(
         "leave_last_out",
         "good",
-        f"Leave-last-out tests on {users:,} users",
+        f"{protocol} tests on {users:,} users",
         reason,
         f"A hit rate of 10% comes with ± {percent(margin)}.",
     )

@@ -40,8 +40,10 @@ def _order(examination: Examination) -> Verdict | None:
             "order",
             "warning",
             "There is no clock",
-            "No event has a time: only the order of the rows is known.",
-            "Make sure that each user's rows stand oldest first. A split by time, trends and seasons are out of reach.",
+            "No event has a time"
+            + (f", and each user's rows stand sorted by {order.sorted_by}." if order.sorted_by else "."),
+            "Models are measured on events that are held out at random, whatever the order of the rows. A split by "
+            "time, trends, seasons and what comes next are out of reach: log the time of each event.",
         )
     if order.ties > MANY_TIES:
         coarse = examination.clock is not None and examination.clock.resolution == "day"

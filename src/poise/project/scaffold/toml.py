@@ -107,8 +107,10 @@ def _cutoffs(data: Dataset | None) -> list[int]:
 
 
 def _protocols(data: Dataset | None) -> list[str]:
-    if data is None or not data.events.has_time:
+    if data is None:
         return ["leave-last-out"]
+    if not data.events.is_ordered:
+        return ["leave-random-out"]
     enough = int((np.diff(data.events.offsets) >= 3).sum()) >= _ENOUGH_USERS
     return ["leave-last-out", "global-time"] if enough else ["global-time", "leave-last-out"]
 
