@@ -179,8 +179,8 @@ def _events(connection: Connection, project: int, catalogue: Mapping[str, Any]) 
     log = pl.concat(parts) if parts else pl.DataFrame(schema=_EVENTS)
     if log[_REQUEST].null_count() == log.height:
         log = log.drop(_REQUEST)
-    if not catalogue.get("has_time", True) and not (log["timestamp"] > 0).any():  # until live events bring times
-        log = log.drop("timestamp")
+    if not catalogue.get("has_time", True):  # of what was loaded; live events bring times
+        log = log.with_columns(pl.when(pl.col("timestamp") != 0).then("timestamp"))
     remembered = catalogue.get("context_columns", {})
     if not remembered and all(text is None for part in contexts for text in part):
         return log

@@ -85,7 +85,7 @@ class Cleaning:
         suspects = _with_many_events(events.frame, min(self.max_per_day, self.max_per_minute * self.sustained_minutes))
         if not suspects.height:
             return
-        log = suspects.lazy()
+        log = suspects.lazy().filter(pl.col("timestamp").is_not_null())
         a_day = log.group_by("user_id", pl.col("timestamp") // DAY).len().filter(pl.col("len") > self.max_per_day)
         _refuse_users(
             events, a_day.collect()["user_id"], f"bot: a user with more than {self.max_per_day:,} events in a day"
@@ -130,11 +130,13 @@ def _day(milliseconds: int) -> str:
 
 def _duplicates(events: Staging) -> None:
     keys = [column for column in ("user_id", "item_id", "behaviour", "timestamp", "value") if column in events]
-    hashed = events.frame.select(pl.struct(keys).hash()).to_series()
+    timed = events.frame["timestamp"].is_not_null()
+    frame = events.frame if timed.all() else events.frame.filter(timed)
+    hashed = frame.select(pl.struct(keys).hash()).to_series()
     ordered = np.sort(hashed.to_numpy())
     if not (ordered[1:] == ordered[:-1]).any():  # a tenth of the memory and time of asking for the distinct ones
         return
-    suspects = events.frame.filter(hashed.is_duplicated()).select("_row", *keys)
+    suspects = frame.filter(hashed.is_duplicated()).select("_row", *keys)
     repeated = suspects.filter(~suspects.select(pl.struct(keys).is_first_distinct()).to_series())["_row"]
     refused = np.zeros(events.raw.height, dtype=np.bool_)
     refused[repeated.to_numpy()] = True

@@ -138,7 +138,7 @@ class Feedback:
         if "value" in log:
             value = frame["value"].cast(pl.Float32).fill_null(float("nan")).to_numpy()
         pair = frame.select(pl.struct("user_id", "item_id").hash()).to_series().to_numpy().view(np.int64)
-        time = frame["timestamp"].to_numpy() if "timestamp" in log else None
+        time = frame["timestamp"].fill_null(0).to_numpy() if "timestamp" in log else None
         opinions = self.opinions(behaviours.to_list(), behaviour, value, kind)
         if (opinions == Opinion.CHOSEN).all():
             return None
