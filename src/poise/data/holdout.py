@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from poise.data.dataset import Dataset
 from poise.data.queries import Queries
@@ -34,8 +36,6 @@ class Holdout:
 
     def take(self, rows: Mask | Offsets) -> Holdout:
         """Return the part with the chosen requests; ``rows`` is a mask ``[n]`` or positions."""
-        import numpy as np
-
         positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
         targets = self.targets.take(positions)
         values = Ragged(self.values, self.targets.offsets).take(positions).values  # type: ignore[arg-type]
@@ -59,3 +59,72 @@ class Split:
     valid: Holdout
     test: Holdout
     train_and_valid: Dataset
+
+
+def training_part(
+    data: Dataset,
+    keep: Mask,
+    *,
+    until: Offsets | None = None,
+    users: Mask | None = None,
+    items: Mask | None = None,
+) -> Dataset:
+    """Return the data set with the events that are not held out, and the impressions that tell nothing of the others.
+
+    The same goes for what people said no to. A request that a held-out event followed is left out whole: it would say
+    that nobody wanted the target.
+
+    Args:
+        data: the data to part.
+        keep: bool ``[n_events]``.
+        until: int64 ``[n_users + 1]``, the moment by user from which on impressions and rejections are held out too.
+        users: bool ``[n_users + 1]``, whose impressions and rejections are held out.
+        items: bool ``[n_items + 1]``, of which impressions and rejections are held out.
+    """
+    left, log = _without_later_rejections(data.select(keep), until, users, items), data.impressions
+    if log is None or left.impressions is None:
+        return left
+    held_out = np.zeros(len(log), dtype=np.bool_)
+    held_out[log.outcome_shown[~keep[log.outcome_event]]] = True
+    shown = ~log.in_same_request(held_out)
+    if until is not None:
+        shown &= (log.time < until[log.user])[log.request]
+    if users is not None:
+        shown &= ~users[log.user][log.request]
+    if items is not None:
+        shown &= ~items[log.item]
+    return replace(left, impressions=left.impressions.select(shown))
+
+
+def _without_later_rejections(data: Dataset, until: Offsets | None, users: Mask | None, items: Mask | None) -> Dataset:
+    log = data.rejections
+    if log is None:
+        return data
+    keep = np.ones(len(log), dtype=np.bool_)
+    if until is not None and log.has_time:
+        keep &= log.timestamp < until[log.user]
+    if users is not None:
+        keep &= ~users[log.user]
+    if items is not None:
+        keep &= ~items[log.item]
+    return replace(data, rejections=log.select(keep))
+
+
+def shuffled(data: Dataset, seed: int) -> Dataset:
+    """Return the data with each user's events in random order and without times."""
+    log = data.events
+    order = np.lexsort((np.random.default_rng(seed).random(len(log)), log.user))
+    shuffled = replace(
+        log,
+        item=log.item[order],
+        behaviour=log.behaviour[order],
+        value=log.value[order],
+        timestamp=np.zeros(len(log), dtype=np.int64),
+        context=log.context[order] if log.context.width else log.context,
+        has_time=False,
+    )
+    impressions = data.impressions
+    if impressions is not None:
+        place = np.argsort(order)
+        impressions = replace(impressions, outcome_event=place[impressions.outcome_event])
+    return replace(data, events=shuffled, impressions=impressions)

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from poise.data.dataset import Dataset
-from poise.data.holdout import Holdout, Split
-from poise.data.parting import shuffled, training_part
+from poise.data.holdout import Holdout, Split, shuffled, training_part
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged, gather_slices
 from poise.errors import DataError, UsageError
