@@ -166,13 +166,15 @@ def judge(
         behaviour: ``[n_events]``, codes of the behaviours.
         time: int64 ``[n_events]``; None where only the order of the events is known.
     """
-    disputed = np.flatnonzero(np.isin(pair, np.unique(pair[opinions < Opinion.NOTHING])))
+    pairs = pl.Series(pair)
+    with_no = pairs.filter(pl.Series(opinions < Opinion.NOTHING)).unique()
+    disputed = np.flatnonzero(pairs.is_in(with_no.implode()).to_numpy())
     if time is not None:
         disputed = disputed[np.argsort(time[disputed], kind="stable")]
     yes, no = opinions == Opinion.CHOSEN, np.zeros(len(pair), dtype=np.bool_)
     yes[disputed], no[disputed] = settle(pair[disputed], opinions[disputed], behaviour[disputed])
     if time is None:  # no request can tell which is newer: here the last word counts
-        no &= ~np.isin(pair, pair[yes])
+        no &= ~pairs.is_in(pairs.filter(pl.Series(yes)).unique().implode()).to_numpy()
     return yes, no
 
 
