@@ -64,7 +64,7 @@ def test_several_models_are_blended_and_unsupported_ones_left_out():
         ({"data": FILES, "pipeline": {"models": ["Ease"]}}, "'Ease', which is no model. Did you mean 'EASE'?"),
         (
             {"data": FILES, "models": {"EASE": {"lambda": 3}}},
-            r"\[models.EASE\] has no key 'lambda'. Allowed: decay, l2",
+            r"\[models.EASE\] has no key 'lambda'. Allowed: decay, value_weight, l2",
         ),
         ({"data": FILES, "models": {"EASE": {"l2": "much"}}}, "models.EASE.l2: found 'much'"),
         ({"data": FILES, "encoder": {"modell": "minilm"}}, "Did you mean 'model'?"),

@@ -17,6 +17,10 @@ class UsageError(PoiseError):
     exit_code = 2
 
 
+class OptionError(UsageError, ValueError):
+    """An option of a model, a step or an encoder is wrong: in Python that is a ``ValueError`` too."""
+
+
 class DataError(PoiseError):
     """The data is not as declared: a file, a column, a format."""
 

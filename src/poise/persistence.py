@@ -14,7 +14,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from poise._version import __version__
-from poise.errors import DataError
+from poise.errors import DataError, OptionError
 from poise.files import read_json, write_json
 from poise.options.checked import Checked
 from poise.plugins import entry_points_of, load_entry_point
@@ -112,7 +112,10 @@ def read(folder: Path, prepare: Callable[[Persistent], None], finish: Callable[[
             parts[option] = read(folder / names, prepare, finish)
         else:
             parts[option] = [read(folder / name, prepare, finish) for name in names]
-    restored = _kind(header)(**header["options"], **parts)
+    try:
+        restored = _kind(header)(**header["options"], **parts)
+    except OptionError as error:
+        raise ValueError(str(error)) from error  # nobody asked for it: the file is damaged
     prepare(restored)
     restored._take_header(header)
     restored._restore(read_arrays(folder / "arrays.safetensors"))

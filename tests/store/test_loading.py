@@ -283,12 +283,12 @@ def test_an_erased_user_is_not_in_the_data(store: Store) -> None:
     assert data.n_events == 3
 
 
-def test_a_log_without_timestamps_continues_in_order_of_arrival(store: Store, make_event: MakeEvent) -> None:
+def test_a_log_without_timestamps_continues_with_events_that_have_some(store: Store, make_event: MakeEvent) -> None:
     store.load(index(pl.DataFrame({"user_id": ["u", "u"], "item_id": ["b", "a"]})))
     store.add_events([make_event(item="c", time=9), make_event(item="d", time=8)]).result()
     data = store.dataset()
-    assert data.item_ids.ids(data.events.item) == ["b", "a", "c", "d"]
-    assert not data.events.has_time
+    assert data.item_ids.ids(data.events.item) == ["b", "a", "d", "c"]
+    assert data.events.has_time
 
 
 def test_loaded_events_that_come_again_are_duplicates(store: Store) -> None:

@@ -13,12 +13,12 @@ from poise.data.event_log import EventLog
 from poise.data.find_items import find_items
 from poise.data.impressions import ImpressionLog
 from poise.data.ingest.feedback import Feedback, judge
-from poise.data.ingest.ids import normalise_id
 from poise.data.ingest.quarantine import Quarantine
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.data.rejections import rejected_items
 from poise.data.schema.column_types import Kind
+from poise.data.schema.id_form import normalise_id
 from poise.data.schema.value_kinds import ValueKind
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, UnknownIdError, UsageError

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from poise.data.ingest.ids import normalise_id
+from poise.data.schema.id_form import normalise_id
 from poise.data.vocabulary import Vocabulary
 from poise.data.writing_systems import fold
 from poise.errors import UnknownIdError, UsageError

@@ -120,14 +120,14 @@ def entries() -> list[Entry]:
     return list(_ENTRIES)
 
 
-def load(name: str, *, folder: Path | str | None = None, feedback: Feedback = ALL_RATINGS) -> Dataset:
+def load(name: str, *, folder: Path | str | None = None) -> Dataset:
     """Load a data set by name. The first time it is fetched, later it is opened from the cache.
+
+    All its events say yes, low ratings too: that is what published figures rest on. See :meth:`Dataset.judged`.
 
     Args:
         name: such as ``movielens-100k``; :func:`entries` lists them.
         folder: where to keep data sets; ``$POISE_CACHE``, else the user's cache folder, by default.
-        feedback: which events say yes and which say no. By default all say yes, low ratings too: that is what
-            published figures rest on.
 
     Raises:
         UsageError: there is no such data set.
@@ -139,8 +139,7 @@ def load(name: str, *, folder: Path | str | None = None, feedback: Feedback = AL
             f"there is no data set {name!r}.{suggest(name, list(by_name))} Choose from {', '.join(by_name)}; "
             "your own files are read by 'poise init', or load_files in Python"
         )
-    data = load_entry(by_name[name], folder=folder)
-    return data if feedback == ALL_RATINGS else data.judged(feedback)
+    return load_entry(by_name[name], folder=folder)
 
 
 def load_entry(entry: Entry, *, folder: Path | str | None = None, fetcher: Fetcher | None = None) -> Dataset:

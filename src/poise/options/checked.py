@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABCMeta
 from typing import TYPE_CHECKING, Any
 
-from poise.errors import UsageError, suggest
+from poise.errors import OptionError, suggest
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -15,13 +15,13 @@ _LONGEST = 80  # characters of a value in a message
 
 
 class Checked(ABCMeta):
-    """The metaclass of dataclasses whose options are checked: in Python, a wrong one is a ``UsageError``."""
+    """The metaclass of dataclasses whose options are checked: in Python, a wrong one is an ``OptionError``."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         """Make an instance.
 
         Raises:
-            UsageError: there is no such option, one is missing, or a value is not allowed.
+            OptionError: there is no such option, one is missing, or a value is not allowed.
         """
         try:
             return super().__call__(*args, **options)
@@ -30,7 +30,7 @@ class Checked(ABCMeta):
 
             if not isinstance(error, ValidationError):
                 raise
-            raise UsageError(f"{cls.__name__}: {explain(error, cls)}") from None
+            raise OptionError(f"{cls.__name__}: {explain(error, cls)}") from None
 
 
 def explain(error: ValidationError, kind: type[Any]) -> str:

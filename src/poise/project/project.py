@@ -157,7 +157,8 @@ class Project:
 
         source = self.config.data
         if source.dataset is not None:
-            return registry.load(source.dataset, feedback=self.config.feedback())
+            data, rules = registry.load(source.dataset), self.config.feedback()
+            return data if rules == data.feedback else data.judged(rules)
         self.say(f"reading {source.events}")
         data = load_files(
             self._path(source.events or ""),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-import http.client
 import ipaddress
 import json
 import socket
 import time
 from collections.abc import Callable
+from urllib import request
+from urllib.error import HTTPError
 
 import msgspec
 
@@ -55,16 +56,22 @@ def wait_until_ready(url: str, is_over: Callable[[], bool]) -> Health | None:
         url: of the server.
         is_over: tells that there is nothing to wait for any more; None is returned then.
     """
+    opener = request.build_opener(request.ProxyHandler({}))  # never through a proxy
     while not is_over():
-        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)  # never through a proxy
         try:
-            connection.request("GET", "/ready")
-            health = msgspec.convert(json.loads(connection.getresponse().read()), Health)
+            health = msgspec.convert(json.loads(_body(opener, f"{url}/ready")), Health)
             if health.status != "loading":
                 return health
-        except (OSError, http.client.HTTPException, ValueError):  # it does not listen yet
+        except (OSError, ValueError):  # it does not listen yet, or is cut off
             pass
-        finally:
-            connection.close()
         time.sleep(ASKED_EVERY)
     return None
+
+
+def _body(opener: request.OpenerDirector, url: str) -> bytes:
+    """Return the body of an answer, whatever its status."""
+    try:
+        with opener.open(url, timeout=5) as answer:
+            return bytes(answer.read())
+    except HTTPError as error:
+        return error.read()

@@ -28,6 +28,8 @@ BY_LINES = {operation.name for operation in OPERATIONS if operation.lines}
 BEYOND_A_SCHEMA = (  # what a schema cannot say
     "got `float`",  # 5.0 where a whole number is due, which JSON Schema takes for one
     "is not between 1973 and 2100",
+    "is before 1990-01-01 (earliest in [data.cleaning])",
+    "(latest in [data.cleaning])",
     "Invalid RFC3339 encoded datetime",  # the second 60, of a minute that has none
     "give either user_id or history, not both",
     "offset goes with the request_id",

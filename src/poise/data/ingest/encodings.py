@@ -174,7 +174,7 @@ def _without_mark(content: bytes) -> str | None:
     """Return which UTF-16 a text without a mark is in: its ASCII signs have a zero beside them, all on one side."""
     head = content[:200_000]
     zeros = head.count(0)
-    if zeros < max(8, 0.1 * len(head)):
+    if zeros < max(8, 0.1 * len(head)) or not (b"\n\0" in head or b"\0\n" in head):
         return None
     odd = head[1::2].count(0)
     if odd >= 0.95 * zeros:
@@ -243,7 +243,7 @@ def _by_letters(lines: list[bytes]) -> str | None:
         odd += len(re.findall(r"(?<=[^\W\d_])[¹²³ªºŸŒ](?=[a-z])", text))
         total = letters.total() + odd
         if not total:  # quotes and signs of currencies alone
-            share = 0.9 if not re.search(r"[^\x00-\x7f‘’“”„‚–—…€£¥§©®™°•·«»\xa0´]", text) else 0.0
+            share = 0.98 if not re.search(r"[^\x00-\x7f‘’“”„‚–—…€£¥§©®™°•·«»\xa0´]", text) else 0.0
         else:
             share = max(sum(letters[letter] for letter in language) for language in languages) / total
             if languages is _WESTERN:  # a catalogue speaks of jalapeños and crèmes brûlées in one line

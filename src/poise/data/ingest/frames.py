@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 
 from poise.data.ingest.encodings import SPOILT
-from poise.data.ingest.ids import BLANKS, binary_as_text
+from poise.data.ingest.ids import binary_as_text
+from poise.data.schema.id_form import BLANKS
 from poise.errors import DataError, UsageError, listed
 
 SPOILT_CELLS = "_spoilt"

@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 import uuid
 
 import polars as pl
 
+from poise.data.schema.id_form import BLANKS, MISSING
 from poise.errors import DataError
-
-BLANKS = (
-    " \t\n\r\x0b\x0c\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f"
-    "\u205f\u3000\u200b\u200e\u200f\u2060\ufeff"
-)
-"""What is taken off both ends of an id: blanks, those that do not break a line, and signs that are not seen."""
-
-MISSING = frozenset(
-    (
-        *("", "NULL", "null", "Null", "(null)", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaT"),
-        *("None", "none", "NONE", "nil", "NIL", "\\N", "undefined", "#NULL!", "#REF!", "#VALUE!"),
-    )
-)
-"""The words for a missing value in exports of databases, spreadsheets and data frames, as they spell them."""
 
 _LARGEST = 2.0**53  # from which floats do not hold every whole number
 _WHOLE, _ZERO_FRACTION = r"^-?\d+(?:\.0+)?$", r"\.0+$"
 _SURELY_FINE = r"^[!-~]*[0-9][!-~]*$"  # and no missing-value word: these hold no digit
 
 
-def normalise_id(text: str) -> str:
-    """Return an id without blanks at its ends, in Unicode's composed form (NFC); empty for a missing-value word."""
-    text = text.strip(BLANKS)
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    return "" if text in MISSING else text
-
-
 def normalise_ids(column: pl.Series, what: str = "a column of ids") -> pl.Series:
-    """Return a column of ids of any type as String, each as :func:`normalise_id` has it; null where there is none.
+    """Return a column of ids of any type as String, in one form; null where there is none.
+
+    Each is as :func:`poise.data.schema.id_form.normalise_id` has it.
 
     Where all ids are whole numbers, ``201.0`` is ``201``. Sixteen bytes are a UUID.
 

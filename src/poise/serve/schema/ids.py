@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from poise.data.ingest.ids import normalise_id
+from poise.data.schema.id_form import normalise_id
 from poise.serve.errors import InvalidRequestError
 from poise_client.schema.events import HistoryEvent
 from poise_client.schema.recommendations import RecommendationRequest
@@ -17,7 +17,7 @@ _NAMES = ("user_id", "item_id")
 
 
 def one_form(name: str, text: str) -> str:
-    """Return an id as :func:`poise.data.ingest.ids.normalise_id` has it.
+    """Return an id as :func:`poise.data.schema.id_form.normalise_id` has it.
 
     Raises:
         InvalidRequestError: it is blank, or a word for a missing value.
