@@ -132,6 +132,13 @@ def test_a_column_of_ones_is_no_scale():
     assert (data.n_events, data.rejections) == (2, None)
 
 
+def test_a_rating_among_purchases_is_a_rating_still():
+    frame = log(("a", "x", 3.0), ("a", "y", 1.0), ("b", "x", 1.0), value=True).rename({"rating": "quantity"})
+    data = poise.build_dataset(frame.with_columns(behaviour=pl.Series(["buy", "rate", "buy"])))
+    assert pairs(data, data.events) == [("a", "x"), ("b", "x")]
+    assert pairs(data, data.rejections) == [("a", "y")]
+
+
 def test_events_without_a_rating_are_kept():
     data = poise.build_dataset(log(("a", "x", 5.0), ("a", "y", None), ("b", "x", 1.0), value=True))
     assert pairs(data, data.events) == [("a", "x"), ("a", "y")]

@@ -80,16 +80,16 @@ class Feedback:
         return Opinion.NOTHING if name in SAYING_NOTHING else Opinion.CHOSEN
 
     def resolved(self, kind: ValueKind | None, values: Floats) -> Feedback:
-        """Return the same rules with a number for a threshold, or ``none`` where events have no ratings.
+        """Return the same rules with a number for a threshold; ``auto`` stays where the values are no ratings.
 
         Args:
             kind: what the values of the log mean.
             values: float32 ``[n_events]``, by which the scale is told; NaN where an event has none.
         """
-        if self.threshold != "auto":
-            return self
         given = values[np.isfinite(values)]
-        if kind != "rating" or not len(given) or given.min() == given.max():  # one value alone is no scale
+        if self.threshold != "auto" or kind != "rating":
+            return self
+        if not len(given) or given.min() == given.max():  # one value alone is no scale
             return replace(self, threshold="none")
         return replace(self, threshold=middle_of_scale(given))
 
@@ -109,7 +109,7 @@ class Feedback:
         chosen = opinions == Opinion.CHOSEN
         rated = chosen if kind == "rating" else chosen & self._is_rating(names)[behaviour]
         threshold = UNKNOWN_SCALE_THRESHOLD if self.threshold == "auto" else self.threshold
-        if not isinstance(threshold, str) and kind in (None, "rating"):
+        if not isinstance(threshold, str):
             opinions[rated & (value < threshold)] = Opinion.REJECTED
         if kind == "label":
             opinions[chosen & (value == 0)] = Opinion.PASSED_OVER

@@ -62,7 +62,7 @@ class LiveRules:
         if "threshold" not in config.data.feedback:
             found = [told["threshold"] for told in (learnt, described.get("feedback")) if told]
             scale = next((threshold for threshold in found if not isinstance(threshold, str)), None)
-            feedback = replace(feedback, threshold=scale or ("auto" if kind in (None, "rating") else "none"))
+            feedback = replace(feedback, threshold=scale or "auto")
         cleaning = config.cleaning()
         until_tomorrow = cleaning.latest == "tomorrow"
         return cls(
