@@ -61,9 +61,10 @@ def models(split: Split, tuned: Split | None, wanted: list[str], seed: int) -> I
         if name == "blend":
             from poise import models as shelf
 
-            members = [
+            chosen = [
                 SASRec(seed=seed) if kind == "SASRec" else getattr(shelf, kind)() for kind in PipelineTable().models
             ]
+            members = [model for model in chosen if model.unsupported_reason(split.train) is None]
             yield "default pipeline", split, Pipeline(ranker=shelf.Blend(members=members))
         elif name == "tuned":
             assert tuned is not None
