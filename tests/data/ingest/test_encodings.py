@@ -76,3 +76,10 @@ def test_the_encoding_is_noted(tmp_path):
     notes: list[str] = []
     read_table(path, notes=notes)
     assert notes == ["items.csv is read as Windows-1251"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866", "iso8859-5"])
+def test_a_log_of_few_cyrillic_words_in_small_letters(encoding):
+    rows = [f"u{row % 7},{('яблоко', 'хлеб', 'молоко')[row % 3]},просмотр" for row in range(60)]
+    text = "\n".join(["пользователь,товар,событие", *rows])
+    assert to_utf8(text.encode(encoding), "log.csv").content.decode() == text

@@ -197,8 +197,21 @@ def _by_scripts(lines: list[bytes]) -> str | None:
     for match in from_bytes(b"\n".join(lines), cp_exclusion=["utf_8", "utf_16", "utf_32", "ascii"]):
         name = next((name for name, same in _SAME.items() if match.encoding in same), match.encoding)
         if name in _SCRIPTS and _is_plausible(lines, name):
-            return name
-    return None
+            return _likeliest_cyrillic(lines) if _SCRIPTS[name][0] == "CYRILLIC" else name
+    likeliest = _likeliest_cyrillic(lines)
+    return likeliest if _is_plausible(lines, likeliest) else None
+
+
+def _likeliest_cyrillic(lines: list[bytes]) -> str:
+    """Return the encoding by which most letters are common and small: others make capitals of the small ones."""
+
+    def likelihood(encoding: str) -> float:
+        text = b"\n".join(lines).decode(encoding, errors="replace")
+        common = str(_SCRIPTS[encoding][1])
+        others = [sign for sign in text if ord(sign) > 127]
+        return sum((sign.lower() in common) + sign.islower() for sign in others if sign != "\ufffd") / len(others)
+
+    return max((name for name, (script, _) in _SCRIPTS.items() if script == "CYRILLIC"), key=likelihood)
 
 
 def _is_plausible(lines: list[bytes], encoding: str) -> bool:
