@@ -85,6 +85,7 @@ _SAME = {
 }
 _CJK = ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "FULLWIDTH")
 _LIKELY, _COMMON = 0.45, 0.9
+_CYRILLIC = 1.3  # shares of common and of small letters, together
 _BREAKS = re.compile(  # what words of a script never have: capitals behind small letters, marks without a letter
     r"ς(?=[α-ω])|[a-zа-яёіїєα-ωά-ώ](?=[А-ЯЁІЇЄΑ-Ω])|(?<![ก-ฮ\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]|[๐-๛฿]"
 )
@@ -194,16 +195,17 @@ def _by_scripts(lines: list[bytes]) -> str | None:
     """Return the encoding of a script other than Latin: the first plausible one of charset-normalizer's."""
     from charset_normalizer import from_bytes
 
+    if (cyrillic := _cyrillic(lines)) is not None:
+        return cyrillic
     for match in from_bytes(b"\n".join(lines), cp_exclusion=["utf_8", "utf_16", "utf_32", "ascii"]):
         name = next((name for name, same in _SAME.items() if match.encoding in same), match.encoding)
         if name in _SCRIPTS and _is_plausible(lines, name):
-            return _likeliest_cyrillic(lines) if _SCRIPTS[name][0] == "CYRILLIC" else name
-    likeliest = _likeliest_cyrillic(lines)
-    return likeliest if _is_plausible(lines, likeliest) else None
+            return name
+    return None
 
 
-def _likeliest_cyrillic(lines: list[bytes]) -> str:
-    """Return the encoding by which most letters are common and small: others make capitals of the small ones."""
+def _cyrillic(lines: list[bytes]) -> str | None:
+    """Return the Cyrillic encoding by which most letters are common and small: others make capitals of small ones."""
 
     def likelihood(encoding: str) -> float:
         text = b"\n".join(lines).decode(encoding, errors="replace")
@@ -211,7 +213,8 @@ def _likeliest_cyrillic(lines: list[bytes]) -> str:
         others = [sign for sign in text if ord(sign) > 127]
         return sum((sign.lower() in common) + sign.islower() for sign in others if sign != "\ufffd") / len(others)
 
-    return max((name for name, (script, _) in _SCRIPTS.items() if script == "CYRILLIC"), key=likelihood)
+    likeliest = max((name for name, (script, _) in _SCRIPTS.items() if script == "CYRILLIC"), key=likelihood)
+    return likeliest if likelihood(likeliest) >= _CYRILLIC and _is_plausible(lines, likeliest) else None
 
 
 def _is_plausible(lines: list[bytes], encoding: str) -> bool:
