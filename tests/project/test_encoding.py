@@ -53,9 +53,7 @@ def project(tmp_path, films_like, monkeypatch):
     (tmp_path / "poise.toml").write_text(
         '[data]\ndataset = "films"\n[pipeline]\nmodels = ["Content"]\n[adaptation]\npairs = 100\n'
     )
-    monkeypatch.setattr(
-        "poise.datasets.registry.load", lambda name, feedback: replace(films_like(n_users=120), vectors={})
-    )
+    monkeypatch.setattr("poise.datasets.registry.load", lambda name: replace(films_like(n_users=120), vectors={}))
     project = Project(tmp_path, say=heard.append)
     project.heard, project.learnt_from = heard, learnt_from
     return project

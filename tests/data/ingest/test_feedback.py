@@ -43,6 +43,14 @@ def pairs(data: poise.Dataset, events) -> list[tuple[str, str]]:
         ("remove_from_cart", Opinion.TAKEN_BACK),
         ("Retoure", Opinion.TAKEN_BACK),
         ("退货", Opinion.TAKEN_BACK),
+        ("removed from wishlist", Opinion.TAKEN_BACK),
+        ("unsaved", Opinion.TAKEN_BACK),
+        ("Not helpful", Opinion.REJECTED),
+        ("nie lubię", Opinion.REJECTED),
+        ("👎", Opinion.REJECTED),
+        ("no", Opinion.REJECTED),
+        ("delivered", Opinion.CHOSEN),
+        ("payment failed", Opinion.NOTHING),
         ("impression", Opinion.NOTHING),
         ("曝光", Opinion.NOTHING),
     ],
@@ -168,6 +176,14 @@ def test_a_click_of_0_is_no_yes_and_hides_nothing():
     assert pairs(data, data.events) == [("a", "x"), ("b", "y")]
     assert pairs(data, data.rejections) == [("a", "y")]
     assert data.queries(["a"]).seen().values.tolist() == data.item_ids.index(["x"]).tolist()
+
+
+@pytest.mark.parametrize(("yes", "no"), [("true", "false"), ("ja", "nee"), ("是", "否"), ("Yes", "No"), ("👍", "👎")])
+def test_words_for_yes_and_no_are_labels(yes, no):
+    frame = log(("a", "x", yes), ("a", "y", no), ("b", "y", yes), value=True).rename({"rating": "liked"})
+    data = poise.build_dataset(frame)
+    assert pairs(data, data.events) == [("a", "x"), ("b", "y")]
+    assert pairs(data, data.rejections) == [("a", "y")]
 
 
 def test_a_label_of_minus_1_hides():

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 import poise
-from poise.data.ingest.ids import normalise_id, normalise_ids
+from poise.data.ingest.ids import normalise_ids
+from poise.data.schema.id_form import normalise_id
 from poise.errors import DataError
 
 

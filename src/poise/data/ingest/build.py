@@ -27,6 +27,7 @@ from poise.data.schema import value_kinds
 from poise.data.schema.assumptions import assumptions
 from poise.data.schema.column_names import Table
 from poise.data.schema.column_types import Kind
+from poise.data.schema.truth_words import to_labels
 from poise.data.schema.value_kinds import ValueKind
 from poise.errors import DataError, listed
 
@@ -261,7 +262,8 @@ def take_events(
 
 def _values(log: Staging) -> None:
     given = log.frame["value"]
-    values = kinds_of.to_numbers(given)
+    labels = to_labels(given)
+    values = kinds_of.to_numbers(given) if labels is None else labels
     wrong = values.is_null() & kinds_of.filled(given)
     if wrong.sum() > len(given) / 2:
         raise DataError(

@@ -11,7 +11,16 @@ import numpy.typing as npt
 import polars as pl
 
 from poise.data.ingest.staging import Staging
-from poise.data.schema.behaviour_names import PASSING_OVER, RATING, REJECTING, SAYING_NOTHING, TAKING_BACK, plain
+from poise.data.schema.behaviour_names import (
+    PASSING_OVER,
+    RATING,
+    REJECTING,
+    SAYING_NOTHING,
+    TAKING_BACK,
+    negates,
+    plain,
+    takes_back,
+)
 from poise.data.schema.value_kinds import ValueKind
 from poise.errors import DataError, UsageError
 from poise.types import Floats, Mask, Offsets
@@ -71,7 +80,9 @@ class Feedback:
             return Opinion.CHOSEN
         if name in map(plain, self.ignored):
             return Opinion.NOTHING
-        if name in TAKING_BACK:
+        if "👎" in behaviour or negates(behaviour):
+            return Opinion.REJECTED
+        if name in TAKING_BACK or takes_back(behaviour):
             return Opinion.TAKEN_BACK
         if name in PASSING_OVER:
             return Opinion.PASSED_OVER

@@ -161,14 +161,17 @@ def mark_returns(log: Staging, kind: ValueKind | None) -> None:
     if "behaviour" in log:
         return
     frame = log.frame
-    returned = pl.Series([False] * frame.height)
+    below, returned = (pl.Series([False] * frame.height) for _ in range(2))
     has_amounts = "value" in log and kind in ("quantity", "amount")
     if has_amounts:
-        returned = (frame["value"] < 0).fill_null(False)
+        below = (frame["value"] < 0).fill_null(False)
     for name in frame.columns:
         if "order" in concepts_of(name) and frame[name].dtype == pl.String:
             returned |= _cancelled(frame[name])
-    if not returned.any() or returned.mean() > _SELDOM:  # type: ignore[operator]
+    if returned.mean() <= _SELDOM:  # type: ignore[operator]
+        below |= returned
+    returned = below
+    if not returned.any() or returned.all():
         return
     behaviour = frame.select(pl.when(returned).then(pl.lit(RETURN)).otherwise(pl.lit(PURCHASE)).alias("behaviour"))
     log.replace(behaviour.to_series())

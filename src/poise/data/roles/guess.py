@@ -81,7 +81,7 @@ def guess_roles(frame: pl.DataFrame, table: Table, given: Mapping[str, str]) -> 
         score = _SCORES[role]
         scored = [(score(name, look, table), name) for name, look in looks.items()]
         item = given.get("item_id") or (choices["item_id"].name if "item_id" in choices else "")
-        if role == "value" and item:
+        if role == "value" and item in frame.columns:
             scored = [(0.0 if points and is_of_item(frame, item, name) else points, name) for points, name in scored]
         if len(frame):
             scored = [(points - (0 if looks[name].filled > 0.5 else 30), name) for points, name in scored]
@@ -181,6 +181,8 @@ def _behaviour(name: str, look: Look, table: Table) -> float:
     held = bool(len(look.texts))
     if concepts & {"time", "id", "price", "row", "place", "person"}:
         return 0.0
+    if held and look.is_number and not look.behaviours:
+        return 0.0  # numbers name no behaviours, whatever the word
     if held and (not look.is_few or look.is_time or look.is_fraction):
         return _LAST_RESORT if "behaviour" in concepts and concepts <= {"behaviour", "type", "title"} else 0.0
     points = 0.0

@@ -11,6 +11,7 @@ import polars as pl
 from poise.data.roles.words import is_behaviour
 from poise.data.schema.column_types import filled, to_numbers
 from poise.data.schema.timestamps import looks_like_times, to_milliseconds
+from poise.data.schema.truth_words import LABELS
 from poise.errors import DataError
 
 _SAMPLE = 2_000  # values, evenly spaced, that tell what a column looks like
@@ -147,22 +148,11 @@ class Look:
 
     @cached_property
     def is_label(self) -> bool:
-        """Whether each value is one of two: 0 and 1, -1 and 1, true and false."""
+        """Whether each value is one of two: 0 and 1, -1 and 1, true and false, yes and no in some language."""
         if self.column.dtype == pl.Boolean:
             return True
-        values = set(self.texts.str.to_lowercase().str.replace(r"\.0+$", "").unique().to_list())
-        return 0 < len(values) <= 3 and any(
-            values <= pair
-            for pair in (
-                {"0", "1"},
-                {"-1", "1"},
-                {"-1", "0", "1"},
-                {"true", "false"},
-                {"yes", "no"},
-                {"y", "n"},
-                {"t", "f"},
-            )
-        )
+        values = set(self.texts.str.strip_chars().str.to_lowercase().str.replace(r"\.0+$", "").unique().to_list())
+        return 0 < len(values) <= 3 and values <= LABELS.keys()
 
     @cached_property
     def words(self) -> float:

@@ -96,7 +96,9 @@ CONCEPTS: Mapping[str, str] = {
     "label": (
         "label target click clicked clk liked like likes purchased bought converted conversion disliked skipped "
         "follow followed share shared forward forwarded geklickt gekauft gefallen clique achete aime gustado "
-        "comprado cliccato piaciuto clicado curtido 点击 点赞 クリック 클릭"
+        "comprado cliccato piaciuto clicado curtido 点击 点赞 クリック 클릭 "
+        "vote votes voted upvote upvoted thumb thumbs recommend recommended leuk gostei favorite favourite 收藏 赞 "
+        "是否收藏 是否点赞 是否点击 是否购买 喜欢 是否喜欢"
     ),
     "count": (
         "plays playcount listens listencount count counts frequency freq weight times watches aufrufe wiedergaben "

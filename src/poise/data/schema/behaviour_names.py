@@ -6,6 +6,7 @@ import re
 
 REJECTING = frozenset(
     (
+        *("no", "nein", "left", "swipedleft", "down", "bad", "terrible", "withdrawn", "noshow", "abandoned", "dropped"),
         *("dislike", "dislikes", "disliked", "thumbsdown", "thumbdown", "downvote", "downvoted", "hate"),
         *("hide", "hidden", "block", "blocked", "ban", "report", "reported", "mute", "notinterested"),
         *("notrelevant", "reject", "rejected", "unsubscribe", "swipeleft", "nope", "negative", "unfollow"),
@@ -29,6 +30,7 @@ PASSING_OVER = frozenset(
 
 TAKING_BACK = frozenset(
     (
+        *("unsaved", "unsave", "annullata", "annullato", "remboursé", "iade", "iptal", "환불", "إلغاء", "отказ"),
         *("return", "returned", "returns", "refund", "refunded", "cancel", "cancelled", "canceled"),
         *("cancellation", "unlike", "unliked", "unfavorite", "unfavourite", "unstar", "unsave"),
         *("removefromcart", "cartremove", "uncart", "removecart", "removefromwishlist", "removewishlist"),
@@ -42,8 +44,9 @@ TAKING_BACK = frozenset(
 
 SAYING_NOTHING = frozenset(
     (
+        *("failed", "paymentfailed", "declined", "error", "pending", "onhold"),
         *("impression", "impressions", "impress", "exposure", "exposed", "expose", "show", "shown", "showed"),
-        *("display", "displayed", "served", "delivered", "recommended", "rendered", "曝光", "展示", "展现"),
+        *("display", "displayed", "recommended", "rendered", "曝光", "展示", "展现"),
         *("表示", "노출", "показ"),
     )
 )
@@ -52,7 +55,21 @@ SAYING_NOTHING = frozenset(
 RATING = frozenset((*("rate", "rated", "rating", "review", "reviewed", "score", "stars", "评分", "打分"),))
 """Their values are ratings."""
 
+_NEGATIONS = frozenset(("not", "no", "dont", "don", "nicht", "kein", "nie", "ne", "não", "nao", "non", "не", "niet"))
+_TAKING_OUT = ("remove", "eliminar", "entfern", "quitar", "retirer", "rimuov", "rimoss", "remover", "удал", "usuń")
+
 
 def plain(name: str) -> str:
     """Return a behaviour's name in the form in which names are compared."""
     return re.sub(r"[\W_]", "", name.casefold())
+
+
+def negates(name: str) -> bool:
+    """Tell whether a name begins with a word such as ``not``: ``not helpful``, ``nie lubię``."""
+    words = re.findall(r"[^\W_]+", name.casefold())
+    return len(words) > 1 and words[0] in _NEGATIONS
+
+
+def takes_back(name: str) -> bool:
+    """Tell whether a name begins with a word for taking out: ``removed from wishlist``, ``eliminar del carrito``."""
+    return plain(name).startswith(_TAKING_OUT)

@@ -162,6 +162,8 @@ def _bare(cell: str) -> list[str] | None:
 def _parts_labels(values: pl.Series, distinct: pl.Series, sign: str) -> bool:
     with_sign = values.str.contains(sign, literal=True)
     share, is_named = float(with_sign.mean()), bool(LIST_NAMES.search(values.name))  # type: ignore[arg-type]
+    if sign == ">" and values.str.contains(r"</?[a-zA-Z]").any():  # marks of HTML
+        return False
     if share < (0.005 if sign in _SURE else 0.02 if is_named else 0.1 if sign != ";" else 0.05):
         return False
     parts = values.str.split(sign).explode().str.strip_chars()
