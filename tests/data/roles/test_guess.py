@@ -129,3 +129,24 @@ def test_a_choice_names_its_rivals():
     frame = pl.DataFrame({name: [] for name in ("user_id", "item_id", "click", "like")})
     choice = guess_roles(frame, "events", {})["value"]
     assert (choice.name, choice.rivals, choice.is_sure) == ("click", ("like",), False)
+
+
+@pytest.mark.parametrize(
+    ("name", "yes", "no"),
+    [
+        ("vote", "1", "-1"),
+        ("vote", "up", "down"),
+        ("thumbs_up", "yes", "no"),
+        ("leuk", "ja", "nee"),
+        ("是否收藏", "是", "否"),
+    ],
+)
+def test_a_column_of_yes_and_no_is_the_value(name, yes, no):
+    frame = pl.DataFrame(
+        {
+            "user": [f"u{row % 7}" for row in range(60)],
+            "item": [f"i{row % 11}" for row in range(60)],
+            name: [yes if row % 3 else no for row in range(60)],
+        }
+    )
+    assert guess(frame)["value"] == name

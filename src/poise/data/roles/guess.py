@@ -199,7 +199,9 @@ def _behaviour(name: str, look: Look, table: Table) -> float:
 
 
 def _value(name: str, look: Look, table: Table) -> float:
-    kind = named_kind(name)
+    concepts = concepts_of(name)
+    says_yes_or_no = "label" in concepts and look.is_label and not concepts & {"time", "id", "person", "trait", "price"}
+    kind = "label" if says_yes_or_no else named_kind(name)
     if kind is None or look.is_date or look.is_email:
         return 0.0
     if len(look.texts) and kind != "rating" and look.number_share < 0.5 and not look.is_label:
