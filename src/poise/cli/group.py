@@ -31,7 +31,7 @@ _COMMANDS = {
 # What Python takes as an argument is an option or a key of poise.toml on the command line.
 _MAPPING = re.compile(r"\b(columns|item_columns|user_columns)=\{'(\w+)': '([^']*)'\}(?: and (item_columns|columns))?")
 _NAMES = re.compile(r"\bnames=\[([^\]]*)\]")
-_TIME_FORMAT = re.compile(r"\btime_format ?= ?(['\"])(.+?)\1")
+_TIME_FORMAT = re.compile(r"\btime_format ?= ?(['\"])(.+?)\1(?! under)")
 _VALUE = re.compile(r"\b(value_kind|item_columns_in_events|user_columns_in_events)=(\S+?)(?=[;,.]?(?:\s|$))")
 _WITH_OPTIONS = ("init", "data")  # their columns are options; all other commands read them in poise.toml
 
