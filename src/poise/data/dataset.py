@@ -19,7 +19,7 @@ from poise.data.ragged import Ragged
 from poise.data.rejections import rejected_items
 from poise.data.schema.column_types import Kind
 from poise.data.schema.id_form import normalise_id
-from poise.data.schema.value_kinds import ValueKind
+from poise.data.schema.value_kinds import ZERO_IS_NOTHING, ValueKind
 from poise.data.vocabulary import Vocabulary
 from poise.errors import DataError, UnknownIdError, UsageError
 from poise.types import Floats, Indices, Mask, Offsets
@@ -143,8 +143,8 @@ class Dataset:
         self, user: Indices | Offsets, start: Offsets, stop: Offsets, time: Offsets | None = None
     ) -> Ragged | None:
         """Return what people with these histories had said no to: see :func:`poise.data.rejections.rejected_items`."""
-        labels = self.value_kind == "label"
-        return rejected_items(self.rejections, self.events, user, start, stop, time, labels=labels)
+        nothing = self.value_kind in ZERO_IS_NOTHING
+        return rejected_items(self.rejections, self.events, user, start, stop, time, zero_is_nothing=nothing)
 
     def known_of(self, users: Indices | Offsets) -> pl.DataFrame | None:
         """Return the columns of users, by index, one row each; None where there are no columns."""

@@ -17,7 +17,7 @@ def rejected_items(
     stop: Offsets,
     time: Offsets | None = None,
     *,
-    labels: bool = False,
+    zero_is_nothing: bool = False,
 ) -> Ragged | None:
     """Return the items that the person of each request had said no to and not chosen since, each once.
 
@@ -31,7 +31,7 @@ def rejected_items(
         start: int64 ``[n]``, where each history starts in ``events``.
         stop: int64 ``[n]``, where it ends.
         time: int64 ``[n]``, when each request is made; None for now, after all that was said.
-        labels: whether the values of the events are labels.
+        zero_is_nothing: whether a value of 0 says that the person did nothing.
 
     Returns:
         ``n`` rows of item indices; None if nobody said no.
@@ -40,7 +40,7 @@ def rejected_items(
         return None
     positions, offsets = gather_slices(rejections.offsets[user], rejections.offsets[user + 1])
     row = np.repeat(np.arange(len(user)), np.diff(offsets))
-    counts = (rejections.value[positions] != 0) | (not labels)  # NaN, where there is no value, is not 0 either
+    counts = (rejections.value[positions] != 0) | (not zero_is_nothing)  # NaN, where there is no value, is not 0 either
     if time is not None and rejections.has_time:
         counts &= rejections.timestamp[positions] < time[row]
     row, positions = row[counts], positions[counts]

@@ -186,6 +186,14 @@ def test_words_for_yes_and_no_are_labels(yes, no):
     assert pairs(data, data.rejections) == [("a", "y")]
 
 
+@pytest.mark.parametrize("name", ["plays", "quantity", "watch_seconds"])
+def test_nothing_played_bought_or_watched_is_no_yes(name):
+    frame = log(("a", "x", 30.0), ("a", "y", 0.0), ("b", "y", 10.0), value=True).rename({"rating": name})
+    data = poise.build_dataset(frame)
+    assert pairs(data, data.events) == [("a", "x"), ("b", "y")]
+    assert data.queries(["a"]).rejected[0].tolist() == []
+
+
 def test_a_label_of_minus_1_hides():
     frame = log(("a", "x", 1.0), ("a", "y", -1.0), ("b", "y", 1.0), value=True).rename({"rating": "label"})
     data = poise.build_dataset(frame, columns={"value": "label"})

@@ -21,7 +21,7 @@ from poise.data.schema.behaviour_names import (
     plain,
     takes_back,
 )
-from poise.data.schema.value_kinds import ValueKind
+from poise.data.schema.value_kinds import ZERO_IS_NOTHING, ValueKind
 from poise.errors import DataError, UsageError
 from poise.types import Floats, Mask, Offsets
 
@@ -122,8 +122,9 @@ class Feedback:
         threshold = UNKNOWN_SCALE_THRESHOLD if self.threshold == "auto" else self.threshold
         if not isinstance(threshold, str):
             opinions[rated & (value < threshold)] = Opinion.REJECTED
-        if kind == "label":
+        if kind in ZERO_IS_NOTHING:
             opinions[chosen & (value == 0)] = Opinion.PASSED_OVER
+        if kind == "label":
             opinions[chosen & (value < 0)] = Opinion.REJECTED
         return opinions
 

@@ -17,6 +17,10 @@ ValueKind = Literal["rating", "label", "count", "quantity", "amount", "duration"
 _STEPS = 10  # different values on a scale of ratings, at most: half stars from .5 to 5
 
 
+ZERO_IS_NOTHING: tuple[ValueKind, ...] = ("label", "count", "quantity", "duration")
+"""The kinds whose 0 says that nothing was done: not clicked, not played, not bought, not watched."""
+
+
 def guess(name: str, values: Floats) -> ValueKind | None:
     """Guess what a column of values means, by its name in many languages and by the values.
 

@@ -12,7 +12,7 @@ import numpy as np
 from poise.config import Config
 from poise.data.ingest.feedback import Feedback, Opinion, Opinions
 from poise.data.schema.timestamps import moment
-from poise.data.schema.value_kinds import ValueKind
+from poise.data.schema.value_kinds import ZERO_IS_NOTHING, ValueKind
 from poise.durations import DAY
 from poise.serve.clock import SYSTEM_CLOCK, Clock
 from poise.serve.errors import InvalidRequestError
@@ -108,7 +108,7 @@ class LiveRules:
         """
         present, place = np.unique(behaviour, return_inverse=True)
         opinions = self.feedback.opinions([names[code] for code in present.tolist()], place, value, self.value_kind)
-        if self.value_kind == "label":
+        if self.value_kind in ZERO_IS_NOTHING:
             opinions[(opinions == Opinion.PASSED_OVER) & (value == 0)] = Opinion.NOTHING
         done: Mask = opinions != Opinion.NOTHING
         refused = np.zeros(len(time), dtype=np.bool_)
