@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 _YES = "1 true t yes y ja j si sí oui o sim s da да evet ya tak はい 예 네 是 对 有 ✓ ✔ x on".split()  # noqa: SIM905
-_NO = "0 false f no n nein nee non não nao nu нет hayır tidak nie いいえ 아니오 否 不 无 - off".split()  # noqa: SIM905
-_UP = "up upvote thumbs_up thumbsup 👍 + +1 positive good 赞".split()  # noqa: SIM905
-_DOWN = "down downvote thumbs_down thumbsdown 👎 -1 negative bad 踩".split()  # noqa: SIM905
+_NO = "0 false f no n nein nee non não nao nu нет hayır tidak nie いいえ 아니오 否 不 无 off".split()  # noqa: SIM905
+_UP = "up upvote thumbs_up thumbsup 👍 + +1 赞".split()  # noqa: SIM905
+_DOWN = "down downvote thumbs_down thumbsdown 👎 -1 踩".split()  # noqa: SIM905
 LABELS = {
     **dict.fromkeys(_YES, 1.0),
     **dict.fromkeys(_NO, 0.0),
