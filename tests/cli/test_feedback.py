@@ -49,6 +49,7 @@ def test_whoever_only_said_no_has_no_history_and_sees_nothing_of_it(tmp_path, po
     assert sorted(item["item_id"] for item in answer["rejected"]) == [f"h{film:02}" for film in range(6)]
     assert not {item["item_id"] for item in answer["items"]} & {f"h{film:02}" for film in range(6)}
     assert {reason["kind"] for item in answer["items"] for reason in item["reasons"]} <= {"popular", "random"}
+    assert len({item["score"] for item in answer["items"]}) > 1  # by what is popular, not by chance
     assert "said no to: h00; h01" in poise("recommend", "-p", films, "--user", "vera").out
 
 

@@ -26,7 +26,7 @@ from poise.types import Doubles, Floats, Indices
 
 _TOGETHER = 2_000_000  # scores of all members, up to which they are brought to one scale in one go
 _SAMPLED = 256  # items that stand for a large catalogue
-_LEAST_WEIGHT = 1e-3  # of a member that validation gave none, where only its kind is asked
+_LEAST_WEIGHT = 1e-3  # of a member that validation gave none, where only its kind is asked, or nobody is known
 _LEAST_SHARE = 0.2  # of a score, below which a reason is not worth naming
 
 
@@ -86,7 +86,10 @@ class Blend(Recommender):
             member.fit_once(data, valid, options)
         if self.weights is None and valid is not None and len(self.members) > 1:
             part = sample(valid, most=weighing_requests(valid, len(self.members)))
-            self.selected = WeightSelection(choose_weights(self.members, part).tolist())
+            weights = choose_weights(self.members, part).tolist()
+            # Whoever has no history is scored by what is popular alone, which validation hardly asks for.
+            least = [_LEAST_WEIGHT if member.non_personalized else 0.0 for member in self.members]
+            self.selected = WeightSelection(list(map(max, weights, least)))
             for name in self._idle():
                 self._note(f"{name} brings nothing beside the others: it has no part in the scores, and is dropped")
         self.n_reference_items = None
