@@ -62,7 +62,7 @@ class LiveRules:
         if "threshold" not in config.data.feedback:
             found = [told["threshold"] for told in (learnt, described.get("feedback")) if told]
             scale = next((threshold for threshold in found if not isinstance(threshold, str)), None)
-            feedback = replace(feedback, threshold=scale or "auto")
+            feedback = replace(feedback, threshold="auto" if scale is None else scale)
         cleaning = config.cleaning()
         until_tomorrow = cleaning.latest == "tomorrow"
         return cls(
@@ -104,7 +104,7 @@ class LiveRules:
             names: of the behaviours.
             behaviour: int32 ``[n]``, the place of each event's behaviour in ``names``.
             value: float32 ``[n]``; NaN where an event has none.
-            time: int64 ``[n]``, milliseconds since 1970.
+            time: int64 ``[n]``, milliseconds since 1970; 0 where an event has none.
         """
         present, place = np.unique(behaviour, return_inverse=True)
         opinions = self.feedback.opinions([names[code] for code in present.tolist()], place, value, self.value_kind)
@@ -115,7 +115,7 @@ class LiveRules:
         if self.min_value is not None:
             refused |= value < self.min_value
         if self.earliest is not None:
-            refused |= time < self.earliest
+            refused |= (time < self.earliest) & (time != 0)  # 0 is what the log has for no time
         if (latest := self.latest) is not None:
             refused |= time > latest
         opinions[refused] = Opinion.NOTHING
