@@ -272,6 +272,16 @@ def locked(start, copy_shop):
     return start(folder, is_open=False), keys
 
 
+def test_a_user_of_the_page_is_the_one_of_the_api(server, visitor):
+    visitor.get()
+    did = visitor.post("/page/event", user="nai\u0308ve\u00a0", view="i03")
+    assert did.status_code == 200
+    profile = server.client.get("/v1/users/na\u00efve/profile").json()
+    assert [event["item_id"] for event in profile["history"]] == ["i03"]
+    assert "na\u00efve" in visitor.get(user="nai\u0308ve")
+    assert visitor.get(user="null", status=422).count("<h1>") == 1, "a word for nobody"
+
+
 def test_the_page_asks_for_a_key_once(locked):
     server, keys = locked
     visitor = Visitor(server.url)

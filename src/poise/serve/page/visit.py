@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from poise.serve.errors import InvalidRequestError
+from poise.serve.schema.ids import one_form
 from poise_client.schema.fields import Id
 
 POPULAR = "popular"  # popular items, as something to compare with
@@ -53,12 +54,12 @@ class Visit:
                 given[name] = value.strip()
         part = given.get("part", "1")
         return cls(
-            _id(given.get("user")),
+            _outer_id("user", given.get("user")),
             given.get("q", "")[:LONGEST_QUERY],
             _id(given.get("with")),
             tuple(request_id for request_id in since[:2] if _id(request_id)),
             min(max(int(part), 1), MOST_PARTS) if part.isascii() and part.isdigit() and len(part) < 6 else 1,
-            _id(given.get("item")),
+            _outer_id("item", given.get("item")),
         )
 
     def fields(self) -> list[tuple[str, str]]:
@@ -80,3 +81,9 @@ def _id(value: str | None) -> str | None:
         return None if value is None else msgspec.convert(value, Id)
     except msgspec.ValidationError:
         raise InvalidRequestError("an id has 1 to 256 signs, none of them a control sign") from None
+
+
+def _outer_id(name: str, value: str | None) -> str | None:
+    """Return the id of a user or an item in the form that the log and the catalogue have it."""
+    checked = _id(value)
+    return None if checked is None else one_form(name, checked)
