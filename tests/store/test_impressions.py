@@ -69,8 +69,8 @@ def test_metrics_of_runs(store: Store, make_event: Callable[..., Event]) -> None
         [make_event(request_id="r1"), make_event(request_id="r1"), make_event(request_id="gone"), make_event()]
     ).result()
     assert store.run_metrics() == {
-        "run-1": RunMetrics(requests=2, shown=6, answered=1, clicks=2),
-        "run-2": RunMetrics(requests=1, shown=2, answered=0, clicks=0),
+        "run-1": RunMetrics(requests=2, shown=6, answered=1),
+        "run-2": RunMetrics(requests=1, shown=2, answered=0),
     }
 
 

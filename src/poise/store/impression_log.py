@@ -72,33 +72,20 @@ def impressions_of(connection: Connection, project: int, user_id: str, limit: in
 
 
 def run_metrics(connection: Connection, project: int) -> dict[str, RunMetrics]:
-    """Return what each run has shown, and how often that was answered."""
+    """Return what each run has shown, and with how many of its requests people did something."""
     shown = connection.execute(
         select(impressions.c.run, func.count(impressions.c.request_id.distinct()), func.sum(impressions.c.shown))
         .where(impressions.c.project == project)
         .group_by(impressions.c.run)
     ).all()
-    answers = (
-        select(events.c.request_id, func.count().label("clicks"))
-        .where(events.c.project == project, events.c.request_id.is_not(None))
-        .group_by(events.c.request_id)
-        .subquery()
-    )
-    requests = (
-        select(impressions.c.run, impressions.c.request_id)
+    n_answered = (
+        select(impressions.c.run, func.count(impressions.c.request_id.distinct()))
+        .join(events, (events.c.project == impressions.c.project) & (events.c.request_id == impressions.c.request_id))
         .where(impressions.c.project == project)
-        .distinct()
-        .subquery()
+        .group_by(impressions.c.run)
     )
-    answered = {
-        run: (count, clicks)
-        for run, count, clicks in connection.execute(
-            select(requests.c.run, func.count(), func.sum(answers.c.clicks))
-            .join(answers, answers.c.request_id == requests.c.request_id)
-            .group_by(requests.c.run)
-        )
-    }
-    return {run: RunMetrics(count, int(items), *map(int, answered.get(run, (0, 0)))) for run, count, items in shown}
+    answered: dict[str, int] = dict(connection.execute(n_answered).all())
+    return {run: RunMetrics(count, int(items), answered.get(run, 0)) for run, count, items in shown}
 
 
 def read_log(

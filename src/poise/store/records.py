@@ -155,14 +155,12 @@ class RunMetrics:
     Attributes:
         requests: how many it answered; further pages of one do not count.
         shown: how many items it showed.
-        answered: to how many requests there is feedback.
-        clicks: how many events name a request of the run.
+        answered: with how many requests there is an event, be it a yes or a no.
     """
 
     requests: int
     shown: int
     answered: int
-    clicks: int
 
 
 @dataclass(frozen=True, slots=True)
