@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from poise.data.event_log import EventLog
+from poise.data.event_log import EventLog, user_offsets
 from poise.data.ragged import Ragged, gather_slices, side_by_side
 from poise.data.vocabulary import Vocabulary
 from poise.errors import UsageError
@@ -90,7 +90,7 @@ class Queries:
                 raise UsageError(f"{name} must hold one entry for each event of the histories")
         is_known = item.values > 0
         user = np.repeat(np.arange(1, len(item) + 1, dtype=np.int32), item.lengths)[is_known]
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(item) + 1))]).astype(np.int64)
+        offsets = user_offsets(user, len(item))
         flat = {
             name: None if rows is None else np.concatenate([np.asarray(row) for row in rows] or [np.empty(0)])[is_known]
             for name, rows in (("value", values), ("behaviour", behaviours), ("timestamp", timestamps))

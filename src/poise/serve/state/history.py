@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from poise.data.event_log import EventLog
+from poise.data.event_log import EventLog, user_offsets
 from poise.data.queries import Queries
 from poise.data.ragged import Ragged
 from poise.data.vocabulary import Vocabulary
@@ -72,10 +72,10 @@ NOBODY = History(NO_ITEMS, NO_ITEMS.astype(np.uint8), NO_ITEMS.astype(np.float32
 def queries_of(histories: Sequence[History], item_ids: Vocabulary, times: Sequence[int]) -> Queries:
     """Return the requests of people with these histories, made at these ``times``, in milliseconds since 1970."""
     lengths = [len(history.items) for history in histories]
-    offsets = np.zeros(len(histories) + 2, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[2:])
+    user = np.repeat(np.arange(1, len(histories) + 1, dtype=np.int32), lengths)
+    offsets = user_offsets(user, len(histories))
     log = EventLog(
-        user=np.repeat(np.arange(1, len(histories) + 1, dtype=np.int32), lengths),
+        user=user,
         item=_end_to_end([history.items for history in histories], np.int32),
         behaviour=_end_to_end([history.behaviours for history in histories], np.uint8),
         value=_end_to_end([history.values for history in histories], np.float32),
