@@ -295,14 +295,21 @@ def test_the_api_is_documented_and_can_be_tried(server, open_page):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
 
 
-def test_the_api_is_tried_with_a_key(browser, start, copy_shop):
+@pytest.fixture
+def locked_page(browser, start, copy_shop):
+    """Return a page of a server with keys, and a key that reads."""
     from poise.project import Project
 
     folder = copy_shop()
     with Project(folder).open_store() as store:
         key = store.create_key("test", ["read"])[1]
     context = browser.new_context(base_url=start(folder, is_open=False).url)
-    page = context.new_page()
+    yield context.new_page(), key
+    context.close()
+
+
+def test_the_api_is_tried_with_a_key(locked_page):
+    page, key = locked_page
     page.goto("/docs")
     page.get_by_role("button", name="Authorize").first.click()
     page.locator(".modal-ux input").fill(key)
@@ -314,17 +321,10 @@ def test_the_api_is_tried_with_a_key(browser, start, copy_shop):
     page.locator(".live-responses-table").get_by_text("Sea story").or_(
         page.locator(".live-responses-table").get_by_text("Moon story")
     ).first.wait_for()
-    context.close()
 
 
-def test_a_key_is_asked_for(browser, start, copy_shop):
-    from poise.project import Project
-
-    folder = copy_shop()
-    with Project(folder).open_store() as store:
-        key = store.create_key("test", ["read"])[1]
-    context = browser.new_context(base_url=start(folder, is_open=False).url)
-    page = context.new_page()
+def test_a_key_is_asked_for(locked_page):
+    page, key = locked_page
     page.goto("/")
     page.get_by_label("Key").fill("poise_wrong_key")
     page.get_by_role("button", name="Enter").click()
@@ -335,4 +335,3 @@ def test_a_key_is_asked_for(browser, start, copy_shop):
     assert page.evaluate("document.cookie") == "", "no script can read the key"
     page.get_by_role("button", name="Forget the key").click()
     assert page.get_by_label("Key").is_visible()
-    context.close()
